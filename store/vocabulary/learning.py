@@ -1,0 +1,213 @@
+"""What the slow path deals in: tasks, scores, trainsets, students, evaluations, jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from store.vocabulary.routing import Capabilities
+
+
+class TaskMode(StrEnum):
+    """How far Stillhouse may go by itself with a task."""
+
+    AUTO = "auto"
+    APPROVE = "approve"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One recurring kind of call. Its id is its lineage: versions, alpha and trials belong to it."""
+
+    task_id: str  # slug, unique: the explicit name, or one made from the instructions
+    tenant: str = ""
+    name: str  # what a person reads
+    explicit: bool = False
+    mode: TaskMode = TaskMode.APPROVE
+    created: float = 0.0
+    trials: int = 0  # k of the statistics; only ever grows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskVersion:
+    """One wording of a task. Several fingerprints may map to it."""
+
+    task_id: str
+    version: int
+    head_hash: str  # hash of the constant part of the prompt (store/log prompts.hash)
+    created: float = 0.0
+    fingerprints: tuple[str, ...] = ()
+
+
+class ScoreSource(StrEnum):
+    """Where a score came from, most trusted first."""
+
+    CORRECTION = "correction"
+    FEEDBACK = "feedback"
+    METRIC = "metric"
+    JUDGE = "judge"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """A named, versioned judgement of one attempt. Missing is not zero."""
+
+    attempt_id: str
+    call_id: str
+    name: str
+    version: str
+    value: float  # in [0, 1]
+    source: ScoreSource
+    ts: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """A call with one of its attempts, read back from the log for the slow path."""
+
+    call_id: str
+    attempt_id: str
+    seq: int  # order in the log
+    ts: float
+    fingerprint: str
+    model: str
+    unit: str
+    user: str | None
+    head_hash: str
+    input_hash: str  # hash of the request less what cannot change the answer (user, metadata, stream)
+    request: dict[str, Any]  # the parsed request body
+    answer: dict[str, Any] | None  # the whole completion object
+    outcome: str
+    who: str = "teacher"  # Who made this attempt
+    role: str = "serve"
+    reference: dict[str, Any] | None = None  # the teacher's complete answer to the same call, if any
+    retry_count: int = 0
+    correction: str | None = None  # latest corrected answer, if any
+    feedback: float | None = None  # latest feedback score, if any
+    score: float | None = None  # latest value of the score asked for, if any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trainset:
+    """A frozen, content-addressed set of rows. `train` and `heldout` share no unit, user or input."""
+
+    trainset_id: str  # sha256 of its canonical rows, hex
+    task_id: str
+    task_version: int
+    created: float
+    train: int  # rows
+    heldout: int
+    path: str  # folder below artifacts/
+    card: dict[str, Any] = field(default_factory=dict)  # what went in, what was left out and why
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """How a request is rewritten for a student, identically in training, evaluation and serving.
+
+    `drop_head`: serve without the constant leading system/developer messages, whose hash must
+    equal `head_hash` (prompt internalisation); on a mismatch the teacher answers.
+    """
+
+    drop_head: bool = False
+    head_hash: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Student:
+    """An immutable recipe: base, weights, program, lineage, and where it is served."""
+
+    student_id: str
+    task_id: str
+    task_version: int
+    recipe: str  # the rung: "finetune" (later: base, fewshot, instructions, both)
+    base: str  # name of the base model
+    trainset_id: str
+    created: float
+    weights: str | None = None  # folder below artifacts/: adapter safetensors and student.gguf
+    weights_sha256: str | None = None
+    model: str = "student"  # model name that its server expects
+    base_url: str = ""  # http://127.0.0.1:PORT/v1 when served locally; "" until served
+    program: Program = field(default_factory=Program)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    training: dict[str, Any] = field(default_factory=dict)  # hyperparameters, loss, seconds, tokens
+    parity: float | None = None  # share of held-out prompts with the same score as the trainer's
+
+
+class Verdict(StrEnum):
+    """Of an evaluation. Inconclusive and error never count as pass."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """Student against teacher on held-out calls."""
+
+    evaluation_id: str
+    student_id: str
+    task_id: str
+    created: float
+    n: int
+    student_mean: float | None
+    teacher_mean: float | None
+    delta_mean: float | None  # mean of D = student - teacher
+    delta_lower: float | None  # 80% lower bound
+    verdict: Verdict
+    why: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+class JobKind(StrEnum):
+    """Kinds of background work."""
+
+    DISTILL = "distill"
+
+
+class JobState(StrEnum):
+    """A job's life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One piece of background work, resumable: `phase` is the next thing to do."""
+
+    job_id: str
+    kind: JobKind
+    task_id: str
+    due: float  # unique together with kind and task_id
+    state: JobState = JobState.QUEUED
+    phase: str = ""
+    attempts: int = 0
+    lease_until: float = 0.0
+    progress: dict[str, Any] = field(default_factory=dict)  # phase, step, of, eta_s, loss, ...
+    result: dict[str, Any] = field(default_factory=dict)  # trainset_id, student_id, ... as they come
+    error: str | None = None
+    created: float = 0.0
+    updated: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """A student server that should be running on this machine. The supervisor makes it so."""
+
+    student_id: str
+    port: int
+    gguf: str  # absolute path
+    parallel: int = 4
+    context: int = 4096  # tokens for one request
+    threads: int = 2
+    wanted: bool = True
+    pid: int | None = None  # as the supervisor last saw it

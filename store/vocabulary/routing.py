@@ -1,0 +1,160 @@
+"""What a cutover deals in: routes, rollouts, observations, transitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """States of a rollout (`docs/cutover.md`)."""
+
+    DRAFT = "draft"
+    OFFLINE = "offline"
+    SHADOW = "shadow"
+    AWAITING_APPROVAL = "awaiting_approval"
+    CANARY_1 = "canary_1"
+    CANARY_5 = "canary_5"
+    CANARY_25 = "canary_25"
+    CANARY_50 = "canary_50"
+    FULL = "full"
+    HOLD = "hold"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    INCONCLUSIVE = "inconclusive"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+
+
+class Release(StrEnum):
+    """When a student's bytes go out: after the whole answer was validated, or at the first token."""
+
+    WHOLE = "whole"
+    FIRST_TOKEN = "first_token"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a student can do; a request outside goes to the teacher."""
+
+    context: int = 4096  # tokens, prompt and answer together
+    images: bool = False
+    tools: bool = False
+    logprobs: bool = False
+    n: int = 1  # greatest `n`
+    json_object: bool = True
+    json_schema: bool = True
+    multi_turn: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """The published weights of one task version: all that a gateway needs to choose."""
+
+    task_id: str
+    task_version: int
+    fingerprints: tuple[str, ...]
+    rollout_id: str
+    student_id: str
+    step: State
+    share: float  # student's share of calls, in [0, 1]; 0 means none
+    holdback: float  # permanent teacher share at the top end of the unit interval
+    salt: str  # one per trial
+    shadow: float  # share of teacher-served calls paired with the student
+    reverse_shadow: float  # share of student-served calls paired with the teacher
+    base_url: str  # of the student's OpenAI-compatible server
+    model: str
+    timeout_s: float = 30.0
+    drop_head: bool = False
+    head_hash: str = ""
+    release: Release = Release.WHOLE
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    epoch: int = 0  # fencing epoch under which it was written
+    updated: float = 0.0
+
+
+class ObservationKind(StrEnum):
+    """What became of a drawn pair."""
+
+    PAIRED = "paired"
+    MISSING = "missing"  # an attempt or a score never came
+    VOID = "void"  # declared outage, or a duplicate: counts nowhere
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """A call whose intent drew a pair, as the log has it now. Ordered by `seq`."""
+
+    seq: int  # order in the log, contiguous resolution is by it
+    call_id: str
+    ts: float
+    step: str
+    served_by: str  # Who
+    propensity: float
+    input_hash: str
+    unit: str
+    student_attempt: str | None  # attempt ids, None while not in
+    teacher_attempt: str | None
+    student_outcome: str | None
+    teacher_outcome: str | None
+    student_score: float | None  # latest under the asked name, None while not scored
+    teacher_score: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """A resolved pair: D = student - teacher in [-1, 1] for PAIRED, else None."""
+
+    rollout_id: str
+    seq: int
+    call_id: str
+    kind: ObservationKind
+    d: float | None
+    step: str
+    served_by: str
+    propensity: float
+    ts: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rollout:
+    """One cutover of one task version to one student: the persisted state of the machine."""
+
+    rollout_id: str
+    task_id: str
+    task_version: int
+    student_id: str
+    trial: int  # k, from 1
+    state: State
+    held_from: State | None = None  # where HOLD returns to
+    serving: bool = True  # False: share 0 while held (breaker, safety causes)
+    paused: bool = False  # by an operator
+    delta: float = 0.03
+    alpha: float = 0.05  # of the task, for life
+    profile: str = "standard"  # or "replay"
+    mode: str = "auto"
+    salt: str = ""
+    created: float = 0.0
+    entered: float = 0.0  # when the current state was entered (max-seen time)
+    consumed_seq: int = 0  # log sequence up to which pairs were counted
+    evidence: dict[str, Any] = field(default_factory=dict)  # router/evidence, JSON counts
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transition:
+    """One decision, append-only, with everything it was made from."""
+
+    transition_id: str
+    rollout_id: str
+    task_id: str
+    ts: float
+    source: State  # from
+    target: State  # to
+    cause: str  # snake_case word: gate_passed, harm, late_regression, breaker, operator, cap, ...
+    why: str  # one plain sentence with the figures
+    share: float
+    epoch: int
+    inputs: dict[str, Any] = field(default_factory=dict)  # counts, statistics, versions, hashes
+    actor: str = "controller"
