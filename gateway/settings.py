@@ -1,0 +1,122 @@
+"""What an operator decides about the data plane. Knows no file, no environment and no YAML.
+
+Everything here has a default: with nothing set there is one upstream, the OpenAI API, and every caller
+brings a key of its own (pass-through mode).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+MIB = 1024 * 1024
+_SHA256_HEX = 64
+
+
+class SettingsError(ValueError):
+    """A setting that cannot work; the message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """How long an upstream may take, in seconds. `total` None means without end."""
+
+    connect: float = 10.0
+    first_byte: float = 600.0  # until the response head arrived: long thinking is normal
+    idle: float = 300.0  # between two pieces of an answer
+    total: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse times that can only fail."""
+        for name in ("connect", "first_byte", "idle", "total"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise SettingsError(f"timeouts.{name} must be more than 0 seconds, not {value}.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpstreamSpec:
+    """One OpenAI-compatible server that answers as the teacher.
+
+    `base_url` includes the version segment (`https://api.openai.com/v1`). `models` are globs; the first
+    upstream with a matching one gets the call. Without `api_key` the caller's own credential goes on.
+    """
+
+    name: str
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    models: tuple[str, ...] = ("*",)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def __post_init__(self) -> None:
+        """Refuse a URL that no request could be built from."""
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise SettingsError(
+                f"upstream {self.name!r}: base_url must start with http:// or https:// and name a host, "
+                f"not {self.base_url!r}."
+            )
+        if parts.query or parts.fragment or parts.username or parts.password:
+            raise SettingsError(
+                f"upstream {self.name!r}: base_url must hold no query, fragment or credential."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClientKey:
+    """A key that an app may present; only the hash of it is known here."""
+
+    name: str  # becomes the tenant of its calls
+    sha256: str = field(repr=False)  # hex digest of the whole key
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a SHA-256 digest (a pasted key, for one)."""
+        digits = self.sha256.lower()
+        if len(digits) != _SHA256_HEX or any(c not in "0123456789abcdef" for c in digits):
+            raise SettingsError(
+                f"client key {self.name!r}: sha256 must be 64 hex digits (the hash, not the key)."
+            )
+        object.__setattr__(self, "sha256", digits)
+
+
+def _openai() -> tuple[UpstreamSpec, ...]:
+    return (UpstreamSpec(name="openai", base_url="https://api.openai.com/v1"),)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewaySettings:
+    """All of the data plane's settings. Sizes are bytes, times seconds."""
+
+    upstreams: tuple[UpstreamSpec, ...] = field(default_factory=_openai)
+    client_keys: tuple[ClientKey, ...] = ()
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    models: tuple[str, ...] = ()  # extra names listed by GET /v1/models
+
+    max_body: int = 64 * MIB  # of a request, as sent and as decompressed
+    max_depth: int = 128  # nesting of a request's JSON
+    max_headers: int = 128
+    max_header_bytes: int = 64 * 1024  # all names and values together
+    max_answer_log: int = 64 * MIB  # of an answer kept for the log; the app still gets all of it
+    max_opaque_log: int = 256 * 1024  # of an opaque body kept for the log, each way
+
+    accepted_key_s: float = 3600.0  # how long a teacher's 2xx lets a student answer that key
+    accepted_keys: int = 100_000  # keys remembered at most
+
+    shadow_concurrency: int = 8
+    shadow_queue: int = 256  # waiting; more are recorded as lost pairs
+    shadow_timeout_s: float = 120.0
+    drain_s: float = 10.0  # for shadows and open answers at shutdown
+
+    def __post_init__(self) -> None:
+        """Refuse what could not serve a single call."""
+        if not self.upstreams:
+            raise SettingsError("at least one upstream is needed.")
+        names = [upstream.name for upstream in self.upstreams]
+        if len(set(names)) != len(names):
+            raise SettingsError(f"upstream names must differ: {', '.join(names)}.")
+        for name in ("max_body", "max_depth", "max_headers", "max_header_bytes", "shadow_concurrency"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1.")
+        if self.shadow_queue < 0:
+            raise SettingsError("shadow_queue must not be negative.")

@@ -1,0 +1,1 @@
+"""How bytes reach an upstream and come back. Knows no wire format, no task and no record."""
