@@ -1,0 +1,153 @@
+"""What a user may choose about the slow path, with defaults. Knows no file format and reads no environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from store.vocabulary import TaskMode
+
+METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
+USER_METRIC = "python:"  # "python:package.module:function"
+
+
+class SettingsError(ValueError):
+    """A value that cannot be: one sentence that names the key."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeSettings:
+    """A model that scores answers, reached over an OpenAI-compatible API."""
+
+    model: str
+    base_url: str = ""  # "" = control's own loopback proxy
+    criteria: str = "The candidate answer is correct, complete and as useful as the reference answer."
+    timeout_s: float = 60.0
+    concurrency: int = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSettings:
+    """Hyperparameters of the fine-tuned recipe."""
+
+    epochs: int = 2
+    lr: float = 1e-3
+    rank: int = 16  # of the LoRA adapter
+    batch: int = 16  # rows in one optimiser step
+    max_length: int = 1024  # tokens of one row; longer rows are left out
+    max_rows: int = 4000  # newest rows that are trained on
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for what cannot be trained with."""
+        for key in ("epochs", "rank", "batch", "max_length", "max_rows"):
+            _at_least(f"training.{key}", getattr(self, key), 1)
+        if not 0 < self.lr < 1:
+            raise SettingsError(f"training.lr is {self.lr}; it must lie between 0 and 1.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudentSettings:
+    """The local base model, and how students are trained and served on this machine."""
+
+    base: str = "smollm2-135m-instruct"
+    device: str = "auto"  # auto | cpu | cuda
+    threads: int = 2
+    parallel: int = 4  # requests that one server answers at once
+    context: int = 2048  # tokens of one request, prompt and answer together
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for what cannot be served."""
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise SettingsError(f"student.device is {self.device!r}; choose auto, cpu or cuda.")
+        for key in ("threads", "parallel", "context"):
+            _at_least(f"student.{key}", getattr(self, key), 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskPolicy:
+    """What one task may do and how its answers are scored.
+
+    `mode` None = by the shape of the answers: auto for closed shapes and users' own metrics,
+    approve for free text and answers that only a model judges.
+    """
+
+    mode: TaskMode | None = None
+    metric: str = "auto"  # one of METRICS, or "python:package.module:function"
+    judge: JudgeSettings | None = None
+    threshold: float = 0.5  # an answer passes when its score is at least this
+    delta: float = 0.03  # margin within which a student counts as equal
+    internalise: bool = False  # train and serve without the constant instructions
+    timeout_s: float = 30.0  # of one student answer
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for an unknown metric or a value out of range."""
+        if self.metric not in METRICS and not _dotted(self.metric):
+            choices = ", ".join(METRICS)
+            raise SettingsError(
+                f"metric is {self.metric!r}; choose {choices} or python:package.module:function."
+            )
+        if self.metric == "judge" and self.judge is None:
+            raise SettingsError("metric is judge, but no judge model is configured (policy.judge.model).")
+        for key in ("threshold", "delta"):
+            if not 0 < getattr(self, key) <= 1:
+                raise SettingsError(f"{key} is {getattr(self, key)}; it must lie above 0 and be at most 1.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistillerSettings:
+    """When a task is ready to distil, and with what."""
+
+    schedule: str = "*/5 * * * *"  # crontab, local time: when ready tasks are looked for
+    tick_s: float | None = None  # look every so many seconds instead of by `schedule`
+    min_examples: int = 500  # complete calls
+    min_passing: int = 200  # complete, valid and not judged bad
+    min_baseline: float = 0.5  # mean score of the teacher, where one was measured
+    min_new: float = 0.25  # share of new calls since the last try, of those it saw
+    heldout: float = 0.2  # share of the newest calls kept for evaluation
+    heldout_min: int = 200  # rows that the screen needs, where that many can be had
+    heldout_max: int = 400  # more than this tells little and costs time
+    attempts: int = 3  # of one job before it fails for good
+    lease_s: float = 60.0
+    evaluation_concurrency: int = 4
+    score_limit: int = 2000  # attempts scored in one step
+    scorer_timeout_s: float = 120.0  # for one batch, dspy's import included
+    serve_timeout_s: float = 120.0  # until a student server must be healthy
+    teacher_sample: int = 20  # answers looked at to infer a shape
+    similarity: float = 0.6  # Jaccard over shingles above which a new prompt is a new version
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    student: StudentSettings = field(default_factory=StudentSettings)
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for a value out of range."""
+        for key in ("min_examples", "min_passing", "attempts"):
+            _at_least(f"distiller.{key}", getattr(self, key), 1)
+        for key in ("min_baseline", "heldout", "similarity"):
+            if not 0 <= getattr(self, key) < 1:
+                raise SettingsError(
+                    f"distiller.{key} is {getattr(self, key)}; it must be at least 0 and below 1."
+                )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policies:
+    """The policy of each task: its own, else the default."""
+
+    default: TaskPolicy = field(default_factory=TaskPolicy)
+    tasks: dict[str, TaskPolicy] = field(default_factory=dict)
+
+    def of(self, task_id: str) -> TaskPolicy:
+        """Return the policy of a task."""
+        return self.tasks.get(task_id, self.default)
+
+
+def _dotted(metric: str) -> bool:
+    """Tell whether a metric has the form python:package.module:function."""
+    module, _, function = metric.removeprefix(USER_METRIC).partition(":")
+    names = [*module.split("."), function]
+    return metric.startswith(USER_METRIC) and all(name.isidentifier() for name in names)
+
+
+def _at_least(key: str, value: int, least: int) -> None:
+    """Raise SettingsError when `value` is below `least`."""
+    if value < least:
+        raise SettingsError(f"{key} is {value}; it must be at least {least}.")
