@@ -1,0 +1,238 @@
+"""The tables of the control state, in SQLAlchemy Core. Knows no rule about what may follow what.
+
+Each column carries the field of the same name of its noun (`store.vocabulary`); nested values are JSON.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table, UniqueConstraint
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+leader = Table(
+    "leader",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("epoch", Integer, nullable=False),
+    Column("holder", String, nullable=False),
+    Column("heartbeat", Float, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("task_id", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("explicit", Boolean, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("trials", Integer, nullable=False),
+)
+
+task_versions = Table(
+    "task_versions",
+    metadata,
+    Column("task_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("head_hash", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("fingerprints", JSON, nullable=False),
+)
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("fingerprint", String, primary_key=True),
+    Column("task_id", String, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+trainsets = Table(
+    "trainsets",
+    metadata,
+    Column("trainset_id", String, primary_key=True),
+    Column("task_id", String, nullable=False, index=True),
+    Column("task_version", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("train", Integer, nullable=False),
+    Column("heldout", Integer, nullable=False),
+    Column("path", String, nullable=False),
+    Column("card", JSON, nullable=False),
+)
+
+students = Table(
+    "students",
+    metadata,
+    Column("student_id", String, primary_key=True),
+    Column("task_id", String, nullable=False, index=True),
+    Column("task_version", Integer, nullable=False),
+    Column("recipe", String, nullable=False),
+    Column("base", String, nullable=False),
+    Column("trainset_id", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("weights", String),
+    Column("weights_sha256", String),
+    Column("model", String, nullable=False),
+    Column("base_url", String, nullable=False),
+    Column("program", JSON, nullable=False),
+    Column("capabilities", JSON, nullable=False),
+    Column("training", JSON, nullable=False),
+    Column("parity", Float),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("evaluation_id", String, primary_key=True),
+    Column("student_id", String, nullable=False, index=True),
+    Column("task_id", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("student_mean", Float),
+    Column("teacher_mean", Float),
+    Column("delta_mean", Float),
+    Column("delta_lower", Float),
+    Column("verdict", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("rollout_id", String, primary_key=True),
+    Column("task_id", String, nullable=False, index=True),
+    Column("task_version", Integer, nullable=False),
+    Column("student_id", String, nullable=False),
+    Column("trial", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("held_from", String),
+    Column("serving", Boolean, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("delta", Float, nullable=False),
+    Column("alpha", Float, nullable=False),
+    Column("profile", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("salt", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("entered", Float, nullable=False),
+    Column("consumed_seq", Integer, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("reason", String, nullable=False),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),  # order of writing
+    Column("transition_id", String, nullable=False, unique=True),
+    Column("rollout_id", String, nullable=False, index=True),
+    Column("task_id", String, nullable=False, index=True),
+    Column("ts", Float, nullable=False),
+    Column("source", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("actor", String, nullable=False),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("rollout_id", String, primary_key=True),
+    Column("seq", Integer, primary_key=True),  # of the call in the log: a pair counts once
+    Column("call_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("d", Float),
+    Column("step", String, nullable=False),
+    Column("served_by", String, nullable=False),
+    Column("propensity", Float, nullable=False),
+    Column("ts", Float, nullable=False),
+)
+
+routes = Table(
+    "routes",
+    metadata,
+    Column("task_id", String, primary_key=True),
+    Column("task_version", Integer, primary_key=True),
+    Column("fingerprints", JSON, nullable=False),
+    Column("rollout_id", String, nullable=False),
+    Column("student_id", String, nullable=False),
+    Column("step", String, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("holdback", Float, nullable=False),
+    Column("salt", String, nullable=False),
+    Column("shadow", Float, nullable=False),
+    Column("reverse_shadow", Float, nullable=False),
+    Column("base_url", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("timeout_s", Float, nullable=False),
+    Column("drop_head", Boolean, nullable=False),
+    Column("head_hash", String, nullable=False),
+    Column("release", String, nullable=False),
+    Column("capabilities", JSON, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("updated", Float, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("ts", Float, nullable=False),
+    Column("kind", String, nullable=False),  # transition
+    Column("ref", String, nullable=False),  # id of what is announced
+    Column("payload", JSON, nullable=False),
+    Column("epoch", Integer, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", String, primary_key=True),
+    Column("rollout_id", String, nullable=False),
+    Column("verb", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("ts", Float, nullable=False),
+    Column("outcome", String),  # null while pending
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("task_id", String, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("state", String, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("lease_epoch", Integer, nullable=False),  # of the leader that leased it, 0 before
+    Column("progress", JSON, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("error", String),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    UniqueConstraint("kind", "task_id", "due"),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("student_id", String, primary_key=True),
+    Column("port", Integer, nullable=False),
+    Column("gguf", String, nullable=False),
+    Column("parallel", Integer, nullable=False),
+    Column("context", Integer, nullable=False),
+    Column("threads", Integer, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("pid", Integer),
+)

@@ -1,0 +1,1 @@
+"""The journal: append-only segments of framed records. Knows no database and no meaning of a record."""

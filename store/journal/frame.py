@@ -1,0 +1,166 @@
+"""Frames records in bytes and finds them again. Knows nothing of files, locks or what a record says.
+
+    segment = header, frame*
+    header  = magic "SHJ1", schema version u16, 10 bytes of zero
+    frame   = length u32, crc32 u32, kind u8, id 16 bytes, payload (length bytes of msgpack)
+
+Integers are little-endian. The checksum covers the length and everything after itself. The id is the
+record's own UUID (a hash of an id that is none), so a record can be named without decoding it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+import uuid
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from store.errors import SchemaTooNew, StoreError
+from store.vocabulary import Attempt, Call, Feedback
+
+SCHEMA = 1
+MAX_PAYLOAD = 256 << 20  # bytes; a longer length can only be damage
+
+_MAGIC = b"SHJ1"
+_HEADER = struct.Struct("<4sH10x")
+_FRAME = struct.Struct("<IIB16s")
+HEADER_BYTES = _HEADER.size
+FRAME_BYTES = _FRAME.size
+_CRC_FROM = 8  # the checksum starts after itself
+_KIND_AT = 8
+
+Record = Call | Attempt | Feedback
+_TYPES: dict[int, type[Call | Attempt | Feedback]] = {1: Call, 2: Attempt, 3: Feedback}
+_MAYBE_KIND = re.compile(b"[\x01-\x03]")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One whole, checked frame."""
+
+    kind: int
+    payload: bytes
+
+    def record(self) -> Record:
+        """Decode the payload; StoreError where it is not the record it claims to be."""
+        try:
+            return msgspec.msgpack.decode(self.payload, type=_TYPES[self.kind])
+        except (msgspec.MsgspecError, KeyError) as error:
+            raise StoreError(f"A journal frame holds no readable record: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scan:
+    """What a stretch of a segment holds."""
+
+    frames: tuple[Frame, ...]
+    end: int  # bytes consumed; what follows is an unfinished frame
+    corrupt: int  # stretches of damage that were skipped
+
+
+def header() -> bytes:
+    """Return the first bytes of a segment."""
+    return _HEADER.pack(_MAGIC, SCHEMA)
+
+
+def check_header(data: bytes, name: str) -> None:
+    """Raise SchemaTooNew for a later schema, StoreError for what is no segment."""
+    if len(data) < HEADER_BYTES or data[:4] != _MAGIC:
+        raise StoreError(f"{name} is not a journal segment.")
+    version = _HEADER.unpack_from(data)[1]
+    if version > SCHEMA:
+        raise SchemaTooNew(f"{name} has journal schema {version}; this program knows up to {SCHEMA}.")
+
+
+def encode(record: Record) -> bytes:
+    """Return the record as one frame."""
+    kind, name = _identity(record)
+    payload = msgspec.msgpack.encode(record)
+    if len(payload) > MAX_PAYLOAD:
+        raise StoreError(f"A record of {len(payload)} bytes is too long for the journal.")
+    head = _FRAME.pack(len(payload), 0, kind, name)
+    crc = zlib.crc32(payload, zlib.crc32(head[_CRC_FROM:], zlib.crc32(head[:4])))
+    return _FRAME.pack(len(payload), crc, kind, name) + payload
+
+
+def scan(data: bytes, *, final: bool) -> Scan:
+    """Find the frames in `data`, which starts at the boundary of one.
+
+    Damage is skipped where a sound frame follows it. What has no sound frame behind it may be a
+    write in progress and is left for later, unless nothing will be appended any more (`final`):
+    then it is a torn end that was never acknowledged, or damage; consumed and counted.
+    """
+    frames: list[Frame] = []
+    position, corrupt, size = 0, 0, len(data)
+    while position < size:
+        end = _frame_end(data, position)
+        if end is not None and end <= size and _sound(data, position, end):
+            frames.append(Frame(data[position + _KIND_AT], data[position + FRAME_BYTES : end]))
+            position = end
+            continue
+        unfinished = size - position < FRAME_BYTES or (end is not None and end > size)
+        found = None if unfinished and not final else _resume(data, position, end)
+        if found is None and not final:
+            break
+        corrupt += 1
+        position = size if found is None else found
+    return Scan(frames=tuple(frames), end=position, corrupt=corrupt)
+
+
+def _identity(record: Record) -> tuple[int, bytes]:
+    match record:
+        case Call():
+            return 1, _name(record.call_id)
+        case Attempt():
+            return 2, _name(record.attempt_id)
+        case Feedback():
+            return 3, _name(record.feedback_id)
+
+
+def _name(text: str) -> bytes:
+    try:
+        return uuid.UUID(text).bytes
+    except ValueError:
+        return hashlib.sha256(text.encode()).digest()[:16]  # an id from elsewhere
+
+
+def _frame_end(data: bytes, position: int) -> int | None:
+    """Return where the frame at `position` would end; None where its head cannot be one."""
+    if len(data) - position < FRAME_BYTES:
+        return None
+    length, _, kind, _ = _FRAME.unpack_from(data, position)
+    if kind not in _TYPES or length > MAX_PAYLOAD:
+        return None
+    return int(position + FRAME_BYTES + length)
+
+
+def _sound(data: bytes, position: int, end: int) -> bool:
+    _, crc, _, _ = _FRAME.unpack_from(data, position)
+    view = memoryview(data)
+    seen = zlib.crc32(view[position + _CRC_FROM : end], zlib.crc32(view[position : position + 4]))
+    return bool(seen == crc)
+
+
+def _resume(data: bytes, position: int, end: int | None) -> int | None:
+    """Find the next sound frame after damage at `position`: by its length, else by looking."""
+    candidates = _candidates(data, position) if end is None else _chain([end], _candidates(data, position))
+    for candidate in candidates:
+        after = _frame_end(data, candidate)
+        if after is not None and after <= len(data) and _sound(data, candidate, after):
+            return candidate
+    return None
+
+
+def _chain(first: list[int], rest: Iterator[int]) -> Iterator[int]:
+    yield from first
+    yield from rest
+
+
+def _candidates(data: bytes, position: int) -> Iterator[int]:
+    for match in _MAYBE_KIND.finditer(data, position + 1 + _KIND_AT):
+        yield match.start() - _KIND_AT

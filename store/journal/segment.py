@@ -1,0 +1,108 @@
+"""Names, creates and holds segment files. Knows no record and no policy.
+
+A name, `<writer>-<time_ns hex>-<pid>-<seq>.seg`, is never used twice. Whoever holds the exclusive
+lock of the file may append; a file that nobody locks is sealed. A segment gets its name only after it
+is locked and has its header, so no one ever sees a half-made one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.journal import frame
+
+SUFFIX = ".seg"
+
+
+@dataclass(slots=True)
+class Segment:
+    """An open, locked segment. `size` counts whole frames and the header, in bytes."""
+
+    path: Path
+    handle: int
+    size: int
+
+    @classmethod
+    def create(cls, folder: Path, instance: str, seq: int) -> Segment:
+        """Make, lock and name a segment; OSError where the disk refuses."""
+        path = folder / f"{instance}-{seq:08d}{SUFFIX}"
+        draft = path.with_suffix(".tmp")
+        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            head = frame.header()
+            if os.write(handle, head) != len(head):
+                raise OSError("The header of a journal segment could not be written.")
+            draft.rename(path)
+        except OSError:
+            os.close(handle)
+            draft.unlink(missing_ok=True)
+            raise
+        return cls(path=path, handle=handle, size=len(head))
+
+    @property
+    def empty(self) -> bool:
+        """Whether it holds no frame yet."""
+        return self.size <= frame.HEADER_BYTES
+
+    def append(self, data: bytes) -> None:
+        """Write a frame whole; on OSError the file ends where it ended before."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self.handle, view) :]
+        except OSError:
+            os.ftruncate(self.handle, self.size)
+            raise
+        self.size += len(data)
+
+    def sync(self) -> None:
+        """Bring what was appended to the disk."""
+        os.fdatasync(self.handle)
+
+    def close(self) -> None:
+        """Release the lock: the segment is sealed."""
+        os.close(self.handle)
+
+
+def instance_of(name: str) -> str:
+    """Return the writer instance that a segment's file name belongs to."""
+    return name.removesuffix(SUFFIX).rsplit("-", 1)[0]
+
+
+def names(folder: Path) -> list[str]:
+    """Return the segments of a folder, each writer instance's in the order of their making."""
+    return sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
+
+
+def sealed(handle: int) -> bool:
+    """Whether no writer holds the segment any more."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the folder's names to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes of all segments together."""
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                total += entry.stat().st_size if entry.name.endswith(SUFFIX) else 0
+            except FileNotFoundError:
+                continue  # loaded and deleted meanwhile
+    return total

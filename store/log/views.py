@@ -1,0 +1,171 @@
+"""What the log answers with. Knows no SQL; `docs/data-model.md` says which columns lie behind.
+
+Times are Unix seconds, durations milliseconds, money US dollars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.vocabulary import Attempt, Call, Feedback, Score, Usage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FingerprintSeen:
+    """A fingerprint with what the log knows of it, for grouping into tasks."""
+
+    fingerprint: str
+    fp_version: int
+    tenant: str
+    task_name: str | None  # the app's own name for the task, the latest
+    model: str  # the latest asked for
+    head_hash: str
+    head: tuple[str, ...]  # raw JSON of the head's pieces, of the latest call
+    calls: int
+    first_ts: float
+    last_ts: float
+    last_seq: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskCounts:
+    """How much there is to learn from: served teacher answers to chat calls of apps."""
+
+    calls: int  # chat calls of apps, whoever answered
+    complete: int  # of the teacher's served answers
+    scored: int  # of those, with a score
+    feedback: int  # of the calls, with a feedback score
+    corrections: int  # of the calls, with a corrected answer
+    mean_score: float | None  # of the scored answers' latest values
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallFilter:
+    """Which calls to list, newest first. Unset fields do not narrow."""
+
+    fingerprints: tuple[str, ...] = ()
+    tenant: str | None = None
+    model: str | None = None
+    who: str | None = None  # who gave the served answer: teacher | student
+    outcome: str | None = None  # of the served attempt; "open" for calls still without one
+    origin: str | None = None
+    rollout_id: str | None = None
+    since_ts: float | None = None
+    until_ts: float | None = None
+    before_seq: int | None = None  # for paging: the last row's seq
+    limit: int = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallRow:
+    """One call in a list, with its served attempt; None while that is not in."""
+
+    seq: int
+    call_id: str
+    ts: float
+    origin: str
+    surface: str
+    tenant: str
+    fingerprint: str
+    task: str | None  # the task that the gateway's route named, else the app's own name for it
+    model: str
+    stream: bool
+    chosen: str  # Who the choice named
+    reason: str  # of the choice
+    step: str | None
+    pairing: str
+    who: str | None  # who answered in the end
+    role: str | None
+    outcome: str | None
+    status: int | None
+    first_byte_ms: float | None
+    duration_ms: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None  # of all the call's attempts
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptDetail:
+    """One attempt with what was read out of its answer. `attempt.body` holds what the log kept raw."""
+
+    attempt: Attempt
+    answer: dict[str, Any] | None  # the whole completion object
+    completion_id: str | None
+    finish_reason: str | None
+    usage: Usage
+    cost_usd: float | None
+    scores: tuple[Score, ...] = ()  # oldest first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallDetail:
+    """Everything about one call. `call.body` is byte for byte what the app sent."""
+
+    seq: int
+    call: Call
+    head_hash: str
+    input_hash: str
+    attempts: tuple[AttemptDetail, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """The log in figures."""
+
+    calls: int
+    app_calls: int
+    open_calls: int  # no served attempt yet
+    lost_calls: int  # their writer died
+    attempts: int
+    student_served: int  # answers that a student gave and the app received
+    prompts: int  # distinct heads
+    scores: int
+    feedback: int
+    unresolved_feedback: int  # names no completion and no call in the log
+    corrupt_frames: int  # damage skipped in the journal
+    cost_usd: float
+    first_ts: float | None
+    last_ts: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskTraffic:
+    """Traffic of one fingerprint since a time. Which task it belongs to, the control state says."""
+
+    fingerprint: str
+    tenant: str
+    task: str | None  # as in CallRow, of the latest call
+    model: str  # of the latest call
+    calls: int
+    student_served: int
+    failed: int  # served outcomes other than complete, length and refused
+    fallbacks: int
+    pairs: int  # shadow and reverse shadow attempts
+    cost_usd: float
+    student_p50_ms: float | None
+    teacher_p50_ms: float | None
+    first_ts: float
+    last_ts: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retention:
+    """How long calls are kept."""
+
+    days: float | None = None  # None: for ever
+    now: float = 0.0  # Unix seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removed:
+    """What a retention run took away."""
+
+    calls: int = 0
+    attempts: int = 0
+    scores: int = 0
+    feedback: int = 0
+    prompts: int = 0
