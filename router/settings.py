@@ -1,0 +1,114 @@
+"""What an operator decides about cutovers. Knows no file, no statistics and no state.
+
+A profile changes how long and how thickly a rollout looks, never how sure it must be: no profile touches
+alpha, delta, the gates, the harm budget or deduplication.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from router.errors import PolicyError
+from store.vocabulary import Release, State, TaskMode
+
+STEPS: tuple[State, ...] = (
+    State.SHADOW,
+    State.CANARY_1,
+    State.CANARY_5,
+    State.CANARY_25,
+    State.CANARY_50,
+)
+"""The five steps that a gate ends, in order. FULL comes after them."""
+
+PROFILES = ("standard", "replay")
+
+
+def _by_step(*values: float) -> dict[State, float]:
+    return dict(zip((*STEPS, State.FULL), values, strict=True))
+
+
+def _by_gate(*values: int) -> dict[State, int]:
+    return dict(zip(STEPS, values, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolloutPolicy:
+    """Everything that a rollout of one task runs under. Shares are in [0, 1], times seconds."""
+
+    mode: TaskMode = TaskMode.APPROVE
+    profile: str = "standard"  # the name of what `profiled` did; it changes nothing by itself
+
+    delta: float = 0.03  # a student worse than the teacher by this much must not be promoted
+    alpha: float = 0.05  # chance of such a promotion, over the whole life of a task
+    harm_alpha: float = 0.01  # chance of rolling back a tolerable student, over the five steps
+    late_ramp: float = 1e5  # A of the late-regression detector before FULL: false alarm by N <= N/A
+    late_full: float = 1e6  # and at FULL
+    holdback: float = 0.02  # permanent share of the teacher
+
+    minima: dict[State, int] = field(default_factory=lambda: _by_gate(300, 100, 200, 300, 300))  # pairs
+    caps: dict[State, int] = field(default_factory=lambda: _by_gate(6000, 2000, 2000, 2000, 4000))  # pairs
+    min_served: int = 30  # of a canary step's pairs, served by the student
+    max_missing: float = 0.02  # of a step's drawn pairs
+    dwell_s: float = 3600.0  # least time in a step
+    settle_s: float = 60.0  # ROLLING_BACK lasts until no gateway can hold an older table
+
+    shadow: float = 1.0  # of the calls that the teacher serves, the share that the student shadows
+    reverse_shadow: dict[State, float] = field(
+        default_factory=lambda: _by_step(0.0, 1.0, 0.5, 0.2, 0.1, 0.05),
+    )  # of the calls that the student serves, the share that the teacher shadows
+    shadow_usd_per_day: float = 5.0  # all shadow attempts of the house in one UTC day; then no more pairs
+
+    screen_n: int = 200  # held-out calls that the offline screen needs
+    score_timeout_s: float = 900.0  # for an attempt's arrival and its score
+    conversation_s: float = 900.0  # how long the calls of one conversation are gathered into one mean
+    breaker_window: int = 20  # latest calls served by the student ...
+    breaker_failures: int = 5  # ... of which so many failed: the teacher answers
+    breaker_probes: int = 10  # shadow calls in a row that must succeed before it serves again
+    hold_limit_s: float = 86_400.0  # a hold that lasts longer is rolled back
+
+    timeout_s: float = 30.0  # of a call to the student, before the teacher takes over
+    release: Release = Release.WHOLE
+
+    def __post_init__(self) -> None:
+        """Refuse what no rollout could run under."""
+        _between("delta", self.delta, 0.0, 1.0)
+        _between("alpha", self.alpha, 0.0, 1.0)
+        _between("harm_alpha", self.harm_alpha, 0.0, 1.0)
+        if not 0.0 < self.holdback <= 0.5:  # noqa: PLR2004 - half is the last step before FULL
+            raise PolicyError(f"holdback must be more than 0 and at most 0.5, not {self.holdback:g}.")
+        for name, share in {"shadow": self.shadow, **_named(self.reverse_shadow)}.items():
+            if not 0.0 <= share <= 1.0:
+                raise PolicyError(f"{name} must be a share between 0 and 1, not {share:g}.")
+        if self.profile not in PROFILES:
+            raise PolicyError(f"profile must be one of {', '.join(PROFILES)}, not {self.profile!r}.")
+        for step in STEPS:
+            if self.caps[step] < self.minima[step]:
+                raise PolicyError(f"the cap of {step} is below its minimum of {self.minima[step]} pairs.")
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not low < value < high:
+        raise PolicyError(f"{name} must be between {low:g} and {high:g}, not {value:g}.")
+
+
+def _named(shares: dict[State, float]) -> dict[str, float]:
+    return {f"reverse_shadow of {step}": share for step, share in shares.items()}
+
+
+def profiled(policy: RolloutPolicy, profile: str) -> RolloutPolicy:
+    """Give the policy under a profile. Raises PolicyError for an unknown one.
+
+    `replay` is for traffic played from a file, which has no hours to wait for: every student-served call
+    is paired, steps after shadow need 10/20/100/100 pairs and 3 served by the student, nothing dwells.
+    """
+    if profile == "standard":
+        return replace(policy, profile=profile)
+    return replace(
+        policy,
+        profile=profile,
+        reverse_shadow=_by_step(0.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+        minima={**_by_gate(300, 10, 20, 100, 100), State.SHADOW: policy.minima[State.SHADOW]},
+        min_served=3,
+        dwell_s=0.0,
+        settle_s=0.0,
+    )
