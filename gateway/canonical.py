@@ -1,0 +1,29 @@
+"""JSON read leniently and written in one canonical way, for hashing. Knows no wire format."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+
+def loads(data: bytes | msgspec.Raw) -> Any:
+    """Read JSON; lone surrogates, which only Python's reader takes, do not fail. Raises ValueError."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(bytes(data))
+
+
+def dumps(value: Any) -> bytes:
+    """Write JSON with sorted keys and without whitespace: equal values, equal bytes."""
+    try:
+        return msgspec.json.encode(value, order="sorted")
+    except (UnicodeEncodeError, ValueError):
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def clean(text: str, limit: int = 256) -> str:
+    """Give `text` as storable UTF-8, without lone surrogates, at most `limit` characters."""
+    return text[:limit].encode("utf-8", "replace").decode()

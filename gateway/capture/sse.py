@@ -1,0 +1,51 @@
+"""Server-sent events, as the WHATWG describes their parsing. Knows no model and no JSON.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event that carries data; comments and bare fields make none."""
+
+    name: str
+    data: bytes
+
+
+def events(body: bytes) -> Iterator[Event]:
+    """Give the events of a whole stream. An unfinished event at its end is given too: it was sent."""
+    name = ""
+    data: list[bytes] = []
+    for line in _LINE_END.split(body.removeprefix(b"\xef\xbb\xbf")):
+        if not line:
+            if data:
+                yield Event(name, b"\n".join(data))
+            name, data = "", []
+            continue
+        key, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if key == b"data":
+            data.append(value)
+        elif key == b"event":
+            name = value.decode("utf-8", "replace")
+    if data:
+        yield Event(name, b"\n".join(data))
+
+
+def split(buffer: bytes) -> tuple[list[bytes], bytes]:
+    """Cut `buffer` after each blank line: whole blocks as they stand, and the unfinished rest."""
+    blocks = []
+    at = 0
+    for match in _EVENT_END.finditer(buffer):
+        blocks.append(buffer[at : match.end()])
+        at = match.end()
+    return blocks, buffer[at:]

@@ -1,0 +1,68 @@
+"""What the gateway itself says when it cannot pass a call on. Knows no upstream's own errors.
+
+Refusal                one request refused, in OpenAI's error shape
+AnswerCut              the answer ended early: the connection is aborted, never ended cleanly
+ClientGone             the app hung up while its request was still being read
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.upstream.port import ConnectFailed, UpstreamError, UpstreamTimeout
+
+
+class Refusal(Exception):
+    """An answer of our own, as `{"error": {"message", "type", "param", "code"}}`."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        kind: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.param = param
+        self.kind = kind
+
+    def body(self) -> bytes:
+        """Give the JSON that the app receives."""
+        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return msgspec.json.encode({"error": error})
+
+
+class AnswerCut(Exception):
+    """Raised out of the application after the head went out, so that the server drops the connection."""
+
+
+class ClientGone(Exception):
+    """The app closed its connection before its request was complete."""
+
+
+def from_upstream(error: UpstreamError, upstream: str) -> Refusal:
+    """Say in one sentence why no answer came; 502 or 504, which clients retry."""
+    if isinstance(error, UpstreamTimeout):
+        return Refusal(
+            504, f"The upstream {upstream!r} timed out.", code="upstream_timeout", kind="upstream_error"
+        )
+    if isinstance(error, ConnectFailed):
+        text = f"The upstream {upstream!r} could not be reached."
+        return Refusal(502, text, code="upstream_unreachable", kind="upstream_error")
+    text = f"The upstream {upstream!r} closed the connection before it answered."
+    return Refusal(502, text, code="upstream_cut", kind="upstream_error")
+
+
+def journal_full() -> Refusal:
+    """Say that an unlogged call is refused, because the operator wants it so."""
+    return Refusal(
+        503,
+        "The journal is full and this gateway refuses calls that it cannot log; nothing was forwarded.",
+        code="journal_full",
+        kind="server_error",
+    )

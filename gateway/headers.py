@@ -1,0 +1,93 @@
+"""Which headers go on, come back and are logged. Pure; knows no credential's value.
+
+Logged are only allow-listed names: no credential and no cookie can reach a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway import codings
+from gateway.upstream.port import Headers
+
+CREDENTIALS = frozenset({b"authorization", b"api-key", b"x-api-key"})
+ACCOUNT = frozenset({b"openai-organization", b"openai-project"})
+_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    b"transfer-encoding upgrade http2-settings".split()
+)
+_NEVER_SENT = frozenset(b"host content-length cookie forwarded via x-real-ip expect".split()) | CREDENTIALS
+_NEVER_SENT_PREFIXES = (b"x-forwarded-", b"x-stillhouse-", b"cf-", b"sec-")
+_NEVER_RETURNED = frozenset(
+    b"set-cookie set-cookie2 server date alt-svc strict-transport-security via".split()
+)
+
+_LOGGED_REQUEST = frozenset(
+    b"accept content-type content-encoding idempotency-key openai-beta user-agent x-client-request-id "
+    b"x-request-id x-stillhouse-conversation x-stillhouse-route x-stillhouse-task".split()
+)
+_LOGGED_RESPONSE = frozenset(
+    b"content-type content-encoding retry-after retry-after-ms x-request-id x-should-retry "
+    b"openai-processing-ms openai-version openai-model".split()
+)
+_LOGGED_VALUE = 512  # bytes of a header's value kept
+
+
+def onward(headers: Headers, *, account: bool, credential: Headers) -> Headers:
+    """Give what the teacher receives: the app's headers less what ends here, plus `credential`.
+
+    `account`: whether OpenAI-Organization and OpenAI-Project, which belong to the app's own key, go on.
+    """
+    hop = _HOP | _named_by_connection(headers)
+    kept = [
+        (name, codings.accepted(value.decode("latin-1")).encode() if name == b"accept-encoding" else value)
+        for name, value in headers
+        if name not in hop
+        and name not in _NEVER_SENT
+        and not name.startswith(_NEVER_SENT_PREFIXES)
+        and (account or name not in ACCOUNT)
+    ]
+    return (*kept, *credential)
+
+
+def back(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Give what the app receives of an upstream's response headers, content-length included."""
+    hop = _HOP | _named_by_connection(headers)
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in hop and name not in _NEVER_RETURNED and not name.startswith(b"x-stillhouse-")
+    ]
+
+
+def logged_request(headers: Headers) -> dict[str, str]:
+    """Give the request headers that a record may hold."""
+    return _logged(headers, _LOGGED_REQUEST, (b"x-stainless-",))
+
+
+def logged_response(headers: Headers) -> dict[str, str]:
+    """Give the response headers that a record may hold."""
+    return _logged(headers, _LOGGED_RESPONSE, (b"x-ratelimit-",))
+
+
+def value(headers: Headers, name: bytes) -> str | None:
+    """Give the last value of a header, as text."""
+    found = None
+    for key, text in headers:
+        if key == name:
+            found = text.decode("latin-1")
+    return found
+
+
+def _logged(headers: Headers, names: Iterable[bytes], prefixes: tuple[bytes, ...]) -> dict[str, str]:
+    allowed = frozenset(names)
+    return {
+        name.decode("latin-1"): text[:_LOGGED_VALUE].decode("latin-1")
+        for name, text in headers
+        if name in allowed or name.startswith(prefixes)
+    }
+
+
+def _named_by_connection(headers: Headers) -> frozenset[bytes]:
+    values = [text.lower() for name, text in headers if name == b"connection"]
+    return frozenset(name.strip() for text in values for name in text.split(b","))

@@ -1,0 +1,113 @@
+"""Who is calling: static client keys, or the caller's own credential passed through.
+
+Holds no key in clear and writes none anywhere: a credential leaves here only as a salted hash, or on its
+way to the upstream that it belongs to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from gateway import headers as head
+from gateway.errors import Refusal
+from gateway.settings import ClientKey, UpstreamSpec
+from gateway.upstream.port import Headers
+
+_KEY_ID = 16  # hex digits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """An admitted caller. `credential` is what it presented, for pass-through only."""
+
+    tenant: str
+    key_id: str
+    identity: bytes = field(repr=False)  # salted hash of credential and account
+    credential: Headers = field(repr=False, default=())
+    own_key: bool = True  # False: presented a key of this gateway, which must not go on
+
+
+class KeyRing:
+    """Admits callers. With no client keys configured everyone is admitted, with a key of their own."""
+
+    def __init__(self, keys: tuple[ClientKey, ...], salt: bytes) -> None:
+        self._keys = {key.sha256: key for key in keys}
+        self._salt = salt
+
+    def admit(self, headers: Headers) -> Caller:
+        """Say who calls. Raises `Refusal` (401) where a client key is needed and not presented."""
+        presented = tuple((name, text) for name, text in headers if name in head.CREDENTIALS)
+        secret = _secret(presented)
+        tenant = self._tenant(secret) if self._keys else ""
+        account = b"\0".join(text for name, text in headers if name in head.ACCOUNT)
+        return Caller(
+            tenant=tenant,
+            key_id=self._hash(secret).hex()[:_KEY_ID] if secret else "",
+            identity=self._hash(secret + b"\0" + account),
+            credential=presented,
+            own_key=not self._keys,
+        )
+
+    def _tenant(self, secret: bytes) -> str:
+        if not secret:
+            raise Refusal(401, "You didn't provide an API key.", code="invalid_api_key")
+        digest = hashlib.sha256(secret).hexdigest()
+        key = self._keys.get(digest)
+        # The look-up is by the hash of the whole key; the comparison's time tells nothing about it.
+        if not hmac.compare_digest(key.sha256 if key else "0" * 64, digest) or key is None:
+            raise Refusal(401, "Incorrect API key provided.", code="invalid_api_key")
+        return key.name
+
+    def _hash(self, secret: bytes) -> bytes:
+        return hmac.digest(self._salt, secret, "sha256")
+
+
+class AcceptedKeys:
+    """Remembers which callers a teacher has accepted, so that a student is no way around its check."""
+
+    def __init__(self, *, seconds: float, most: int) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._until: OrderedDict[tuple[bytes, str, str], float] = OrderedDict()
+
+    def note(self, identity: bytes, upstream: str, model: str, now: float) -> None:
+        """Remember a 2xx of `upstream` for `model`; `now` is monotonic seconds."""
+        key = (identity, upstream, model)
+        self._until[key] = now + self._seconds
+        self._until.move_to_end(key)
+        while len(self._until) > self._most:
+            self._until.popitem(last=False)
+
+    def knows(self, identity: bytes, upstream: str, model: str, now: float) -> bool:
+        """Tell whether the caller was accepted recently enough."""
+        return self._until.get((identity, upstream, model), 0.0) > now
+
+    def forget(self, identity: bytes, upstream: str, model: str) -> None:
+        """Drop a caller whom the teacher has just turned away."""
+        self._until.pop((identity, upstream, model), None)
+
+
+def onward_credential(caller: Caller, upstream: UpstreamSpec) -> Headers:
+    """Give the credential headers for an upstream: its own key, the caller's, or none.
+
+    A key of this gateway never goes on, and the caller's never goes where a key is configured.
+    """
+    if upstream.api_key is not None:
+        return ((b"authorization", b"Bearer " + upstream.api_key.encode()),)
+    return caller.credential if caller.own_key else ()
+
+
+def passes_through(caller: Caller, upstream: UpstreamSpec) -> bool:
+    """Tell whether the caller's own credential is what the upstream will judge."""
+    return upstream.api_key is None and caller.own_key
+
+
+def _secret(presented: Headers) -> bytes:
+    for name, text in presented:
+        if name == b"authorization":
+            scheme, _, token = text.strip().partition(b" ")
+            return token.strip() if scheme.lower() == b"bearer" else text.strip()
+    return presented[0][1].strip() if presented else b""
