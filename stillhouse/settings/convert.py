@@ -1,0 +1,132 @@
+"""From the tree to what each room calls its settings. Knows no file and no environment.
+
+Only what was given is passed on: defaults are written down once, in the rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from distiller.settings import (
+    DistillerSettings,
+    JudgeSettings,
+    Policies,
+    StudentSettings,
+    TaskPolicy,
+    TrainingSettings,
+)
+from gateway.settings import ClientKey, GatewaySettings, Timeouts, UpstreamSpec
+from router.settings import RolloutPolicy, profiled
+from stillhouse.settings.tree import Policy, Settings, Upstream
+from store.vocabulary import Release, State, TaskMode
+
+FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "internalise", "timeout_s")
+FOR_ROUTER = (
+    *("mode", "delta", "alpha", "holdback", "shadow_usd_per_day", "shadow", "dwell_s"),
+    *("score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release"),
+)
+OF_GATEWAY = ("models", "max_body", "shadow_concurrency", "drain_s")
+
+
+class Unfit(ValueError):  # noqa: N818 - an answer of a room, not a fault
+    """A room refused a value; `path` is the branch of the tree that it came from."""
+
+    def __init__(self, path: tuple[str | int, ...], sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path
+
+
+def gateway(settings: Settings, salt: bytes) -> GatewaySettings:
+    """Give the settings of the data plane. `salt` hashes credentials. Raises Unfit."""
+    upstreams = tuple(_upstream(index, upstream) for index, upstream in enumerate(settings.upstreams))
+    with _of("client_keys"):
+        keys = tuple(ClientKey(name=key.name, sha256=key.sha256) for key in settings.client_keys)
+    with _of("gateway"):
+        given = _only(settings.gateway.given(), OF_GATEWAY)
+        return GatewaySettings(upstreams=upstreams, client_keys=keys, salt=salt, **given)
+
+
+def distiller(settings: Settings) -> DistillerSettings:
+    """Give the settings of the slow path. Raises Unfit."""
+    branch = settings.distiller
+    with _of("distiller", "training"):
+        training = TrainingSettings(**branch.training.given())
+    with _of("student"):
+        student = StudentSettings(**settings.student.given())
+    with _of("distiller"):
+        given = {key: value for key, value in branch.given().items() if key != "training"}
+        return DistillerSettings(**given, training=training, student=student)
+
+
+def task_policies(settings: Settings) -> Policies:
+    """Say what the slow path may do with each task. Raises Unfit."""
+    with _of("policy"):
+        default = _task_policy(settings.policy)
+    tasks: dict[str, TaskPolicy] = {}
+    for task_id in settings.tasks:
+        with _of("tasks", task_id):
+            tasks[task_id] = _task_policy(settings.task_policy(task_id))
+    return Policies(default=default, tasks=tasks)
+
+
+def rollout_policy(settings: Settings, task_id: str | None = None) -> RolloutPolicy:
+    """Say what a rollout of a task runs under; of any task without settings of its own for None. Raises Unfit."""
+    own = task_id is not None and task_id in settings.tasks
+    with _of(*(("tasks", str(task_id)) if own else ("policy",))):
+        policy = settings.task_policy(task_id) if task_id else settings.policy
+        return _rollout_policy(policy)
+
+
+def check(settings: Settings) -> None:
+    """Try every conversion. Raises Unfit at the first value that a room refuses."""
+    gateway(settings, b"")
+    distiller(settings)
+    task_policies(settings)
+    for task_id in (None, *settings.tasks):
+        rollout_policy(settings, task_id)
+
+
+def _upstream(index: int, upstream: Upstream) -> UpstreamSpec:
+    with _of("upstreams", index):
+        return UpstreamSpec(
+            name=upstream.name,
+            base_url=upstream.base_url,
+            api_key=upstream.api_key.get_secret_value() if upstream.api_key else None,
+            models=upstream.models,
+            timeouts=Timeouts(**upstream.timeouts.given()),
+        )
+
+
+def _task_policy(policy: Policy) -> TaskPolicy:
+    given = _only(policy.given(), FOR_DISTILLER)
+    if "mode" in given:
+        given["mode"] = TaskMode(given["mode"])
+    judge = JudgeSettings(**policy.judge.given()) if policy.judge else None
+    return TaskPolicy(**given, judge=judge)
+
+
+def _rollout_policy(policy: Policy) -> RolloutPolicy:
+    given = _only(policy.given(), FOR_ROUTER)
+    for name, kind in (("mode", TaskMode), ("release", Release)):
+        if name in given:
+            given[name] = kind(given[name])
+    base = profiled(RolloutPolicy(), policy.profile or "standard")
+    for name in ("minima", "caps"):
+        if (own := getattr(policy, name)) is not None:
+            given[name] = {**getattr(base, name), **{State(step): pairs for step, pairs in own.items()}}
+    return replace(base, **given)
+
+
+def _only(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+@contextmanager
+def _of(*path: str | int) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise Unfit(path, str(error).rstrip(".")) from error

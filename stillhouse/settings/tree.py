@@ -1,0 +1,205 @@
+"""The shape of the settings. Knows no file, no environment and no process.
+
+A field that is None where a room has a default of its own means that default: it is written down once, there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+LOOPBACK = "127.0.0.1"
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not yes or no")  # noqa: TRY004 - pydantic translates ValueError only
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Real = Annotated[float, BeforeValidator(_number)]
+Port = Annotated[Whole, Field(ge=0, le=65535)]
+Share = Annotated[Real, Field(ge=0, le=1)]
+Positive = Annotated[Whole, Field(ge=1)]
+Seconds = Annotated[Real, Field(gt=0)]
+Step = Literal["shadow", "canary_1", "canary_5", "canary_25", "canary_50"]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Branch(BaseModel):
+    """A part of the tree: immutable, and deaf to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    def given(self) -> dict[str, Any]:
+        """Give the fields that hold a value, by name."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
+class Timeouts(Branch):
+    """Of one upstream, in seconds."""
+
+    connect: Seconds | None = None
+    first_byte: Seconds | None = None
+    idle: Seconds | None = None
+    total: Seconds | None = None
+
+
+class Upstream(Branch):
+    """One OpenAI-compatible server. `api_key` is filled in by `load`, never read from the file."""
+
+    name: Name
+    base_url: str
+    api_key_env: Name | None = None
+    api_key_file: Path | None = None
+    models: tuple[str, ...] = ("*",)
+    timeouts: Timeouts = Timeouts()
+    api_key: SecretStr | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Upstream:
+        if self.api_key_env and self.api_key_file:
+            raise ValueError("give api_key_env or api_key_file, not both")
+        return self
+
+
+class ClientKey(Branch):
+    """A key that apps may present, as its hash (`stillhouse keys` makes one)."""
+
+    name: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class Gateway(Branch):
+    """The data plane. Sizes are bytes."""
+
+    host: Name = LOOPBACK
+    port: Port = 4000
+    workers: Annotated[Whole, Field(ge=1, le=256)] | None = None  # None: one per core
+    models: tuple[str, ...] = ()
+    max_body: Positive | None = None
+    shadow_concurrency: Positive | None = None
+    drain_s: Seconds | None = None
+
+
+class Control(Branch):
+    """The admin API and the status page."""
+
+    host: Name = LOOPBACK
+    port: Port = 4001
+    allowed_hosts: tuple[str, ...] = ()  # names, besides loopback, that a Host header may carry
+
+
+class Student(Branch):
+    """The base model, and how students are trained and served on this machine."""
+
+    base: Name | None = None
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    threads: Positive | None = None
+    parallel: Positive | None = None
+    context: Annotated[Whole, Field(ge=64)] | None = None  # tokens of one request
+
+
+class Training(Branch):
+    """Hyperparameters of the adapter."""
+
+    epochs: Positive | None = None
+    lr: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    rank: Positive | None = None
+    batch: Positive | None = None
+    max_length: Positive | None = None
+    max_rows: Positive | None = None
+    seed: Whole | None = None
+
+
+class Distiller(Branch):
+    """When a task is ready to be distilled, and with what."""
+
+    schedule: str | None = None  # crontab
+    tick_s: Seconds | None = None
+    min_examples: Positive | None = None
+    min_passing: Positive | None = None
+    min_baseline: Share | None = None
+    min_new: Share | None = None
+    heldout: Share | None = None
+    heldout_min: Positive | None = None
+    heldout_max: Positive | None = None
+    attempts: Positive | None = None
+    similarity: Share | None = None
+    training: Training = Training()
+
+
+class Judge(Branch):
+    """A model that scores answers, through a configured upstream."""
+
+    model: Name
+    criteria: str | None = None
+    timeout_s: Seconds | None = None
+    concurrency: Positive | None = None
+
+
+class Policy(Branch):
+    """How far Stillhouse may go with a task, and on what evidence. `policy` is for all tasks, `tasks` for one."""
+
+    mode: Literal["auto", "approve", "observe"] | None = None
+    metric: Name | None = None
+    judge: Judge | None = None
+    threshold: Annotated[Real, Field(gt=0, le=1)] | None = None
+    internalise: bool | None = None
+    timeout_s: Seconds | None = None
+    delta: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    alpha: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    profile: Literal["standard", "replay"] | None = None
+    holdback: Annotated[Real, Field(ge=0, le=0.5)] | None = None
+    shadow_usd_per_day: Annotated[Real, Field(ge=0)] | None = None
+    shadow: Share | None = None
+    minima: dict[Step, Positive] | None = None  # pairs, by step
+    caps: dict[Step, Positive] | None = None  # pairs, by step
+    dwell_s: Annotated[Real, Field(ge=0)] | None = None
+    score_timeout_s: Seconds | None = None
+    conversation_s: Annotated[Real, Field(ge=0)] | None = None
+    hold_limit_s: Seconds | None = None
+    release: Literal["whole", "first_token"] | None = None
+
+
+class Retention(Branch):
+    """How long bodies of calls are kept; None is for ever."""
+
+    days: Annotated[Real, Field(gt=0)] | None = None
+
+
+class Journal(Branch):
+    """The records that are not yet in the log. Sizes are bytes."""
+
+    max_bytes: Positive | None = None
+    on_full: Literal["serve", "refuse"] | None = None
+    segment_bytes: Positive | None = None
+    sync_interval_s: Seconds | None = None
+
+
+OPENAI = Upstream(name="openai", base_url="https://api.openai.com/v1")
+
+
+class Settings(Branch):
+    """The whole tree. With nothing set: OpenAI with the caller's own key, ./stillhouse-data, loopback."""
+
+    data: Path = Path("stillhouse-data")
+    upstreams: Annotated[tuple[Upstream, ...], Field(min_length=1)] = (OPENAI,)
+    client_keys: tuple[ClientKey, ...] = ()
+    gateway: Gateway = Gateway()
+    control: Control = Control()
+    student: Student = Student()
+    distiller: Distiller = Distiller()
+    policy: Policy = Policy()
+    tasks: dict[str, Policy] = Field(default_factory=dict)
+    retention: Retention = Retention()
+    journal: Journal = Journal()
+    source: Path | None = Field(default=None, repr=False)  # the file they came from, for the doctor
+
+    def task_policy(self, task_id: str) -> Policy:
+        """Give the policy of one task: its own keys laid over those for all tasks."""
+        own = self.tasks.get(task_id)
+        return self.policy.model_copy(update=own.given()) if own else self.policy

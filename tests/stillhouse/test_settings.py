@@ -1,0 +1,147 @@
+"""Settings: what is read, what wins, and that every mistake names its place."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from stillhouse.errors import ConfigError
+from stillhouse.settings import convert, load
+from store.vocabulary import State, TaskMode
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "stillhouse.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_nothing_set_is_openai_with_the_callers_own_key_on_loopback(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = load(None, {})
+    assert settings.data == Path("stillhouse-data")
+    assert settings.gateway.host == settings.control.host == "127.0.0.1"
+    upstream = convert.gateway(settings, b"salt").upstreams[0]
+    assert upstream.base_url == "https://api.openai.com/v1"
+    assert upstream.api_key is None
+
+
+def test_the_tree_is_frozen(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValidationError):
+        load(None, {}).data = Path("elsewhere")
+
+
+def test_a_file_in_the_working_folder_is_read_and_variables_win(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "gateway: {port: 4100, workers: 3}\ndata: here\n")
+    settings = load(None, {"STILLHOUSE_GATEWAY__PORT": "4200"})
+    assert (settings.gateway.port, settings.gateway.workers, settings.data) == (4200, 3, Path("here"))
+
+
+def test_the_named_file_is_read(tmp_path):
+    path = written(tmp_path, "data: named\n")
+    assert load(None, {"STILLHOUSE_CONFIG": str(path)}).data == Path("named")
+
+
+def test_lists_come_from_variables_as_json():
+    variable = '[{"name": "local", "base_url": "http://127.0.0.1:9/v1"}]'
+    assert load(None, {"STILLHOUSE_UPSTREAMS": variable}).upstreams[0].name == "local"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("gateway:\n  port: 99999\n", 2, "gateway.port = 99999"),
+        ("gateway:\n  prt: 1\n", 2, "unknown setting 'gateway.prt'"),
+        ("gateway:\n  port: yes\n", 2, "a number is needed"),
+        ("gateway: 5\n", 1, "must be a mapping"),
+        ("upstreams: 5\n", 1, "must be a list"),
+        ("upstreams:\n  - name: a\n", 2, "'upstreams.0.base_url' is missing"),
+        ("upstreams:\n  - name: a\n    base_url: nowhere\n", 3, "http://"),
+        (
+            "upstreams:\n  - name: a\n    base_url: http://h\n    api_key_env: NOT_THERE\n",
+            4,
+            "NOT_THERE is not set",
+        ),
+        (
+            "upstreams:\n  - name: a\n    base_url: http://h\n    api_key_file: /no/where\n",
+            4,
+            "cannot be read",
+        ),
+        ("upstreams:\n  - name: a\n    base_url: http://h\n    api_key: sk-1\n", 4, "does not belong"),
+        ("upstreams:\n  - {name: a, base_url: 'http://h'}\n  - {name: a, base_url: 'http://g'}\n", 3, "'a'"),
+        ("client_keys:\n  - name: a\n    sha256: sk-1\n", 3, "sha256"),
+        ("data: a\ndata: b\n", 2, "twice"),
+        ("data: [\n", 2, "not valid YAML"),
+        ("- 1\n", 1, "mapping"),
+        ("policy:\n  mode: maybe\n", 2, "auto"),
+        ("policy:\n  delta: 2\n", 2, "policy.delta"),
+        ("policy:\n  mode: auto\n  metric: guess\n", 3, "metric is 'guess'"),
+        ("tasks:\n  triage:\n    holdback: 0\n", 3, "holdback"),
+        ("tasks:\n  triage:\n    caps: {shadow: 5}\n", 3, "cap of shadow"),
+        ("source: x\n", 1, "unknown setting 'source'"),
+    ],
+)
+def test_every_mistake_names_file_and_line(tmp_path, text, line, words):
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}:{line}: ")
+    assert words in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"STILLHOUSE_GATEWAY__PORT": "x"}, "gateway.port"),
+        ({"STILLHOUSE_GATWAY__PORT": "1"}, "unknown setting 'gatway'"),
+        ({"STILLHOUSE_UPSTREAMS": "[{"}, "neither valid JSON nor YAML"),
+        ({"STILLHOUSE_GATEWAY": "1", "STILLHOUSE_GATEWAY__PORT": "1"}, "'gateway'"),
+    ],
+)
+def test_a_bad_variable_is_named(tmp_path, monkeypatch, environ, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load(None, environ)
+    assert "STILLHOUSE_GAT" in str(caught.value) or "STILLHOUSE_UPSTREAMS" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load(tmp_path / "none.yaml", {})
+
+
+def test_keys_come_from_the_environment_and_are_never_shown(tmp_path):
+    path = written(tmp_path, "upstreams:\n  - {name: a, base_url: 'http://h/v1', api_key_env: MY_KEY}\n")
+    settings = load(path, {"MY_KEY": "sk-planted"})
+    assert convert.gateway(settings, b"").upstreams[0].api_key == "sk-planted"
+    assert "sk-planted" not in repr(settings)
+    assert "sk-planted" not in settings.model_dump_json()
+
+
+def test_keys_come_from_files(tmp_path):
+    (tmp_path / "key").write_text("sk-file\n")
+    path = written(
+        tmp_path, f"upstreams:\n  - {{name: a, base_url: 'http://h/v1', api_key_file: {tmp_path / 'key'}}}\n"
+    )
+    assert convert.gateway(load(path, {}), b"").upstreams[0].api_key == "sk-file"
+
+
+def test_a_task_lays_its_keys_over_the_policy(tmp_path):
+    path = written(
+        tmp_path, "policy: {mode: auto, delta: 0.05}\ntasks:\n  t: {mode: observe, caps: {shadow: 9000}}\n"
+    )
+    settings = load(path, {})
+    own, other = convert.rollout_policy(settings, "t"), convert.rollout_policy(settings, "u")
+    assert (own.mode, own.delta, own.caps[State.SHADOW]) == (TaskMode.OBSERVE, 0.05, 9000)
+    assert (other.mode, other.caps[State.SHADOW]) == (TaskMode.AUTO, 6000)
+    assert convert.task_policies(settings).of("t").mode is TaskMode.OBSERVE
+
+
+def test_a_profile_shortens_the_steps(tmp_path):
+    policy = convert.rollout_policy(load(written(tmp_path, "policy: {profile: replay}\n"), {}))
+    assert (policy.profile, policy.min_served, policy.minima[State.CANARY_1]) == ("replay", 3, 10)
