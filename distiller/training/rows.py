@@ -1,0 +1,69 @@
+"""The rows of a trainset folder, as a student sees them. Knows no tokenizer and no model.
+
+A row file holds one JSON object a line: call_id, unit, request, completion, passed, score. The program is
+applied here, by the reader, never baked into the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distiller.training.errors import TrainingError
+from store.program import rewrite
+from store.vocabulary import Program
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One logged call, its request already rewritten for the student."""
+
+    call_id: str
+    request: dict[str, Any]
+    completion: dict[str, Any]  # the whole assistant message
+    passed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowFile:
+    """What a row file held: `rows` for this student, and how many requests were not for it."""
+
+    rows: list[Row]
+    foreign: int
+
+
+def read_rows(path: Path, program: Program) -> RowFile:
+    """All rows of a file. Raises TrainingError naming the file and the line."""
+    rows, foreign = [], 0
+    for number, data in _lines(path):
+        try:
+            request = rewrite(data["request"], program)
+            if request is None:
+                foreign += 1
+                continue
+            rows.append(
+                Row(
+                    call_id=str(data["call_id"]),
+                    request=request,
+                    completion=dict(data["completion"]),
+                    passed=data["passed"] is True,
+                )
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingError(f"{path}, line {number}: not a row ({error!r})") from error
+    return RowFile(rows=rows, foreign=foreign)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, json.loads(line)
+    except OSError as error:
+        raise TrainingError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise TrainingError(f"{path} holds a line that is not JSON: {error}") from error

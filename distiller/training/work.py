@@ -1,0 +1,183 @@
+"""The phases of one job in their order: load, bootstrap, train, export, generate. Knows no pipe and no signal.
+
+A finished adapter is kept, so a run that was killed while exporting does not train again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from distiller.programs.bootstrap import bootstrap
+from distiller.training.base import prepare
+from distiller.training.encode import Encoded, encode, tokens
+from distiller.training.errors import Stopped, TooFewRows
+from distiller.training.export import export
+from distiller.training.generate import generate
+from distiller.training.model import Loaded, load, pick_device
+from distiller.training.report import Report, peak_mb
+from distiller.training.rows import Row, RowFile, read_rows
+from distiller.training.spec import TrainSpec
+from distiller.training.template import read_answer, render
+from distiller.training.trainer import Trained, Trainer
+
+_log = logging.getLogger("distiller.training")
+
+
+class Work:
+    """One job. `stopping()` is asked between steps; then Stopped is raised."""
+
+    def __init__(self, spec: TrainSpec, job: Path, report: Report, stopping: Callable[[], bool]) -> None:
+        self._spec = spec
+        self._job = job
+        self._report = report
+        self._stopping = stopping
+        self._trained: Trained | None = None
+        self._encoded: Encoded | None = None
+
+    def run(self) -> None:
+        """Do it all, and write result.json last. Raises TrainingError; Stopped when asked to stop."""
+        began = time.time()
+        torch.set_num_threads(self._spec.threads)
+        rows = self._rows()
+        loaded = self._load()
+        self._report.progress("bootstrap", 0, len(rows.rows))
+        student = bootstrap(rows.rows, lambda chats: self._finetune(loaded, chats))
+        causal = loaded.model.merge_and_unload()
+        self._export(loaded)
+        answered = self._answer(loaded, causal)
+        self._result(student, rows, answered, time.time() - began)
+
+    def _rows(self) -> RowFile:
+        rows = read_rows(self._spec.trainset / "train.jsonl", self._spec.program)
+        good = sum(row.passed for row in rows.rows)
+        _log.info("%d rows, %d passing, %d not for this student", len(rows.rows), good, rows.foreign)
+        self._enough(good, f"{len(rows.rows)} rows, {rows.foreign} more were not for this student")
+        return rows
+
+    def _enough(self, have: int, why: str) -> None:
+        if have < self._spec.min_rows:
+            raise TooFewRows(f"{have} passing rows to train on, {self._spec.min_rows} are needed ({why})")
+
+    def _load(self) -> Loaded:
+        self._report.progress("load", 0, 1)
+        spec = self._spec
+        base = prepare(spec.base_name, spec.base, lambda words: _log.info("%s", words))
+        self._check()
+        loaded = load(
+            base,
+            rank=spec.rank,
+            adapt_layers=spec.adapt_layers,
+            device=pick_device(spec.device),
+            seed=spec.seed,
+        )
+        self._base = base
+        self._report.progress("load", 1, 1)
+        return loaded
+
+    def _finetune(self, loaded: Loaded, chats: list[dict[str, Any]]) -> str:
+        """Train on DSPy's rows; the provider's function. Called in DSPy's thread."""
+        self._report.progress("bootstrap", len(chats), len(chats))
+        torch.set_num_threads(self._spec.threads)
+        encoded = encode(loaded.tokenizer, chats, self._spec.max_length)
+        self._enough(
+            len(encoded.examples), f"{encoded.too_long} are longer than {self._spec.max_length} tokens"
+        )
+        self._trained = Trainer(self._spec, loaded, self._job, self._report, self._stopping).run(
+            encoded.examples
+        )
+        self._encoded = encoded
+        adapter = self._spec.out / "adapter"
+        loaded.model.save_pretrained(adapter)
+        return self._spec.student_name
+
+    def _export(self, loaded: Loaded) -> None:
+        spec = self._spec
+
+        def tell(step: int, of: int) -> None:
+            self._check()
+            self._report.progress("export", step, of)
+
+        export(
+            self._base,
+            spec.out / "adapter",
+            spec.out / "student.gguf",
+            loaded.tokenizer,
+            spec.student_name,
+            tell,
+        )
+
+    def _answer(self, loaded: Loaded, causal: Any) -> int:
+        """Write the trainer's own greedy answers on held-out prompts; returns how many."""
+        spec = self._spec
+        held = read_rows(spec.trainset / "heldout.jsonl", spec.program).rows
+        prompts = [(row, tokens(loaded.tokenizer, _prompt(loaded.tokenizer, row))) for row in held]
+        fitting = [(row, p) for row, p in prompts if len(p) <= spec.max_length][: spec.parity_rows]
+
+        def tell(step: int, of: int) -> None:
+            self._check()
+            self._report.progress("generate", step, of)
+
+        answers = generate(
+            causal, [p for _, p in fitting], [_limit(row, spec.max_new_tokens) for row, _ in fitting],
+            loaded.end_ids, tell,
+        )  # fmt: skip
+        texts = [loaded.tokenizer.decode(a, skip_special_tokens=False) for a in answers]
+        lines = [
+            json.dumps(
+                {"call_id": row.call_id, "text": text, "message": read_answer(text)}, ensure_ascii=False
+            )
+            for (row, _), text in zip(fitting, texts, strict=True)
+        ]
+        _write(spec.out / "heldout_outputs.jsonl", "".join(line + "\n" for line in lines))
+        return len(lines)
+
+    def _result(self, student: str, rows: RowFile, answered: int, seconds: float) -> None:
+        if self._trained is None or self._encoded is None:
+            raise TooFewRows("DSPy started no training: no row passed its metric")
+        result = {
+            "student": student,
+            "task_id": self._spec.task_id,
+            "rows": len(rows.rows),
+            "trained_rows": len(self._encoded.examples),
+            "foreign_rows": rows.foreign,
+            "too_long_rows": self._encoded.too_long,
+            "heldout_outputs": answered,
+            **asdict(self._trained),
+            "tokens_per_s": round(self._trained.tokens / max(self._trained.seconds, 1e-9), 1),
+            "wall_s": round(seconds, 1),
+            "peak_mb": peak_mb(),
+            "spec": self._spec.to_json(),
+        }
+        _write(self._job / "result.json", json.dumps(result, indent=1))
+
+    def _check(self) -> None:
+        if self._stopping():
+            raise Stopped("stopped; a rerun goes on from the last checkpoint")
+
+
+def _prompt(tokenizer: Any, row: Row) -> str:
+    return render(tokenizer, row.request["messages"], row.request.get("tools"))
+
+
+def _limit(row: Row, most: int) -> int:
+    """Tokens that the app itself allows an answer, at most `most`."""
+    asked = row.request.get("max_completion_tokens") or row.request.get("max_tokens") or most
+    return min(most, asked) if isinstance(asked, int) else most
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
