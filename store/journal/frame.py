@@ -1,7 +1,7 @@
 """Frames records in bytes and finds them again. Knows nothing of files, locks or what a record says.
 
     segment = header, frame*
-    header  = magic "SHJ1", schema version u16, 10 bytes of zero
+    header  = magic "SHJ1", schema version u16, 6 bytes of zero, crc32 u32 of these 12
     frame   = length u32, crc32 u32, kind u8, id 16 bytes, payload (length bytes of msgpack)
 
 Integers are little-endian. The checksum covers the length and everything after itself. The id is the
@@ -27,7 +27,7 @@ SCHEMA = 1
 MAX_PAYLOAD = 256 << 20  # bytes; a longer length can only be damage
 
 _MAGIC = b"SHJ1"
-_HEADER = struct.Struct("<4sH10x")
+_HEADER = struct.Struct("<4sH6xI")
 _FRAME = struct.Struct("<IIB16s")
 HEADER_BYTES = _HEADER.size
 FRAME_BYTES = _FRAME.size
@@ -65,16 +65,20 @@ class Scan:
 
 def header() -> bytes:
     """Return the first bytes of a segment."""
-    return _HEADER.pack(_MAGIC, SCHEMA)
+    plain = _HEADER.pack(_MAGIC, SCHEMA, 0)[:-4]
+    return plain + zlib.crc32(plain).to_bytes(4, "little")
 
 
-def check_header(data: bytes, name: str) -> None:
-    """Raise SchemaTooNew for a later schema, StoreError for what is no segment."""
-    if len(data) < HEADER_BYTES or data[:4] != _MAGIC:
-        raise StoreError(f"{name} is not a journal segment.")
-    version = _HEADER.unpack_from(data)[1]
+def header_sound(data: bytes, name: str) -> bool:
+    """Whether a segment's header is undamaged; SchemaTooNew for one of a later program."""
+    if len(data) < HEADER_BYTES:
+        return False
+    magic, version, crc = _HEADER.unpack_from(data)
+    if magic != _MAGIC or crc != zlib.crc32(data[: HEADER_BYTES - 4]):
+        return False
     if version > SCHEMA:
         raise SchemaTooNew(f"{name} has journal schema {version}; this program knows up to {SCHEMA}.")
+    return True
 
 
 def encode(record: Record) -> bytes:

@@ -33,15 +33,14 @@ class Segment:
         handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            head = frame.header()
-            if os.write(handle, head) != len(head):
-                raise OSError("The header of a journal segment could not be written.")
+            segment = cls(path=path, handle=handle, size=0)
+            segment.append(frame.header())
             draft.rename(path)
         except OSError:
             os.close(handle)
             draft.unlink(missing_ok=True)
             raise
-        return cls(path=path, handle=handle, size=len(head))
+        return segment
 
     @property
     def empty(self) -> bool:
@@ -75,7 +74,7 @@ def instance_of(name: str) -> str:
 
 def names(folder: Path) -> list[str]:
     """Return the segments of a folder, each writer instance's in the order of their making."""
-    return sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(SUFFIX))
 
 
 def sealed(handle: int) -> bool:

@@ -158,10 +158,11 @@ class SegmentWriter:
             if not self._segment.empty:
                 self._roll()
             return (error.strerror or str(error)).lower()
+        if not self._dirty:
+            self._work.notify()
         self.stats.records += 1
         self.stats.bytes += len(data)
         self._own_since += len(data)
-        self._work.notify()
         return None
 
     def _roll(self) -> None:

@@ -1,0 +1,6 @@
+"""The control state: small, transactional, read by every gateway. Knows no rule of the router's."""
+
+from store.control.control import Control
+from store.control.orders import Order
+
+__all__ = ["Control", "Order"]

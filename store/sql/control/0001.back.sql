@@ -1,0 +1,16 @@
+DROP TABLE servers;
+DROP TABLE jobs;
+DROP TABLE orders;
+DROP TABLE outbox;
+DROP TABLE routes;
+DROP TABLE observations;
+DROP TABLE transitions;
+DROP TABLE rollouts;
+DROP TABLE evaluations;
+DROP TABLE students;
+DROP TABLE trainsets;
+DROP TABLE fingerprints;
+DROP TABLE task_versions;
+DROP TABLE tasks;
+DROP TABLE leader;
+DROP TABLE schema_version;
