@@ -1,0 +1,45 @@
+"""What a decision is made from and what it says. Knows no rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from store.vocabulary import Evaluation, State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What is true besides the evidence, at the moment of deciding."""
+
+    outcomes: tuple[str, ...] = ()  # of the student's latest serve attempts in this state, newest first
+    probes: tuple[str, ...] = ()  # of its latest shadow attempts since a hold began, newest first
+    evaluation: Evaluation | None = None  # offline, on held-out calls
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what a transition keeps of them."""
+        kept: dict[str, Any] = {"outcomes": list(self.outcomes), "probes": list(self.probes)}
+        if (e := self.evaluation) is not None:
+            kept["evaluation"] = {
+                "evaluation_id": e.evaluation_id,
+                "n": e.n,
+                "delta_mean": e.delta_mean,
+                "delta_lower": e.delta_lower,
+                "verdict": str(e.verdict),
+            }
+        return kept
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """One step of the machine, not yet taken."""
+
+    target: State
+    cause: str  # one snake_case word
+    why: str  # one plain sentence with the figures
+    held_from: State | None = None  # what a hold freezes
+    serving: bool = True  # False: the teacher answers everything while it holds
+    paused: bool = False  # by an operator
+    unverified: bool = False  # an operator forced it: the gate was not passed
+    actor: str = "controller"
+    figures: dict[str, Any] = field(default_factory=dict)  # what it was decided on, for the record

@@ -1,0 +1,178 @@
+"""The statistics of evidence, now or after each of several further observations. Knows no state machine.
+
+One implementation for both: a decision reads the figures after zero further observations, a catch-up reads
+the figures after each of a thousand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router import betting
+from router.betting import Floats
+from router.evidence import Evidence, Sparse, doubtful_bin, hopeful_bin
+from router.settings import STEPS, RolloutPolicy
+from store.vocabulary import Observation, ObservationKind, Rollout, State, Who
+
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+FRESH = (State.CANARY_25, State.CANARY_50)
+"""The steps whose pairs the last gate's own test is made from."""
+
+_HALF = math.log(2.0)  # two detectors share one false-alarm budget
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bars:
+    """What the figures are held against; natural logarithms."""
+
+    promote: float  # ln(1 / alpha_k)
+    harm_shadow: float  # ln(1 / budget) of the one harm test of SHADOW
+    harm_live: float  # and of each of the two of a canary step
+    late: float  # ln A
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """Arrays of shape (n + 1,): before, and after each of n further observations."""
+
+    pairs: Ints  # of the current step
+    served: Ints  # of them, served by the student
+    missing: Ints  # drawn in the current step, never scored
+    promote: Floats  # log wealth against "D <= -delta", over the whole rollout
+    fresh: Floats  # the same, over pairs at 25% and 50% only
+    harm: Floats  # greatest excess of a step's log wealth against "D >= -delta" over its bar
+    late: Floats  # greater of the two detectors' log R, less ln 2
+
+    @property
+    def missing_rate(self) -> Floats:
+        """Give the share of the step's drawn pairs that were never scored."""
+        rate: Floats = self.missing / np.maximum(1, self.pairs + self.missing)
+        return rate
+
+
+def spend(alpha: float, trial: int) -> float:
+    """Give alpha_k = alpha / (k (k + 1)): over all trials k = 1, 2, ... they sum to alpha."""
+    return alpha / (trial * (trial + 1))
+
+
+def bars(rollout: Rollout, policy: RolloutPolicy) -> Bars:
+    """Give the thresholds of a rollout: margin and alpha are its own, fixed when it began."""
+    step_alpha = policy.harm_alpha / len(STEPS)  # Bonferroni over the five steps ...
+    late = policy.late_full if _step(rollout) == State.FULL else policy.late_ramp
+    return Bars(
+        promote=-math.log(spend(rollout.alpha, max(1, rollout.trial))),
+        harm_shadow=-math.log(step_alpha),
+        harm_live=-math.log(step_alpha / 2),  # ... and over all pairs and those the student served
+        late=math.log(late),
+    )
+
+
+def measure(evidence: Evidence, rollout: Rollout, policy: RolloutPolicy) -> Figures:
+    """Give the figures as they are now, shape (1,)."""
+    return trace(evidence, (), rollout, policy)
+
+
+def trace(
+    evidence: Evidence, observations: Sequence[Observation], rollout: Rollout, policy: RolloutPolicy
+) -> Figures:
+    """Give the figures now and after each further observation. Pure."""
+    walk = _Walk(evidence, observations)
+    step = _step(rollout)
+    now = evidence.cell(step)
+    here = walk.at(step)
+    return Figures(
+        pairs=_count(now.paired, here & walk.paired),
+        served=_count(evidence.cell(step, Who.STUDENT).paired, here & walk.paired & walk.served),
+        missing=_count(now.missing, here & walk.missing),
+        promote=walk.hope(evidence.over().hopeful, walk.everything),
+        fresh=walk.hope(evidence.over(FRESH).hopeful, walk.at(*FRESH)),
+        harm=_harm(walk, bars(rollout, policy)),
+        late=np.maximum(
+            walk.late(evidence.late, walk.everything), walk.late(evidence.late_served, walk.served)
+        )
+        - _HALF,
+    )
+
+
+def _step(rollout: Rollout) -> State:
+    return rollout.held_from or rollout.state
+
+
+def _count(before: int, seen: Flags) -> Ints:
+    counted: Ints = before + np.concatenate([[0], np.cumsum(seen)])
+    return counted
+
+
+def _harm(walk: _Walk, bar: Bars) -> Floats:
+    """Give the greatest excess over nine tests: five of a step's pairs, four of its student-served pairs."""
+    worst = np.full(walk.n + 1, -math.inf)
+    for step in STEPS:
+        at = walk.at(step)
+        if step == State.SHADOW:
+            worst = np.maximum(worst, walk.doubt(walk.evidence.cell(step).doubtful, at) - bar.harm_shadow)
+            continue
+        worst = np.maximum(worst, walk.doubt(walk.evidence.cell(step).doubtful, at) - bar.harm_live)
+        served = walk.evidence.cell(step, Who.STUDENT).doubtful
+        worst = np.maximum(worst, walk.doubt(served, at & walk.served) - bar.harm_live)
+    return worst
+
+
+class _Walk:
+    """Further observations as columns, so that each statistic is one cumulative sum."""
+
+    def __init__(self, evidence: Evidence, observations: Sequence[Observation]) -> None:
+        self.evidence = evidence
+        self.n = len(observations)
+        self.everything: Flags = np.ones(self.n, dtype=np.bool_)
+        self.steps = np.asarray([str(o.step) for o in observations], dtype=np.str_)
+        self.served = _flags(o.served_by == Who.STUDENT for o in observations)
+        self.paired = _flags(o.kind == ObservationKind.PAIRED for o in observations)
+        self.missing = _flags(o.kind == ObservationKind.MISSING for o in observations)
+        self._gains = _rows(betting.gains(-evidence.delta), [hopeful_bin(o) for o in observations])
+        self._losses = _rows(betting.losses(evidence.delta), [doubtful_bin(o) for o in observations])
+
+    def at(self, *steps: State) -> Flags:
+        """Say which observations were drawn at these steps."""
+        return np.isin(self.steps, [str(step) for step in steps])
+
+    def hope(self, before: Sparse, where: Flags) -> Floats:
+        """Give log wealth of the bets on the student."""
+        return self._wealth(betting.total(betting.gains(-self.evidence.delta), before), self._gains, where)
+
+    def doubt(self, before: Sparse, where: Flags) -> Floats:
+        """Give log wealth of the bets against the student."""
+        return self._wealth(betting.total(betting.losses(self.evidence.delta), before), self._losses, where)
+
+    def late(self, before: tuple[float, ...], where: Flags) -> Floats:
+        """Give log R, averaged over the bets, of a detector that sees only the flagged observations."""
+        state = np.asarray(before)
+        counted = np.flatnonzero(where & (self.paired | self.missing))
+        states = np.vstack([state, betting.detect(state, self._losses[counted])]) if counted.size else state
+        seen = _count(0, np.isin(np.arange(self.n), counted))
+        with np.errstate(invalid="ignore"):  # -inf less -inf, where nothing was seen yet
+            log_r = betting.wealth(np.atleast_2d(states))
+        return np.nan_to_num(log_r, nan=-math.inf, neginf=-math.inf)[seen]
+
+    def _wealth(self, before: Floats, rows: Floats, where: Flags) -> Floats:
+        if not where.any():
+            return np.broadcast_to(betting.wealth(before[None, :]), (self.n + 1,))
+        grown = np.cumsum(np.where(where[:, None], rows, 0.0), axis=0)
+        return betting.wealth(np.vstack([before, before + grown]))
+
+
+def _flags(values: object) -> Flags:
+    return np.fromiter(values, dtype=np.bool_)  # type: ignore[call-overload, no-any-return]
+
+
+def _rows(table: Floats, bins: list[int | None]) -> Floats:
+    """Give one row of the table for each bin, zeros where the observation counts nowhere."""
+    rows: Floats = table[[0 if at is None else at for at in bins]] if bins else np.zeros((0, betting.BETS))
+    rows[[at is None for at in bins]] = 0.0
+    return rows

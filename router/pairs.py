@@ -1,0 +1,160 @@
+"""From drawn calls to observations: pure. Knows no store and no statistics.
+
+Only the contiguous resolved prefix of the log's order is consumed: were answers counted in the order of
+their arrival, a judge that is slow with bad ones would promote anything. What becomes of a pair:
+
+- both answers scored: PAIRED with D = student - teacher;
+- the student failed (an error, a timeout, a refusal, a cut): its score is 0, rescued by the teacher or not;
+- the teacher failed, the app hung up, or a score did not come in time: MISSING;
+- its request, or its conversation, was counted before: VOID.
+
+A conversation is one observation, the mean of its calls, at the place of its first. While conversations
+rarely show a second call there is nothing to wait for; else each first call waits `conversation_s` for the
+others. Calls that come later still are VOID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from store.vocabulary import Drawn, Observation, ObservationKind, Outcome, State
+
+STUDENT_FAILED = frozenset(
+    {Outcome.ERROR, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT, Outcome.LENGTH, Outcome.REFUSED}
+)
+"""Without a score, these count as a score of 0. A lost attempt or an app that hung up says nothing."""
+
+FULL_MEMORY = 1000
+"""At FULL a request counts again when so many calls were drawn since it last did; before FULL never."""
+
+_TURNS_LEAST = 3  # so many second calls ...
+_TURNS_SHARE = 0.02  # ... and in so many of the conversations, and all are gathered
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long to wait, in seconds."""
+
+    score_s: float
+    conversation_s: float
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was counted of one rollout. Rebuilt from its drawn rows alone, so a restart forgets nothing."""
+
+    inputs: dict[str, int] = field(default_factory=dict)  # input hash: number of the row that counted
+    units: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+    turns: int = 0  # second, different calls of a conversation
+
+    def gathers(self) -> bool:
+        """Say whether conversations of several calls are common enough to wait for."""
+        return self.turns >= max(_TURNS_LEAST, _TURNS_SHARE * len(self.units))
+
+    def repeats(self, row: Drawn) -> bool:
+        """Say whether the row's request or conversation was counted."""
+        return self._holds(self.inputs, row.input_hash, row) or self._holds(self.units, row.unit, row)
+
+    def note(self, row: Drawn) -> None:
+        """Remember a consumed row."""
+        self.turns += row.unit in self.units and row.input_hash not in self.inputs
+        if not self.repeats(row):
+            self.inputs[row.input_hash] = self.rows
+            self.units[row.unit] = self.rows
+        self.rows += 1
+        if row.step == State.FULL and self.rows % FULL_MEMORY == 0:
+            self.inputs, self.units = self._recent(self.inputs), self._recent(self.units)
+
+    def _holds(self, counted: Mapping[str, int], key: str, row: Drawn) -> bool:
+        at = counted.get(key)
+        return at is not None and (row.step != State.FULL or self.rows - at < FULL_MEMORY)
+
+    def _recent(self, counted: Mapping[str, int]) -> dict[str, int]:
+        return {key: at for key, at in counted.items() if self.rows - at < FULL_MEMORY}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved:
+    """What became of one pair."""
+
+    kind: ObservationKind
+    d: float | None = None
+
+
+_MISSING = Resolved(kind=ObservationKind.MISSING)
+_VOID = Resolved(kind=ObservationKind.VOID)
+
+
+def resolve(
+    rollout_id: str, rows: Sequence[Drawn], seen: Seen, waited: Mapping[int, float], patience: Patience
+) -> list[Observation]:
+    """Give the observations of the contiguous resolved prefix of `rows`; `seen` learns them.
+
+    `waited` says for how many seconds each row (by `seq`) has been in sight.
+    """
+    observations: list[Observation] = []
+    for at, row in enumerate(rows):
+        if seen.repeats(row):
+            found: Resolved | None = _VOID
+        elif seen.gathers():
+            found = _conversation(rows[at:], waited, patience)
+        else:
+            found = single(row, waited.get(row.seq, 0.0), patience)
+        if found is None:
+            break
+        seen.note(row)
+        observations.append(_observation(rollout_id, row, found))
+    return observations
+
+
+def single(row: Drawn, waited_s: float, patience: Patience) -> Resolved | None:
+    """Give what became of a pair by itself, or None while that is open."""
+    if _mute(row.teacher_outcome, row.teacher_score):
+        return _MISSING
+    student = row.student_score
+    if student is None and row.student_outcome in STUDENT_FAILED:
+        student = 0.0
+    elif _mute(row.student_outcome, student):
+        return _MISSING
+    if student is not None and row.teacher_score is not None:
+        return Resolved(kind=ObservationKind.PAIRED, d=max(-1.0, min(1.0, student - row.teacher_score)))
+    return _MISSING if waited_s >= patience.score_s else None
+
+
+def _mute(outcome: str | None, score: float | None) -> bool:
+    """Say whether an attempt has ended and will never be scored: only complete ones are."""
+    return score is None and outcome is not None and outcome != Outcome.COMPLETE
+
+
+def _conversation(rows: Sequence[Drawn], waited: Mapping[int, float], patience: Patience) -> Resolved | None:
+    """Give the mean over the first row's conversation, or None while it is open."""
+    first = rows[0]
+    age = waited.get(first.seq, 0.0)
+    if age < patience.conversation_s:
+        return None
+    calls: dict[str, Resolved] = {}
+    for row in rows:
+        here = waited.get(row.seq, 0.0)
+        if row.unit != first.unit or row.input_hash in calls or age - here > patience.conversation_s:
+            continue
+        if (found := single(row, here, patience)) is None:
+            return None
+        calls[row.input_hash] = found
+    ds = [found.d for found in calls.values() if found.d is not None]
+    return Resolved(kind=ObservationKind.PAIRED, d=sum(ds) / len(ds)) if len(ds) == len(calls) else _MISSING
+
+
+def _observation(rollout_id: str, row: Drawn, found: Resolved) -> Observation:
+    return Observation(
+        rollout_id=rollout_id,
+        seq=row.seq,
+        call_id=row.call_id,
+        kind=found.kind,
+        d=found.d,
+        step=row.step,
+        served_by=row.served_by,
+        propensity=row.propensity,
+        ts=row.ts,
+    )

@@ -1,0 +1,158 @@
+"""The state machine of a rollout: pure. Knows no store, no clock and no operator (`router.verbs` does).
+
+What it decides is a function of persisted counts, the rollout and a few facts; so a decision can be made
+again from the record, and no two machines can differ about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from router import rules, words
+from router.decision import Decision, Facts
+from router.evidence import Evidence
+from router.figures import bars, measure
+from router.settings import STEPS, RolloutPolicy
+from router.steps import LADDER, following, standing
+from store.vocabulary import Rollout, State, TaskMode, Verdict
+
+
+def next_step(
+    rollout: Rollout, evidence: Evidence, facts: Facts, policy: RolloutPolicy, now: float
+) -> Decision | None:
+    """Decide what happens to a rollout now, or None: it stays. `now` is the latest time seen, in seconds."""
+    match rollout.state:
+        case State.DRAFT:
+            return Decision(target=State.OFFLINE, cause="created", why="A new student waits for its screen.")
+        case State.OFFLINE:
+            return _screened(rollout, facts, policy)
+        case State.HOLD:
+            return _alarm(rollout, evidence, policy) or _held(rollout, facts, policy, now)
+        case State.ROLLING_BACK:
+            return _settled(rollout, policy, now)
+        case state if state in LADDER:
+            return (
+                _alarm(rollout, evidence, policy)
+                or _breaker(rollout, facts, policy)
+                or _gate(rollout, evidence, policy, now)
+            )
+        case _:
+            return None  # terminal, or waiting for a person
+
+
+def applied(rollout: Rollout, decision: Decision, now: float) -> Rollout:
+    """Give the rollout as the decision leaves it. The age of a hold counts from its beginning."""
+    renewed = rollout.state != decision.target
+    return replace(
+        rollout,
+        state=decision.target,
+        held_from=decision.held_from,
+        serving=decision.serving,
+        paused=decision.paused,
+        entered=max(now, rollout.entered) if renewed else rollout.entered,
+        reason=decision.why,
+    )
+
+
+def screened_out(facts: Facts, rollout_delta: float, policy: RolloutPolicy) -> str | None:
+    """Say why the offline screen rejects a student, or None: it may be shadowed."""
+    if (e := facts.evaluation) is None:
+        return "there is no offline evaluation of it"
+    if e.verdict == Verdict.ERROR or e.delta_lower is None:
+        return f"its offline evaluation failed ({e.why})"
+    if e.n < policy.screen_n:
+        return f"it was compared on {e.n} held-out calls, and {policy.screen_n} are needed"
+    if e.delta_lower <= -2 * rollout_delta:
+        return (
+            f"its 80% lower bound {words.points(e.delta_lower)} on {e.n} held-out calls "
+            f"is not above {words.points(-2 * rollout_delta)}"
+        )
+    return None
+
+
+def _screened(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> Decision | None:
+    e = facts.evaluation
+    if e is None:
+        return None
+    if (fault := screened_out(facts, rollout.delta, policy)) is not None:
+        why = f"The offline screen rejects the student: {fault}."
+        return Decision(target=State.REJECTED, cause="screen_failed", why=why)
+    bound = words.points(e.delta_lower or 0.0)
+    why = f"The offline screen passed: 80% lower bound {bound} on {e.n} held-out calls."
+    return Decision(target=State.SHADOW, cause="screen_passed", why=why)
+
+
+def _alarm(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> Decision | None:
+    """Roll back on harm or a late regression, whatever else is true."""
+    if not rules.watched(rollout):
+        return None
+    figures = measure(evidence, rollout, policy)
+    bar = bars(rollout, policy)
+    if rules.harmful(figures)[0]:
+        cause, why = "harm", words.harm(rollout, evidence)
+    elif rules.late(figures, bar)[0]:
+        cause, why = "late_regression", words.regression(evidence, figures, bar)
+    else:
+        return None
+    return Decision(target=State.ROLLING_BACK, cause=cause, why=why, figures=words.record(figures, bar))
+
+
+def _breaker(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> Decision | None:
+    if not rules.broken(facts.outcomes, policy):
+        return None
+    why = words.breaker(facts.outcomes, policy)
+    return Decision(
+        target=State.HOLD,
+        cause="breaker",
+        why=why,
+        held_from=standing(rollout),
+        serving=False,
+        paused=rollout.paused,
+    )
+
+
+def _held(rollout: Rollout, facts: Facts, policy: RolloutPolicy, now: float) -> Decision | None:
+    age = now - rollout.entered
+    if age > policy.hold_limit_s:
+        why = f"The hold lasted {age / 3600:.1f} h, more than {policy.hold_limit_s / 3600:g} h."
+        return Decision(target=State.ROLLING_BACK, cause="held_too_long", why=why)
+    if rollout.serving:
+        return _breaker(rollout, facts, policy)
+    if rollout.paused or not rules.healthy(facts.probes, policy):
+        return None
+    why = f"The student's last {policy.breaker_probes} shadow calls all succeeded: it serves again."
+    return Decision(target=standing(rollout), cause="recovered", why=why)
+
+
+def _settled(rollout: Rollout, policy: RolloutPolicy, now: float) -> Decision | None:
+    if now - rollout.entered < policy.settle_s:
+        return None
+    return Decision(
+        target=State.ROLLED_BACK,
+        cause="settled",
+        why=f"The teacher answers every call. {rollout.reason}",
+    )
+
+
+def _gate(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, now: float) -> Decision | None:
+    """Advance by the rule, or give up at the cap; anything else holds the step."""
+    step = rollout.state
+    if step not in STEPS or not rules.watched(rollout):
+        return None
+    figures = measure(evidence, rollout, policy)
+    bar = bars(rollout, policy)
+    record = words.record(figures, bar)
+    if rules.passable(figures, step, policy, bar)[0]:
+        if not rules.dwelt(rollout, policy, now):
+            return None  # only time is missing: the cap does not count against it
+        waits = step == State.SHADOW and rollout.mode == TaskMode.APPROVE
+        return Decision(
+            target=State.AWAITING_APPROVAL if waits else following(step),
+            cause="gate_passed",
+            why=words.gate(rollout, evidence, figures, bar),
+            figures=record,
+        )
+    if rules.spent(figures, step, policy)[0]:
+        why = words.cap(rollout, evidence, figures, bar, policy)
+        return Decision(target=State.INCONCLUSIVE, cause="cap", why=why, figures=record)
+    return None

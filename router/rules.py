@@ -1,0 +1,97 @@
+"""The conditions of the state machine, over figures. Knows no transition.
+
+Each works on arrays: the same line decides now (shape (1,)) and finds where in a thousand further
+observations something happens (shape (n + 1,)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from router.figures import Bars, Figures, Flags, bars
+from router.settings import STEPS, RolloutPolicy
+from router.steps import standing
+from store.vocabulary import Outcome, Rollout, State, TaskMode
+
+FAILED = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT})
+"""Outcomes that say a student's server does not work. A refusal or a cut at the length limit is an answer."""
+
+
+def harmful(figures: Figures, slack: float = 0.0) -> Flags:
+    """Say whether a harm test of some step has alarmed."""
+    return np.asarray(figures.harm >= -slack)
+
+
+def late(figures: Figures, bar: Bars, slack: float = 0.0) -> Flags:
+    """Say whether the late-regression detector has alarmed."""
+    return np.asarray(figures.late >= bar.late - slack)
+
+
+def enough(figures: Figures, step: State, policy: RolloutPolicy) -> Flags:
+    """Say whether the step has its pairs, and a canary step those that the student served."""
+    served = policy.min_served if step != State.SHADOW else 0
+    return np.asarray((figures.pairs >= policy.minima[step]) & (figures.served >= served))
+
+
+def accounted(figures: Figures, policy: RolloutPolicy) -> Flags:
+    """Say whether few enough of the step's pairs are missing."""
+    return np.asarray(figures.missing_rate <= policy.max_missing)
+
+
+def proven(figures: Figures, step: State, bar: Bars, slack: float = 0.0) -> Flags:
+    """Say whether the wealth is there now: in all, and for the last gate also from fresh pairs."""
+    passed = figures.promote >= bar.promote - slack
+    if step == State.CANARY_50:
+        passed &= figures.fresh >= bar.promote - slack
+    return np.asarray(passed)
+
+
+def passable(figures: Figures, step: State, policy: RolloutPolicy, bar: Bars, slack: float = 0.0) -> Flags:
+    """Say whether the gate of a step is passed, but for its least time."""
+    return np.asarray(
+        enough(figures, step, policy) & accounted(figures, policy) & proven(figures, step, bar, slack)
+    )
+
+
+def spent(figures: Figures, step: State, policy: RolloutPolicy) -> Flags:
+    """Say whether the step has used up its cap, missing pairs included."""
+    return np.asarray(figures.pairs + figures.missing >= policy.caps[step])
+
+
+def dwelt(rollout: Rollout, policy: RolloutPolicy, now: float) -> bool:
+    """Say whether the step has lasted its least time."""
+    return now - rollout.entered >= policy.dwell_s
+
+
+def broken(outcomes: Sequence[str], policy: RolloutPolicy) -> bool:
+    """Say whether the breaker trips: too many of the student's latest calls failed."""
+    latest = outcomes[: policy.breaker_window]
+    return sum(outcome in FAILED for outcome in latest) >= policy.breaker_failures
+
+
+def healthy(probes: Sequence[str], policy: RolloutPolicy) -> bool:
+    """Say whether the student's latest shadow calls all went well, and are enough to say so."""
+    latest = probes[: policy.breaker_probes]
+    return len(latest) >= policy.breaker_probes and not any(outcome in FAILED for outcome in latest)
+
+
+def watched(rollout: Rollout) -> bool:
+    """Say whether evidence may move the rollout at all: in mode observe it never does."""
+    return rollout.mode != TaskMode.OBSERVE
+
+
+def eventful(rollout: Rollout, figures: Figures, policy: RolloutPolicy, now: float) -> Flags:
+    """Say where evidence alone may call for a decision: a superset by 1e-9, `next_step` has the word."""
+    slack = 1e-9
+    bar = bars(rollout, policy)
+    if not watched(rollout):
+        return np.zeros(figures.pairs.shape, dtype=np.bool_)
+    found = harmful(figures, slack) | late(figures, bar, slack)
+    step = standing(rollout)
+    if rollout.state in STEPS:
+        found |= spent(figures, step, policy)
+        if dwelt(rollout, policy, now):
+            found |= passable(figures, step, policy, bar, slack)
+    return found

@@ -1,0 +1,123 @@
+"""What an operator may do to a rollout: pure. Knows no admin API and no evidence.
+
+There is no verb that edits evidence, changes the margin, switches rollback off or skips two steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from router.decision import Decision
+from router.errors import RolloutRefused
+from router.settings import STEPS
+from router.steps import LADDER, LIVE, TERMINAL, following, standing
+from store.vocabulary import Rollout, State, TaskMode
+
+
+def obey(rollout: Rollout, verb: str, *, actor: str, reason: str) -> Decision:
+    """Give the decision that an order asks for. Raises RolloutRefused, saying why, where it may not be."""
+    if rollout.state in TERMINAL:
+        raise RolloutRefused(
+            f"Rollout {rollout.rollout_id} has ended ({rollout.state}); nothing can move it."
+        )
+    if rollout.state == State.ROLLING_BACK:
+        raise RolloutRefused(f"Rollout {rollout.rollout_id} is being rolled back; nothing can stop that.")
+    if (meaning := VERBS.get(verb)) is None:
+        raise RolloutRefused(f"There is no order {verb!r}; there are {', '.join(VERBS)}.")
+    return meaning(rollout, actor or "operator", reason.strip())
+
+
+def _approve(rollout: Rollout, actor: str, reason: str) -> Decision:
+    if rollout.state != State.AWAITING_APPROVAL:
+        raise RolloutRefused(
+            f"The rollout is in state {rollout.state}; only awaiting_approval takes an approval."
+        )
+    return _by(actor, reason, State.CANARY_1, "approved", "approved the first step on live traffic")
+
+
+def _pause(rollout: Rollout, actor: str, reason: str) -> Decision:
+    if rollout.state == State.HOLD and rollout.paused:
+        raise RolloutRefused("The rollout is paused already.")
+    if rollout.state not in LADDER and rollout.state != State.HOLD:
+        raise RolloutRefused(f"The rollout is in state {rollout.state}; there is nothing to pause.")
+    return _by(
+        actor,
+        reason,
+        State.HOLD,
+        "paused",
+        f"paused the rollout at {standing(rollout)}",
+        held_from=standing(rollout),
+        serving=rollout.serving,
+        paused=True,
+    )
+
+
+def _resume(rollout: Rollout, actor: str, reason: str) -> Decision:
+    if rollout.state != State.HOLD:
+        raise RolloutRefused(f"The rollout is in state {rollout.state}; only a held one can be resumed.")
+    return _by(actor, reason, standing(rollout), "resumed", f"resumed the rollout at {standing(rollout)}")
+
+
+def _abort(rollout: Rollout, actor: str, reason: str) -> Decision:
+    if rollout.state not in LIVE:
+        return _by(actor, reason, State.REJECTED, "aborted", "gave the student up before it was shadowed")
+    return _by(actor, reason, State.ROLLING_BACK, "aborted", "gave the rollout up")
+
+
+def _rollback(rollout: Rollout, actor: str, reason: str) -> Decision:
+    if standing(rollout) not in LADDER[1:]:
+        raise RolloutRefused(
+            "The student serves nothing that could be rolled back; `abort` ends the rollout."
+        )
+    return _by(actor, reason, State.ROLLING_BACK, "operator", "rolled the student back")
+
+
+def _force(rollout: Rollout, actor: str, reason: str) -> Decision:
+    if not reason:
+        raise RolloutRefused("A forced step needs a reason.")
+    if rollout.mode == TaskMode.OBSERVE:
+        raise RolloutRefused("The task is in mode observe: its students never leave shadow.")
+    if rollout.state == State.AWAITING_APPROVAL:
+        raise RolloutRefused("The shadow gate is passed: `approve` is what the rollout waits for.")
+    if rollout.state not in STEPS:
+        raise RolloutRefused(f"No step can be forced from state {rollout.state}.")
+    target = following(rollout.state)
+    said = f"forced the step to {target}, unverified"
+    return _by(actor, reason, target, "forced", said, unverified=True)
+
+
+def _by(
+    actor: str,
+    reason: str,
+    target: State,
+    cause: str,
+    done: str,
+    *,
+    held_from: State | None = None,
+    serving: bool = True,
+    paused: bool = False,
+    unverified: bool = False,
+) -> Decision:
+    return Decision(
+        target=target,
+        cause=cause,
+        why=f"{actor} {done}: {reason}" if reason else f"{actor} {done}.",
+        held_from=held_from,
+        serving=serving,
+        paused=paused,
+        unverified=unverified,
+        actor=actor,
+    )
+
+
+VERBS: Mapping[str, Callable[[Rollout, str, str], Decision]] = MappingProxyType(
+    {
+        "approve": _approve,
+        "pause": _pause,
+        "resume": _resume,
+        "abort": _abort,
+        "rollback": _rollback,
+        "force": _force,
+    }
+)

@@ -1,0 +1,118 @@
+"""A decision's figures in plain words. Knows no rule: it says what was found, it finds nothing."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from router import betting
+from router.evidence import Cell, Evidence, mean
+from router.figures import FRESH, Bars, Figures
+from router.rules import FAILED
+from router.settings import STEPS, RolloutPolicy
+from store.vocabulary import Rollout, State, Who
+
+
+def points(d: float) -> str:
+    """Say a difference of scores in hundredths."""
+    return f"{100 * d:+.1f} points"
+
+
+def wealth(log_k: float) -> str:
+    """Say a wealth as a plain number."""
+    if not math.isfinite(log_k):
+        return "0"
+    if log_k > math.log(1e6):
+        return f"10^{log_k / math.log(10):.0f}"
+    return f"{math.exp(log_k):.3g}"
+
+
+def record(figures: Figures, bar: Bars) -> dict[str, Any]:
+    """Give the first row of figures as JSON, for a transition's inputs."""
+    return {
+        "pairs": int(figures.pairs[0]),
+        "served": int(figures.served[0]),
+        "missing": int(figures.missing[0]),
+        "log_wealth": _finite(figures.promote[0]),
+        "log_wealth_fresh": _finite(figures.fresh[0]),
+        "log_threshold": bar.promote,
+        "harm_excess": _finite(figures.harm[0]),
+        "late": _finite(figures.late[0]),
+        "late_threshold": bar.late,
+    }
+
+
+def gate(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars) -> str:
+    """Say why a step was passed."""
+    whole = evidence.over()
+    said = (
+        f"Step {rollout.state} passed: over {whole.paired} pairs the student is {_mean(whole)} to the teacher, "
+        f"at least {points(betting.lower_bound(whole.hopeful, bar.promote))} but for a chance of "
+        f"{math.exp(-bar.promote):.3g}; wealth {wealth(float(figures.promote[0]))} of {wealth(bar.promote)} needed"
+    )
+    if rollout.state == State.CANARY_50:
+        fresh = evidence.over(FRESH)
+        said += f", and {wealth(float(figures.fresh[0]))} from the {fresh.paired} pairs at 25% and 50% alone"
+    return f"{said}."
+
+
+def cap(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars, policy: RolloutPolicy) -> str:
+    """Say why a step ended without an answer."""
+    whole = evidence.over()
+    return (
+        f"Step {rollout.state} used up its {policy.caps[rollout.state]} pairs without an answer: the student is "
+        f"{_mean(whole)} over {whole.paired} pairs, wealth {wealth(float(figures.promote[0]))} of "
+        f"{wealth(bar.promote)} needed, {100 * float(figures.missing_rate[0]):.1f}% of the step's pairs missing."
+    )
+
+
+def harm(rollout: Rollout, evidence: Evidence) -> str:
+    """Say which step's harm test found the most, and what."""
+    step, cell, served = max(_suspects(evidence), key=lambda found: _against(evidence, found[1]))
+    who = " that the student served" if served else ""
+    return (
+        f"The student does harm: {_mean(cell)} over {cell.paired} pairs{who} of step {step}, worse than the "
+        f"margin of {points(-rollout.delta)} (wealth against it {wealth(_against(evidence, cell))})."
+    )
+
+
+def regression(evidence: Evidence, figures: Figures, bar: Bars) -> str:
+    """Say that the student has become worse than it was."""
+    return (
+        f"The student has become worse than the margin of {points(-evidence.delta)}: the change detector stands "
+        f"at {wealth(float(figures.late[0]))}, its alarm at {wealth(bar.late)}, after {evidence.over().paired} pairs."
+    )
+
+
+def breaker(outcomes: Sequence[str], policy: RolloutPolicy) -> str:
+    """Say how the student's server fails."""
+    latest = outcomes[: policy.breaker_window]
+    failed = Counter(str(outcome) for outcome in latest if outcome in FAILED)
+    kinds = ", ".join(f"{n} {kind}" for kind, n in failed.most_common())
+    return (
+        f"{failed.total()} of the student's last {len(latest)} calls failed ({kinds}): the teacher answers "
+        f"until {policy.breaker_probes} shadow calls in a row succeed."
+    )
+
+
+def _mean(cell: Cell) -> str:
+    d = mean(cell.down)
+    return "not compared" if d is None else points(d)
+
+
+def _suspects(evidence: Evidence) -> list[tuple[State, Cell, bool]]:
+    return [
+        *((step, evidence.cell(step), False) for step in STEPS),
+        *((step, evidence.cell(step, Who.STUDENT), True) for step in STEPS[1:]),
+    ]
+
+
+def _against(evidence: Evidence, cell: Cell) -> float:
+    sums = betting.total(betting.losses(evidence.delta), cell.doubtful)
+    return float(betting.wealth(sums[None, :])[0])
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
