@@ -1,0 +1,90 @@
+"""Asks a student's real endpoint, a few calls at once. Knows no metric and no trainset."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from distiller.scoring import message as read
+
+_COMPLETE = ("stop", "tool_calls", "function_call", None)
+_DROPPED = ("stream", "stream_options", "store", "metadata")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """One answer: the assistant message, or why there is none that counts."""
+
+    message: dict[str, Any] | None
+    error: str | None = None
+
+
+def greedy(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request's body as the trainer answers it: the likeliest token each time."""
+    return {**body, "temperature": 0}
+
+
+def body(request: dict[str, Any], model: str) -> dict[str, Any]:
+    """Return a rewritten request as it is sent to the student: whole, not streamed."""
+    return {key: value for key, value in {**request, "model": model}.items() if key not in _DROPPED}
+
+
+class Endpoint:
+    """One student server. Equal bodies are asked once."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, base_url: str, *, concurrency: int, timeout_s: float
+    ) -> None:
+        self._client = client
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._free = asyncio.Semaphore(concurrency)
+        self._timeout_s = timeout_s
+        self._asked: dict[str, asyncio.Task[Reply]] = {}
+
+    async def ask_all(self, bodies: Sequence[dict[str, Any]], tell: Callable[[int], None]) -> list[Reply]:
+        """Answer every body, in order; `tell` gets how many are in after each."""
+        done = 0
+
+        async def one(body: dict[str, Any]) -> Reply:
+            nonlocal done
+            reply = await self._once(body)
+            done += 1
+            tell(done)
+            return reply
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(body)) for body in bodies]
+        return [task.result() for task in tasks]
+
+    async def _once(self, body: dict[str, Any]) -> Reply:
+        key = json.dumps(body, sort_keys=True)
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(self._ask(body))
+        return await self._asked[key]
+
+    async def _ask(self, body: dict[str, Any]) -> Reply:
+        async with self._free:
+            try:
+                response = await self._client.post(self._url, json=body, timeout=self._timeout_s)
+                return _read(response)
+            except httpx.HTTPError as error:
+                return Reply(message=None, error=f"{type(error).__name__}: {error}".rstrip(": "))
+
+
+def _read(response: httpx.Response) -> Reply:
+    if response.status_code != httpx.codes.OK:
+        return Reply(message=None, error=f"status {response.status_code}")
+    try:
+        completion = response.json()
+    except ValueError:
+        return Reply(message=None, error="the answer is not JSON")
+    message = read.of_completion(completion if isinstance(completion, dict) else None)
+    if message is None:
+        return Reply(message=None, error="the answer has no message")
+    reason = completion["choices"][0].get("finish_reason")
+    return Reply(message=message, error=None if reason in _COMPLETE else f"finished by {reason}")

@@ -1,0 +1,177 @@
+"""Runs an offline evaluation: ask the student, score, decide. Knows no store; the pipeline saves what it finds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from distiller.evaluation import ask
+from distiller.evaluation.parity import parity
+from distiller.evaluation.verdict import MIN_UNITS, Judged, Screen, decide
+from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer
+from store.program import rewrite
+from store.vocabulary import Student
+
+_EXAMPLES = 5  # wrong answers kept for a person to look at
+_EXAMPLE_CHARS = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What an evaluation found."""
+
+    screen: Screen
+    parity: float | None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """A held-out row with the student's reply."""
+
+    row: dict[str, Any]
+    reply: ask.Reply
+
+
+class Evaluator:
+    """Evaluates one student through its endpoint."""
+
+    def __init__(
+        self,
+        *,
+        scorer: Scorer,
+        metric: MetricSpec,
+        delta: float,
+        concurrency: int = 4,
+        timeout_s: float = 30.0,
+        min_units: int = MIN_UNITS,
+        tell: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
+        self._scorer = scorer
+        self._metric = metric
+        self._delta = delta
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._min_units = min_units
+        self._tell = tell
+
+    async def run(
+        self, student: Student, heldout: Sequence[dict[str, Any]], outputs: Path | None
+    ) -> Findings:
+        """Ask, score and decide. `outputs`: the trainer's own answers, for parity. Raises ScorerUnavailable."""
+        fitting = [(row, rewrite(row["request"], student.program)) for row in heldout]
+        pairs = [(row, ask.body(request, student.model)) for row, request in fitting if request is not None]
+        trained = _outputs(outputs)
+        checked = [(row, body) for row, body in pairs if row["call_id"] in trained]
+        async with httpx.AsyncClient() as client:
+            endpoint = ask.Endpoint(
+                client, student.base_url, concurrency=self._concurrency, timeout_s=self._timeout_s
+            )
+            of = len(pairs) + len(checked)
+            replies = await endpoint.ask_all([b for _, b in pairs], lambda done: self._tell(done, of))
+            likeliest = await endpoint.ask_all(
+                [ask.greedy(b) for _, b in checked], lambda done: self._tell(len(pairs) + done, of)
+            )
+        asked = [_Asked(row=row, reply=reply) for (row, _), reply in zip(pairs, replies, strict=True)]
+        twins = [_Asked(row=row, reply=reply) for (row, _), reply in zip(checked, likeliest, strict=True)]
+        judged = await self._judge(asked)
+        share = await self._parity(twins, trained)
+        screen = decide(judged, delta=self._delta, parity=share, min_units=self._min_units)
+        detail = {
+            **_detail(asked, judged),
+            "metric": self._metric.name,
+            "agreement": self._metric.agreement,
+            "unsuited": len(heldout) - len(pairs),
+            "parity_prompts": len(twins),
+        }
+        return Findings(screen=screen, parity=share, detail=detail)
+
+    async def _judge(self, asked: Sequence[_Asked]) -> list[Judged]:
+        student = await self._scores(asked)
+        teacher = await self._teacher_scores([a.row for a in asked])
+        return [
+            Judged(
+                call_id=one.row["call_id"],
+                unit=one.row["unit"],
+                student=0.0 if one.reply.error else mine.value,
+                teacher=theirs.value,
+                failed=one.reply.error is not None,
+            )
+            for one, mine, theirs in zip(asked, student, teacher, strict=True)
+        ]
+
+    async def _scores(self, asked: Sequence[_Asked]) -> list[Scored]:
+        return await self._scorer.score(
+            self._metric, [self._item(one.row, one.reply.message or _SILENT) for one in asked]
+        )
+
+    async def _teacher_scores(self, rows: Sequence[dict[str, Any]]) -> list[Scored]:
+        """Score the teacher's own answers; 1.0 where they are the reference of an agreement metric."""
+        scores = [Scored(value=1.0)] * len(rows)
+        own = [i for i, row in enumerate(rows) if "teacher" in row or not self._metric.agreement]
+        items = [self._item(rows[i], rows[i].get("teacher") or rows[i]["completion"]) for i in own]
+        for index, scored in zip(own, await self._scorer.score(self._metric, items), strict=True):
+            scores[index] = scored
+        return scores
+
+    async def _parity(self, twins: Sequence[_Asked], trained: dict[str, dict[str, Any]]) -> float | None:
+        """Compare scores under an agreement; a judge's own noise would look like disparity."""
+        if not twins or self._metric.judge is not None:
+            return None
+        served = await self._scores(twins)
+        items = [self._item(one.row, trained[one.row["call_id"]]) for one in twins]
+        ours = await self._scorer.score(self._metric, items)
+        ids = [one.row["call_id"] for one in twins]
+        return parity(
+            {call: scored.value for call, scored in zip(ids, ours, strict=True)},
+            {call: scored.value for call, scored in zip(ids, served, strict=True)},
+        )
+
+    def _item(self, row: dict[str, Any], candidate: dict[str, Any]) -> Item:
+        corrected = "teacher" in row
+        reference = row["completion"] if corrected or self._metric.judge is None else None
+        return Item(request=row["request"], reference=reference, candidate=candidate)
+
+
+_SILENT: dict[str, Any] = {"role": "assistant", "content": ""}
+
+
+def _outputs(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Return the trainer's own answers as messages, by call id."""
+    if path is None or not path.is_file():
+        return {}
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return {
+        line["call_id"]: line.get("message") or {"role": "assistant", "content": line["text"]}
+        for line in lines
+    }
+
+
+def _detail(asked: Sequence[_Asked], judged: Sequence[Judged]) -> dict[str, Any]:
+    errors = Counter(one.reply.error for one in asked if one.reply.error)
+    worst = [
+        (one, j)
+        for one, j in zip(asked, judged, strict=True)
+        if j.student is not None and j.student < (j.teacher or 0)
+    ]
+    return {
+        "rows": len(asked),
+        "failed": sum(j.failed for j in judged),
+        "errors": dict(errors.most_common(_EXAMPLES)),
+        "unscored": sum(j.student is None or j.teacher is None for j in judged),
+        "worse": [
+            {
+                "call_id": j.call_id,
+                "student": str((one.reply.message or {}).get("content"))[:_EXAMPLE_CHARS],
+                "reference": str(one.row["completion"].get("content"))[:_EXAMPLE_CHARS],
+                "score": j.student,
+            }
+            for one, j in worst[:_EXAMPLES]
+        ],
+    }

@@ -1,0 +1,147 @@
+"""Decides where a new fingerprint belongs. Pure: knows no log and no control state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from distiller.grouping.words import jaccard, name_slug, shingles, slug
+
+
+class Kind(StrEnum):
+    """What a placement does."""
+
+    JOIN = "join"  # another fingerprint of a known version
+    NEW_VERSION = "new_version"  # another wording of a known task
+    NEW_TASK = "new_task"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """A fingerprint that has no place yet."""
+
+    fingerprint: str
+    tenant: str
+    task_name: str | None  # given by the app
+    model: str
+    head_hash: str
+    text: str  # readable text of the head, "" where the calls have no head
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownVersion:
+    """A version of a task, with what the log says about its fingerprints."""
+
+    version: int
+    head_hash: str
+    shingles: frozenset[str]  # empty where the head was erased, or never was
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A task as the control state has it. `models` are those that its calls asked for."""
+
+    task_id: str
+    tenant: str
+    name: str
+    explicit: bool
+    models: frozenset[str]
+    headless: bool
+    versions: tuple[KnownVersion, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    """Where a fingerprint belongs: a row to write."""
+
+    kind: Kind
+    task_id: str
+    version: int
+    name: str
+    explicit: bool = False
+    headless: bool = False
+
+
+def place(seen: Sighting, known: Sequence[Known], similarity: float = 0.6) -> Placement:
+    """Place one fingerprint.
+
+    A name given by the app decides alone: the same name and tenant is the same task. Without one, a
+    head that is equal to that of a known task of the same model and tenant joins it, a similar one
+    (Jaccard of character shingles >= `similarity`) is a new version, anything else a new task.
+    Calls without any head are one task for each model and tenant.
+    """
+    if seen.task_name is not None:
+        return _by_name(seen, seen.task_name, known)
+    peers = [k for k in known if not k.explicit and k.tenant == seen.tenant and seen.model in k.models]
+    if not seen.text:
+        return _headless(seen, peers, known)
+    peers = [k for k in peers if not k.headless]
+    for task in peers:
+        if (version := _same_head(task, seen)) is not None:
+            return _join(task, version)
+    return _by_likeness(seen, peers, similarity) or _new(seen, known, slug(seen.text))
+
+
+def _by_name(seen: Sighting, name: str, known: Sequence[Known]) -> Placement:
+    for task in known:
+        if task.explicit and task.name == name and task.tenant == seen.tenant:
+            version = _same_head(task, seen)
+            return _join(task, version) if version is not None else _next(task)
+    placement = _new(seen, known, name_slug(name))
+    return Placement(kind=placement.kind, task_id=placement.task_id, version=1, name=name, explicit=True)
+
+
+def _headless(seen: Sighting, peers: Sequence[Known], known: Sequence[Known]) -> Placement:
+    for task in peers:
+        if task.headless and task.versions:
+            return _join(task, task.versions[-1].version)
+    return _new(seen, known, f"chat-{name_slug(seen.model)}", headless=True)
+
+
+def _by_likeness(seen: Sighting, peers: Sequence[Known], similarity: float) -> Placement | None:
+    mine = shingles(seen.text)
+    likeness = {
+        task.task_id: max((jaccard(mine, v.shingles) for v in task.versions), default=0) for task in peers
+    }
+    best = max(peers, key=lambda task: likeness[task.task_id], default=None)
+    return _next(best) if best is not None and likeness[best.task_id] >= similarity else None
+
+
+def _same_head(task: Known, seen: Sighting) -> int | None:
+    return next((v.version for v in task.versions if v.head_hash == seen.head_hash), None)
+
+
+def _join(task: Known, version: int) -> Placement:
+    return Placement(
+        kind=Kind.JOIN,
+        task_id=task.task_id,
+        version=version,
+        name=task.name,
+        explicit=task.explicit,
+        headless=task.headless,
+    )
+
+
+def _next(task: Known) -> Placement:
+    version = max((v.version for v in task.versions), default=0) + 1
+    return Placement(
+        kind=Kind.NEW_VERSION, task_id=task.task_id, version=version, name=task.name, explicit=task.explicit
+    )
+
+
+def _new(seen: Sighting, known: Sequence[Known], wish: str, *, headless: bool = False) -> Placement:
+    task_id = _free(wish, {task.task_id for task in known})
+    name = f"calls to {seen.model} without instructions" if headless else task_id.replace("-", " ")
+    return Placement(kind=Kind.NEW_TASK, task_id=task_id, version=1, name=name, headless=headless)
+
+
+def _free(wish: str, taken: Iterable[str]) -> str:
+    """Return `wish`, or `wish-2`, `wish-3`, ... : the first that nobody has."""
+    names = set(taken)
+    if wish not in names:
+        return wish
+    number = 2
+    while f"{wish}-{number}" in names:
+        number += 1
+    return f"{wish}-{number}"

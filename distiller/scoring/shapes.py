@@ -1,0 +1,63 @@
+"""Keeps what shape each task's answers have, read from the log. Knows no metric's inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from distiller.scoring import message as read
+from distiller.scoring.shape import SETTLED, Shape, infer
+from distiller.scoring.spec import MetricSpec, choose
+from distiller.settings import Policies
+from store.vocabulary import TaskMode
+
+if TYPE_CHECKING:
+    from store.control import Control
+    from store.log import Log
+
+
+class Shapes:
+    """The shape, metric and mode of each task.
+
+    The shape is that of the oldest answers, so that it stays the same over restarts and a task's
+    score keeps its name; until SETTLED answers are in, it may still change.
+    """
+
+    def __init__(self, *, log: Log, control: Control, policies: Policies, judge_token: str = "") -> None:
+        self._log = log
+        self._control = control
+        self._policies = policies
+        self._judge_token = judge_token
+        self._settled: dict[str, Shape] = {}
+
+    def of(self, task_id: str) -> Shape | None:
+        """Return the shape of a task's answers; None while there are none."""
+        if task_id not in self._settled:
+            answers = self._answers(task_id)
+            shape = infer(answers)
+            if shape is None or len(answers) < SETTLED:
+                return shape
+            self._settled[task_id] = shape
+        return self._settled[task_id]
+
+    def metric(self, task_id: str) -> MetricSpec:
+        """Return the metric of a task: the policy's, or that of its shape (text while unknown)."""
+        policy = self._policies.of(task_id)
+        shape = self.of(task_id) if policy.metric == "auto" else None
+        return choose(policy, shape or Shape.TEXT, self._judge_token)
+
+    def mode(self, task_id: str) -> TaskMode:
+        """Return how far a task may go: the policy's mode, else auto for closed answers only."""
+        policy = self._policies.of(task_id)
+        if policy.mode is not None:
+            return policy.mode
+        metric = self.metric(task_id)
+        closed = metric.by_user or (metric.name in set(Shape) and Shape(metric.name).closed)
+        return TaskMode.AUTO if closed else TaskMode.APPROVE
+
+    def _answers(self, task_id: str) -> list[dict[str, object]]:
+        fingerprints = [f for version in self._control.versions(task_id) for f in version.fingerprints]
+        if not fingerprints:
+            return []
+        oldest = self._log.exchanges(fingerprints, limit=SETTLED, newest_first=False)
+        messages = (read.of_completion(e.answer) for e in oldest if e.outcome == "complete")
+        return [message for message in messages if message is not None]

@@ -1,0 +1,18 @@
+"""From logged calls to frozen rows: screen, split, freeze. Knows no training and no student."""
+
+from distiller.trainset.freeze import Frozen, LeakageError, freeze, read_rows, verify
+from distiller.trainset.rows import Row, Screened, screen
+from distiller.trainset.split import Split, split
+
+__all__ = [
+    "Frozen",
+    "LeakageError",
+    "Row",
+    "Screened",
+    "Split",
+    "freeze",
+    "read_rows",
+    "screen",
+    "split",
+    "verify",
+]

@@ -1,0 +1,83 @@
+"""Writes a split as content-addressed files and checks what was written. Knows no log and no training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distiller.trainset.rows import Row
+from distiller.trainset.split import Split
+from store.ids import digest
+
+TRAIN, HELDOUT, CARD = "train.jsonl", "heldout.jsonl", "card.json"
+
+
+class LeakageError(Exception):
+    """Train and held-out rows share something: nothing may be measured on them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frozen:
+    """A trainset on disk, not yet published."""
+
+    trainset_id: str  # SHA-256 of the two files, hex
+    folder: Path
+    train: int
+    heldout: int
+    card: dict[str, Any]
+
+
+def freeze(parts: Split, folder: Path, card: dict[str, Any]) -> Frozen:
+    """Write the rows and the card into `folder`; the same rows give the same id. Raises LeakageError.
+
+    Members keep the order in which the app sent them: it is part of the prompt.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    train, heldout = _lines(parts.train), _lines(parts.heldout)
+    trainset_id = digest(train, heldout)
+    whole = {
+        "trainset_id": trainset_id,
+        "train": len(parts.train),
+        "heldout": len(parts.heldout),
+        "straddling": parts.straddling,
+        "common_users": len(parts.common_users),
+        **card,
+    }
+    (folder / TRAIN).write_bytes(train)
+    (folder / HELDOUT).write_bytes(heldout)
+    (folder / CARD).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    verify(folder, parts.common_users)
+    return Frozen(
+        trainset_id=trainset_id,
+        folder=folder,
+        train=len(parts.train),
+        heldout=len(parts.heldout),
+        card=whole,
+    )
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of one frozen file."""
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def verify(folder: Path, common_users: Iterable[str] = ()) -> None:
+    """Check the frozen files themselves. Raises LeakageError, naming what is shared."""
+    train, heldout = read_rows(folder / TRAIN), read_rows(folder / HELDOUT)
+    common = set(common_users)
+    for key in ("unit", "user", "input_hash"):
+        learnt = {row[key] for row in train if row[key] and row[key] not in common}
+        shared = [row for row in heldout if row[key] in learnt]
+        if shared:
+            what = key.replace("_", " ")
+            raise LeakageError(f"{len(shared)} held-out rows share their {what} with train rows.")
+    if train and heldout and max(r["seq"] for r in train) >= min(r["seq"] for r in heldout):
+        raise LeakageError("A held-out row is not later than every train row.")
+
+
+def _lines(rows: Sequence[Row]) -> bytes:
+    return b"".join(json.dumps(row.to_json(), separators=(",", ":")).encode() + b"\n" for row in rows)

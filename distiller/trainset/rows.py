@@ -1,0 +1,131 @@
+"""Chooses which logged calls may teach, and what they teach. Pure: knows no log and no file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distiller.scoring import message as read
+from distiller.scoring.shape import Shape
+from distiller.scoring.valid import invalid
+from store.vocabulary import Exchange, Outcome, Program
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One example. `completion` is the assistant message to learn, a correction in place of the answer."""
+
+    call_id: str
+    seq: int
+    unit: str
+    user: str | None
+    input_hash: str
+    request: dict[str, Any]  # as the app sent it
+    completion: dict[str, Any]
+    passed: bool  # not judged bad: may be trained on
+    score: float | None  # of the teacher's answer, where it was judged
+    teacher: dict[str, Any] | None = None  # the teacher's own message, where it was corrected
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as it stands in a trainset's file."""
+        row = {
+            "call_id": self.call_id,
+            "unit": self.unit,
+            "request": self.request,
+            "completion": self.completion,
+            "passed": self.passed,
+            "score": self.score,
+            "seq": self.seq,
+            "user": self.user,
+            "input_hash": self.input_hash,
+        }
+        return row if self.teacher is None else {**row, "teacher": self.teacher}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Screened:
+    """Rows in log order, and why the other calls were left out."""
+
+    rows: tuple[Row, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def screen(
+    exchanges: Iterable[Exchange],
+    *,
+    shape: Shape,
+    threshold: float,
+    judged: bool,
+    program: Program | None = None,
+) -> Screened:
+    """Keep complete, valid calls; of calls with the same input the latest (a corrected one first).
+
+    `judged`: the exchanges' scores come from people, a judge or the user's own metric. A score by
+    agreement compares the teacher with itself and says nothing here. A call that was judged below
+    `threshold` is kept as not passed: it counts, it is not trained on.
+    """
+    left_out: Counter[str] = Counter()
+    kept: dict[str, Row] = {}
+    for exchange in sorted(exchanges, key=lambda e: e.seq):
+        why = _unfit(exchange, shape, program)
+        if why is not None:
+            left_out[why] += 1
+            continue
+        row = _row(exchange, threshold=threshold, judged=judged)
+        earlier = kept.get(row.input_hash)
+        if earlier is not None:
+            left_out["asked again later"] += 1
+            if earlier.teacher is not None and row.teacher is None:
+                continue  # a correction outlives later answers of the teacher to the same input
+            del kept[row.input_hash]  # so that the row stands where its latest call does
+        kept[row.input_hash] = row
+    rows = sorted(kept.values(), key=lambda row: row.seq)
+    return Screened(rows=tuple(rows), left_out=dict(left_out))
+
+
+def passing(rows: Sequence[Row]) -> int:
+    """Return how many rows may be trained on."""
+    return sum(row.passed for row in rows)
+
+
+def _unfit(exchange: Exchange, shape: Shape, program: Program | None) -> str | None:
+    """Return why a call cannot teach, None where it can."""
+    if exchange.outcome != Outcome.COMPLETE:
+        return f"outcome {exchange.outcome}"
+    if (exchange.request.get("n") or 1) != 1:
+        return "several answers asked for"
+    if program is not None and program.drop_head and exchange.head_hash != program.head_hash:
+        return "other instructions"
+    message = read.of_completion(exchange.answer)
+    if exchange.correction is not None:
+        return None if exchange.correction.strip() else "empty correction"
+    why = invalid(exchange.request, message, shape)
+    return f"invalid: {why}" if why else None
+
+
+def _row(exchange: Exchange, *, threshold: float, judged: bool) -> Row:
+    answer = read.of_completion(exchange.answer) or {}
+    corrected = exchange.correction is not None
+    score = exchange.feedback
+    if score is None and judged:
+        score = exchange.score
+    return Row(
+        call_id=exchange.call_id,
+        seq=exchange.seq,
+        unit=exchange.unit or exchange.call_id,
+        user=exchange.user,
+        input_hash=exchange.input_hash,
+        request=exchange.request,
+        completion=read.corrected(exchange.correction or "", answer) if corrected else _plain(answer),
+        passed=corrected or score is None or score >= threshold,
+        score=score,
+        teacher=_plain(answer) if corrected else None,
+    )
+
+
+def _plain(message: dict[str, Any]) -> dict[str, Any]:
+    """Return what of an assistant message is its answer: no empty or provider-specific members."""
+    kept = {key: message[key] for key in ("tool_calls", "function_call") if message.get(key)}
+    return {"role": "assistant", "content": message.get("content"), **kept}
