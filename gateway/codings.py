@@ -11,11 +11,11 @@ from typing import Any
 _GZIP = zlib.MAX_WBITS | 16
 
 
-class BadCoding(ValueError):
+class BadCoding(ValueError):  # noqa: N818
     """The bytes are not what their content-encoding says."""
 
 
-class TooLong(ValueError):
+class TooLong(ValueError):  # noqa: N818
     """The decoded bytes exceed the cap."""
 
 

@@ -12,7 +12,7 @@ import msgspec
 from gateway.upstream.port import ConnectFailed, UpstreamError, UpstreamTimeout
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818
     """An answer of our own, as `{"error": {"message", "type", "param", "code"}}`."""
 
     def __init__(
@@ -37,11 +37,11 @@ class Refusal(Exception):
         return msgspec.json.encode({"error": error})
 
 
-class AnswerCut(Exception):
+class AnswerCut(Exception):  # noqa: N818
     """Raised out of the application after the head went out, so that the server drops the connection."""
 
 
-class ClientGone(Exception):
+class ClientGone(Exception):  # noqa: N818
     """The app closed its connection before its request was complete."""
 
 

@@ -23,10 +23,7 @@ def read_answer(surface: str, content_type: str, status: int, body: bytes) -> An
     """
     if status not in _OK:
         return Answer(completion=None)
-    if is_stream(content_type):
-        completion = chunks.fold(stream_objects(body))
-    else:
-        completion = _object(body)
+    completion = chunks.fold(stream_objects(body)) if is_stream(content_type) else _object(body)
     if completion is None:
         return Answer(completion=None)
     if surface != "chat":

@@ -23,15 +23,15 @@ class UpstreamError(Exception):
     """An exchange that did not come to its end."""
 
 
-class ConnectFailed(UpstreamError):
+class ConnectFailed(UpstreamError):  # noqa: N818
     """No connection: the upstream saw nothing of the request."""
 
 
-class UpstreamTimeout(UpstreamError):
+class UpstreamTimeout(UpstreamError):  # noqa: N818
     """A time limit of the upstream ran out."""
 
 
-class UpstreamCut(UpstreamError):
+class UpstreamCut(UpstreamError):  # noqa: N818
     """The connection ended before the answer did."""
 
 

@@ -1,0 +1,224 @@
+"""The data plane as one ASGI application: where a path leads, and nothing more.
+
+Dispatches on the ASGI path only; the Host header plays no part. Plain ASGI on every path: the hot endpoint
+pays for no framework.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway import feedback
+from gateway.attended import attended
+from gateway.background import Background
+from gateway.calls import CHAT, Decider
+from gateway.chat import Chat
+from gateway.errors import AnswerCut, ClientGone, Refusal
+from gateway.inbound import (
+    Inbound,
+    Receive,
+    Scope,
+    Send,
+    Upload,
+    check_headers,
+    decoded,
+    inbound,
+    whole_body,
+)
+from gateway.keys import AcceptedKeys, KeyRing
+from gateway.metrics import Metrics
+from gateway.models import Models, aliases
+from gateway.opaque import Opaque, denied
+from gateway.outbound import refuse, reply
+from gateway.pairs import Pairs
+from gateway.ports import Chooser, Health, Journal, Transport
+from gateway.records import Records
+from gateway.settings import GatewaySettings
+from gateway.student import StudentDesk
+from gateway.teacher import Relay
+
+log = logging.getLogger(__name__)
+
+_VERSION = re.compile(r"^/+v1(?=/|$)")
+
+# Without /v1 only what OpenAI's API has: a stray /favicon.ico is not sent to the provider.
+_BARE = frozenset(
+    {
+        "assistants",
+        "audio",
+        "batches",
+        "chat",
+        "completions",
+        "containers",
+        "conversations",
+        "embeddings",
+        "evals",
+        "files",
+        "fine_tuning",
+        "images",
+        "models",
+        "moderations",
+        "responses",
+        "threads",
+        "uploads",
+        "vector_stores",
+        "videos",
+    }
+)
+
+
+def build(
+    settings: GatewaySettings, *, journal: Journal, chooser: Chooser, transport: Transport, health: Health
+) -> Gateway:
+    """Join the parts of one gateway worker. The application closes `transport` when it shuts down."""
+    records = Records(journal, Metrics())
+    accepted = AcceptedKeys(seconds=settings.accepted_key_s, most=settings.accepted_keys)
+    relay = Relay(transport=transport, records=records)
+    desk = StudentDesk(transport, records)
+    background = Background(concurrency=settings.shadow_concurrency, queue=settings.shadow_queue)
+    chat = Chat(
+        settings=settings,
+        decider=Decider(upstreams=settings.upstreams, chooser=chooser, accepted=accepted),
+        accepted=accepted,
+        records=records,
+        relay=relay,
+        desk=desk,
+        pairs=Pairs(settings, transport=transport, records=records, desk=desk, background=background),
+    )
+    return Gateway(
+        settings=settings,
+        keys=KeyRing(settings.client_keys, settings.salt),
+        chat=chat,
+        opaque=Opaque(settings=settings, records=records, relay=relay),
+        models=Models(settings=settings, transport=transport),
+        records=records,
+        background=background,
+        transport=transport,
+        health=health,
+    )
+
+
+def normal(path: str) -> tuple[str, bool]:
+    """Give a path below the API's root, without trailing or doubled slashes, and whether it said /v1."""
+    parts = [part for part in path.split("/") if part]
+    versioned = parts[:1] == ["v1"]
+    return "/" + "/".join(parts[1:] if versioned else parts), versioned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """An ASGI application."""
+
+    settings: GatewaySettings
+    keys: KeyRing
+    chat: Chat
+    opaque: Opaque
+    models: Models
+    records: Records
+    background: Background
+    transport: Transport
+    health: Health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's scope."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gauge = self.records.metrics.in_flight
+        gauge.add()
+        try:
+            await self._dispatch(inbound(scope), receive, send)
+        except Refusal as refusal:
+            self.records.metrics.refusals.add(refusal.code or "")
+            await refuse(send, refusal)
+        except ClientGone:
+            log.debug("An app hung up while its request was being read.")
+        except AnswerCut as cut:
+            log.warning("An answer was cut: %s", cut)
+            raise
+        finally:
+            gauge.add(by=-1.0)
+
+    async def _dispatch(self, request: Inbound, receive: Receive, send: Send) -> None:
+        check_headers(
+            request.headers, most=self.settings.max_headers, most_bytes=self.settings.max_header_bytes
+        )
+        path, versioned = normal(request.path)
+        if path == CHAT and request.method == "POST":
+            await self._chat(request, receive, send)
+        elif path == "/feedback":
+            await self._feedback(request, receive, send)
+        elif path == "/models" and request.method == "GET" and aliases(self.settings):
+            caller = self.keys.admit(request.headers)
+            await attended(receive, self.models.answer(request, caller, send))
+        elif versioned or path.split("/")[1] in _BARE:
+            await self._opaque(request, receive, send)
+        else:
+            await self._probe(request, path, send)
+
+    async def _chat(self, request: Inbound, receive: Receive, send: Send) -> None:
+        caller = self.keys.admit(request.headers)
+        job = await self.chat.intake(request, caller, Upload(receive))
+        await attended(receive, self.chat.answer(job, send))
+
+    async def _opaque(self, request: Inbound, receive: Receive, send: Send) -> None:
+        refusal = denied(request.path)
+        if refusal:
+            raise refusal
+        caller = self.keys.admit(request.headers)
+        upload = Upload(receive)
+        below = _VERSION.sub("", request.target.partition("?")[0], count=1)
+        job = await self.opaque.intake(request, caller, upload, below)
+        await attended(upload.after, self.opaque.answer(job, send))
+
+    async def _feedback(self, request: Inbound, receive: Receive, send: Send) -> None:
+        if request.method != "POST":
+            raise Refusal(405, "Feedback is sent by POST.", code="method_not_allowed")
+        caller = self.keys.admit(request.headers)
+        body = await whole_body(request, Upload(receive), feedback.MOST)
+        record = feedback.read(decoded(request, body, feedback.MOST), caller)
+        self.records.intent(record)
+        self.records.metrics.feedback.add()
+        await reply(send, 202, msgspec.json.encode({"id": record.feedback_id, "object": "feedback"}))
+
+    async def _probe(self, request: Inbound, path: str, send: Send) -> None:
+        if request.method not in {"GET", "HEAD"}:
+            raise _unknown(request)
+        if path == "/healthz":
+            await reply(send, 200, b'{"status":"ok"}')
+        elif path == "/readyz":
+            state = self.health.readiness()
+            names = [upstream.name for upstream in self.settings.upstreams]
+            shown: dict[str, Any] = {"ready": state.ready, "upstreams": names, **state.detail}
+            await reply(send, 200 if state.ready else 503, msgspec.json.encode(shown))
+        elif path == "/metrics":
+            kind = "text/plain; version=0.0.4; charset=utf-8"
+            await reply(send, 200, self.records.metrics.render(), kind=kind)
+        else:
+            raise _unknown(request)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.background.drain(self.settings.drain_s)
+                await self.transport.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _unknown(request: Inbound) -> Refusal:
+    return Refusal(404, f"Unknown request URL: {request.method} {request.path[:200]}.", code="unknown_url")

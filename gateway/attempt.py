@@ -1,0 +1,121 @@
+"""One exchange in the making, until it becomes the record of an attempt. Knows no ASGI and no journal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from gateway import codings
+from gateway import headers as head
+from gateway.capture.reading import is_stream
+from gateway.upstream.port import Headers, Incoming
+from store.ids import new_id
+from store.vocabulary import Attempt, Call, Outcome, Role, Who
+
+_MARKS = (b"\ndata: [DONE]", b"\ndata:[DONE]", b"\rdata: [DONE]", b"\rdata:[DONE]")
+_WINDOW = max(map(len, _MARKS))
+
+
+@dataclass(kw_only=True, slots=True)
+class Exchange:
+    """What is known so far. `take` sees every piece; at most `limit` bytes of them are kept."""
+
+    call: Call
+    role: Role
+    who: Who
+    model: str
+    upstream: str
+    student_id: str | None = None
+    limit: int
+    surface: str = "chat"
+    attempt_id: str = field(default_factory=new_id)
+    started: float = field(default_factory=time.time)
+    recorded: Outcome | None = None  # set once, when the attempt was journalled
+    status: int = 0
+    headers: Headers = ()
+    size: int = 0  # bytes received, content-encoded
+    first_byte_ms: float | None = None
+    truncated: bool = False
+    _began: float = field(default_factory=time.perf_counter)
+    _parts: list[bytes] = field(default_factory=list)
+    _kept: int = 0
+    _tail: bytes = b"\n"
+
+    def heard(self, incoming: Incoming) -> None:
+        """Note the response head."""
+        self.status = incoming.status
+        self.headers = incoming.headers
+
+    def take(self, piece: bytes) -> None:
+        """Note a piece of the answer."""
+        if self.first_byte_ms is None:
+            self.first_byte_ms = self.elapsed_ms()
+        self.size += len(piece)
+        room = self.limit - self._kept
+        if room < len(piece):
+            self.truncated = True
+            piece = piece[: max(0, room)]
+        self._parts.append(piece)
+        self._kept += len(piece)
+
+    def ends_with(self, piece: bytes) -> bool:
+        """Tell whether `piece`, just taken, is the last that the app waits for."""
+        length = head.value(self.headers, b"content-length")
+        if length is not None and length.isdecimal():
+            return self.size >= int(length)
+        if not self.streamed:
+            return False
+        window = self._tail + piece
+        self._tail = window[-_WINDOW:]
+        return any(mark in window for mark in _MARKS)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer is a stream of events."""
+        return is_stream(self.content_type)
+
+    @property
+    def content_type(self) -> str:
+        """The answer's content type, "" before the head."""
+        return head.value(self.headers, b"content-type") or ""
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the exchange began."""
+        return (time.perf_counter() - self._began) * 1000.0
+
+    def body(self) -> bytes:
+        """Give what was kept of the answer, content-decoded where that is possible."""
+        raw = b"".join(self._parts)
+        coding = head.value(self.headers, b"content-encoding")
+        if not coding or not raw:
+            return raw
+        try:
+            return codings.decode(raw, coding, self.limit)
+        except codings.TooLong:
+            self.truncated = True
+            return b""
+        except (codings.BadCoding, KeyError):
+            return raw
+
+    def attempt(self, *, outcome: Outcome, served: bool, body: bytes, error: str | None) -> Attempt:
+        """Make the record."""
+        return Attempt(
+            attempt_id=self.attempt_id,
+            call_id=self.call.call_id,
+            ts=time.time(),
+            role=self.role,
+            who=self.who,
+            served=served,
+            model=self.model,
+            upstream=self.upstream,
+            student_id=self.student_id,
+            outcome=outcome,
+            status=self.status,
+            started=self.started,
+            first_byte_ms=self.first_byte_ms,
+            duration_ms=self.elapsed_ms(),
+            content_type=self.content_type,
+            headers=head.logged_response(self.headers),
+            body=body,
+            error=error,
+        )

@@ -1,0 +1,124 @@
+"""One call on its way: what was asked, by whom, and who shall answer. Knows no connection.
+
+Everything that the answering parts share, decided before a byte is forwarded.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from gateway import fit, keys
+from gateway import headers as head
+from gateway.errors import Refusal
+from gateway.fingerprint import FP_VERSION, fingerprint
+from gateway.inbound import Inbound
+from gateway.keys import AcceptedKeys, Caller
+from gateway.ports import Chooser
+from gateway.settings import UpstreamSpec
+from gateway.upstream.port import Outgoing
+from gateway.wire import Asked
+from store.ids import new_id
+from store.prompt import head_hash
+from store.vocabulary import Call, Choice, Route
+
+CHAT = "/chat/completions"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A call with all that answering it needs."""
+
+    call: Call
+    asked: Asked
+    caller: Caller = field(repr=False)
+    upstream: UpstreamSpec
+    teacher: Outgoing = field(repr=False)  # the app's bytes, untouched
+    route: Route | None = None
+
+
+def pick(upstreams: tuple[UpstreamSpec, ...], model: str) -> UpstreamSpec:
+    """Give the first upstream with a glob for `model`. Raises `Refusal` (404)."""
+    for upstream in upstreams:
+        if any(fnmatchcase(model, glob) for glob in upstream.models):
+            return upstream
+    raise Refusal(
+        404,
+        f"The model {model!r} does not exist here: no configured upstream serves it.",
+        code="model_not_found",
+        param="model",
+    )
+
+
+def outgoing(request: Inbound, caller: Caller, upstream: UpstreamSpec, path: str, body: bytes) -> Outgoing:
+    """Give the request as the teacher receives it: `path` is raw, below the upstream's base URL."""
+    headers = head.onward(
+        request.headers,
+        account=keys.passes_through(caller, upstream),
+        credential=keys.onward_credential(caller, upstream),
+    )
+    url = upstream.base_url.rstrip("/") + path
+    return Outgoing(method=request.method, url=url, headers=headers, body=body, timeouts=upstream.timeouts)
+
+
+def barred(request: Inbound, asked: Asked, route: Route, *, key_accepted: bool) -> str | None:
+    """Say in one word why a student may not answer this call, if so."""
+    if (request.header(b"x-stillhouse-route") or "").strip().lower() == "teacher":
+        return "asked_teacher"
+    if not key_accepted:
+        return "key_not_accepted"
+    if route.drop_head and head_hash(asked.head) != route.head_hash:
+        return "head_mismatch"
+    dropped = asked.head_messages if route.drop_head else 0
+    return fit.misfit(asked.request, route.capabilities, dropped=dropped)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decider:
+    """Makes a `Job` of a parsed request."""
+
+    upstreams: tuple[UpstreamSpec, ...]
+    chooser: Chooser
+    accepted: AcceptedKeys
+
+    def decide(self, request: Inbound, caller: Caller, asked: Asked, sent: bytes) -> Job:
+        """Choose who answers. `sent` is the body as the app sent it. Raises `Refusal` (404)."""
+        upstream = pick(self.upstreams, asked.model)
+        task_name = request.header(b"x-stillhouse-task") or asked.task_name
+        print_ = fingerprint(asked.head, caller.tenant, task_name)
+        conversation = request.header(b"x-stillhouse-conversation") or asked.conversation
+        unit = conversation or asked.opening
+        call_id = new_id()
+        route = self.chooser.route(print_)
+        choice = Choice()
+        if route is not None:
+            why = barred(request, asked, route, key_accepted=self._accepts(caller, upstream, asked.model))
+            choice = self.chooser.choose(fingerprint=print_, unit=unit, call_id=call_id, barred=why)
+        retries = request.header(b"x-stainless-retry-count") or ""
+        call = Call(
+            call_id=call_id,
+            ts=time.time(),
+            tenant=caller.tenant,
+            key_id=caller.key_id,
+            task_name=task_name,
+            fingerprint=print_,
+            fp_version=FP_VERSION,
+            model=asked.model,
+            stream=asked.stream,
+            unit=unit,
+            conversation=conversation,
+            user=asked.user,
+            retry_count=int(retries) if retries.isdecimal() else 0,
+            headers=head.logged_request(request.headers),
+            body=asked.body,
+            choice=choice,
+        )
+        query = request.target.partition("?")
+        teacher = outgoing(request, caller, upstream, CHAT + query[1] + query[2], sent)
+        return Job(call=call, asked=asked, caller=caller, upstream=upstream, teacher=teacher, route=route)
+
+    def _accepts(self, caller: Caller, upstream: UpstreamSpec, model: str) -> bool:
+        if not keys.passes_through(caller, upstream):
+            return True
+        return self.accepted.knows(caller.identity, upstream.name, model, time.monotonic())

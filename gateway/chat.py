@@ -1,0 +1,105 @@
+"""The hot endpoint: one chat request in, one answer out, one record kept. Knows no framework."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from gateway import keys
+from gateway.attempt import Exchange
+from gateway.calls import Decider, Job
+from gateway.errors import AnswerCut
+from gateway.inbound import Inbound, Send, Upload, decoded, whole_body
+from gateway.keys import AcceptedKeys, Caller
+from gateway.pairs import Pairs
+from gateway.records import Records
+from gateway.settings import GatewaySettings
+from gateway.student import StudentDesk
+from gateway.teacher import Relay
+from gateway.wire import parse
+from store.vocabulary import Outcome, Role, Who
+
+_OK = range(200, 300)
+_TURNED_AWAY = (401, 403)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chat:
+    """Answers chat completions."""
+
+    settings: GatewaySettings
+    decider: Decider
+    accepted: AcceptedKeys
+    records: Records
+    relay: Relay
+    desk: StudentDesk
+    pairs: Pairs
+
+    async def intake(self, request: Inbound, caller: Caller, upload: Upload) -> Job:
+        """Read, decide, and journal the intent. Raises `Refusal` and `ClientGone`."""
+        sent = await whole_body(request, upload, self.settings.max_body)
+        body = decoded(request, sent, self.settings.max_body)
+        asked = parse(body, max_depth=self.settings.max_depth)
+        job = self.decider.decide(request, caller, asked, sent)
+        self.records.intent(job.call)
+        self.records.metrics.calls.add("chat", str(job.call.choice.who), job.call.choice.reason)
+        return job
+
+    async def answer(self, job: Job, send: Send) -> None:
+        """Answer from the student where it was chosen and can, else from the teacher.
+
+        Whichever way it ends, hung up or cut included, a drawn pair is completed or counted as missing.
+        """
+        began = time.perf_counter()
+        answering = _Answering()
+        try:
+            if job.route is not None and job.call.choice.who is Who.STUDENT:
+                answering.by = Who.STUDENT
+                answering.outcome = Outcome.CLIENT_ABORT
+                if await self.desk.serve(job, job.route, send):
+                    answering.outcome = Outcome.COMPLETE
+                    return
+                await self._teach(job, Role.FALLBACK, send, answering)
+            else:
+                await self._teach(job, Role.SERVE, send, answering)
+        except AnswerCut:
+            if answering.by is Who.STUDENT:
+                answering.outcome = Outcome.UPSTREAM_CUT
+            raise
+        finally:
+            self.pairs.after(job, answered=answering.by, outcome=answering.outcome)
+            failure = "" if answering.outcome is Outcome.COMPLETE else str(answering.outcome)
+            self.records.metrics.duration.observe(
+                time.perf_counter() - began, "chat", job.upstream.name, job.call.model, failure
+            )
+
+    async def _teach(self, job: Job, role: Role, send: Send, answering: _Answering) -> None:
+        exchange = Exchange(
+            call=job.call,
+            role=role,
+            who=Who.TEACHER,
+            model=job.call.model,
+            upstream=job.upstream.name,
+            limit=self.settings.max_answer_log,
+        )
+        answering.by = Who.TEACHER
+        try:
+            await self.relay.serve(exchange, job.teacher, send)
+        finally:
+            answering.outcome = exchange.recorded or Outcome.CLIENT_ABORT
+            self._judged(job, exchange.status)
+
+    def _judged(self, job: Job, status: int) -> None:
+        """Remember whether the teacher accepted the caller's own key."""
+        if not keys.passes_through(job.caller, job.upstream):
+            return
+        if status in _OK:
+            self.accepted.note(job.caller.identity, job.upstream.name, job.call.model, time.monotonic())
+        elif status in _TURNED_AWAY:
+            self.accepted.forget(job.caller.identity, job.upstream.name, job.call.model)
+
+
+@dataclass(slots=True)
+class _Answering:
+    by: Who = Who.TEACHER
+    outcome: Outcome = Outcome.CLIENT_ABORT

@@ -1,0 +1,108 @@
+"""Why a student may not answer a request, if so. Pure; knows no share, no bucket and no key.
+
+Whatever this does not know for sure goes to the teacher.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store.vocabulary import Capabilities
+
+_BYTES_PER_TOKEN = 3  # on the safe side for English text and JSON
+_PER_MESSAGE = 8  # tokens that a chat template adds
+_ANSWER = 512  # tokens kept free for the answer, at most
+_STATEFUL = ("previous_response_id", "conversation")
+_TOOLS = ("tools", "functions", "tool_choice", "function_call", "web_search_options")
+_STUDENT_PARTS = frozenset({"text", "refusal"})
+
+
+def misfit(request: dict[str, Any], can: Capabilities, *, dropped: int = 0) -> str | None:
+    """Give one word for what the student cannot do, or None. `dropped`: messages it will not see."""
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not messages[dropped:]:
+        return "no_messages"
+    if any(not isinstance(message, dict) for message in messages):
+        return "malformed"
+    seen = messages[dropped:]
+    return (
+        _state(request)
+        or _options(request, can)
+        or _tools(request, seen, can)
+        or _parts(seen, can)
+        or _format(request, can)
+        or (None if can.multi_turn or not _turns(seen) else "multi_turn")
+        or (None if _tokens(request, seen) <= can.context else "context")
+    )
+
+
+def _state(request: dict[str, Any]) -> str | None:
+    if request.get("store") is True:
+        return "store"
+    return "stateful" if any(request.get(key) for key in _STATEFUL) else None
+
+
+def _options(request: dict[str, Any], can: Capabilities) -> str | None:
+    n = request.get("n")
+    if n is not None and not (isinstance(n, int) and 1 <= n <= can.n):
+        return "n"
+    if (request.get("logprobs") or request.get("top_logprobs")) and not can.logprobs:
+        return "logprobs"
+    if request.get("logit_bias"):
+        return "logit_bias"  # its keys are the teacher's token ids
+    if request.get("audio") or request.get("modalities") not in (None, ["text"]):
+        return "modalities"
+    return None
+
+
+def _tools(request: dict[str, Any], seen: list[dict[str, Any]], can: Capabilities) -> str | None:
+    if can.tools:
+        return None
+    if any(request.get(key) not in (None, [], "none") for key in _TOOLS):
+        return "tools"
+    used = any(m.get("role") in {"tool", "function"} or m.get("tool_calls") for m in seen)
+    return "tools" if used else None
+
+
+def _parts(seen: list[dict[str, Any]], can: Capabilities) -> str | None:
+    for message in seen:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind == "image_url" and can.images:
+                continue
+            if kind not in _STUDENT_PARTS:
+                return "images" if kind == "image_url" else "content"
+    return None
+
+
+def _format(request: dict[str, Any], can: Capabilities) -> str | None:
+    wanted = request.get("response_format")
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    if wanted is None or kind == "text":
+        return None
+    if kind == "json_object" and can.json_object:
+        return None
+    if kind == "json_schema" and can.json_schema:
+        return None
+    return str(kind) if kind in {"json_object", "json_schema"} else "response_format"
+
+
+def _turns(seen: list[dict[str, Any]]) -> bool:
+    return any(message.get("role") == "assistant" for message in seen)
+
+
+def _tokens(request: dict[str, Any], seen: list[dict[str, Any]]) -> int:
+    """Estimate prompt and answer together, from above."""
+    size = sum(_size(message.get("content")) for message in seen)
+    room = request.get("max_completion_tokens") or request.get("max_tokens")
+    answer = min(room, _ANSWER) if isinstance(room, int) else _ANSWER // 4
+    return size // _BYTES_PER_TOKEN + _PER_MESSAGE * len(seen) + answer
+
+
+def _size(content: Any) -> int:
+    if isinstance(content, str):
+        return len(content.encode("utf-8", "replace"))
+    if isinstance(content, list):
+        return sum(_size(part.get("text")) for part in content if isinstance(part, dict))
+    return 0

@@ -1,0 +1,137 @@
+"""Calls that are passed on without being understood. Knows no task, no student and no fingerprint.
+
+Uploads and answers are streamed; at most a prefix of each is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway import headers as head
+from gateway.attempt import Exchange
+from gateway.calls import outgoing, pick
+from gateway.errors import Refusal
+from gateway.inbound import Inbound, Send, Upload, whole_body
+from gateway.keys import Caller
+from gateway.records import Records
+from gateway.settings import GatewaySettings, UpstreamSpec
+from gateway.teacher import Relay
+from gateway.upstream.port import Outgoing
+from store.ids import new_id
+from store.vocabulary import Call, Choice, Role, Who
+
+
+class _Model(msgspec.Struct):
+    model: object = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpaqueJob:
+    """A call on its way to an upstream that nobody here reads."""
+
+    call: Call
+    upstream: UpstreamSpec
+    request: Outgoing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opaque:
+    """Passes calls on."""
+
+    settings: GatewaySettings
+    records: Records
+    relay: Relay
+
+    async def intake(self, request: Inbound, caller: Caller, upload: Upload, path: str) -> OpaqueJob:
+        """Read what is kept of the upload and journal the intent. Raises `Refusal` and `ClientGone`."""
+        first = await self._first(request, upload)
+        model = _model(request, first) if upload.done else ""
+        upstream = pick(self.settings.upstreams, model) if model else self.settings.upstreams[0]
+        call = Call(
+            call_id=new_id(),
+            ts=time.time(),
+            surface="opaque",
+            method=request.method,
+            path=request.path,
+            tenant=caller.tenant,
+            key_id=caller.key_id,
+            model=model,
+            headers=head.logged_request(request.headers),
+            body=first[: self.settings.max_opaque_log],
+            choice=Choice(reason="opaque"),
+        )
+        self.records.intent(call)
+        self.records.metrics.calls.add("opaque", str(Who.TEACHER), "opaque")
+        query = request.target.partition("?")
+        sent = outgoing(request, caller, upstream, path + query[1] + query[2], first)
+        return OpaqueJob(call=call, upstream=upstream, request=_streamed(sent, request, first, upload))
+
+    async def answer(self, job: OpaqueJob, send: Send) -> None:
+        """Answer the app."""
+        exchange = Exchange(
+            call=job.call,
+            role=Role.SERVE,
+            who=Who.TEACHER,
+            model=job.call.model,
+            upstream=job.upstream.name,
+            limit=self.settings.max_opaque_log,
+            surface="opaque",
+        )
+        await self.relay.serve(exchange, job.request, send)
+
+    async def _first(self, request: Inbound, upload: Upload) -> bytes:
+        """Give the prefix; where the model decides between upstreams, all of a JSON body."""
+        if len(self.settings.upstreams) > 1 and _is_json(request):
+            return await whole_body(request, upload, self.settings.max_body)
+        return await upload.prefix(self.settings.max_opaque_log)
+
+
+def _streamed(sent: Outgoing, request: Inbound, first: bytes, upload: Upload) -> Outgoing:
+    if upload.done:
+        return sent
+    length = request.length
+    framing = ((b"content-length", str(length).encode()),) if length is not None else ()
+    return Outgoing(
+        method=sent.method,
+        url=sent.url,
+        headers=(*sent.headers, *framing),
+        body=_rest(first, upload),
+        timeouts=sent.timeouts,
+    )
+
+
+async def _rest(first: bytes, upload: Upload) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in upload.pieces():
+        yield piece
+
+
+def _is_json(request: Inbound) -> bool:
+    kind = request.header(b"content-type") or ""
+    return kind.partition(";")[0].strip().lower() == "application/json"
+
+
+def _model(request: Inbound, body: bytes) -> str:
+    if not _is_json(request) or request.header(b"content-encoding"):
+        return ""
+    try:
+        model = msgspec.json.decode(body, type=_Model).model
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    return model if isinstance(model, str) else ""
+
+
+def denied(path: str) -> Refusal | None:
+    """Refuse (403) the provider's administration, and paths that hide where they lead."""
+    parts = path.lower().replace("\\", "/").split("/")
+    if any(part in {".", ".."} for part in parts):
+        return Refusal(400, "The path must not contain dot segments.", code="invalid_path")
+    first = next((part for part in parts if part and part != "v1"), "")
+    if first.startswith(("organization", "projects")):
+        text = "The provider's administration API is not reachable through this gateway."
+        return Refusal(403, text, code="path_denied")
+    return None

@@ -1,0 +1,113 @@
+"""The second answer of a drawn pair: a shadow beside the teacher, or the teacher beside a student.
+
+Runs after the app has its answer, in the background, with the app's own credential, and is never seen by
+it. A pair that cannot be made leaves an attempt that says so, so that it counts as missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from gateway import surgery
+from gateway.attempt import Exchange
+from gateway.background import Background
+from gateway.calls import Job
+from gateway.records import Records
+from gateway.settings import GatewaySettings
+from gateway.student import StudentDesk, exchange_for
+from gateway.upstream.port import Outgoing, Transport, UpstreamError
+from store.vocabulary import Choice, Outcome, Pairing, Role, Route, Who
+
+_NOT_TWICE = frozenset({b"content-encoding", b"idempotency-key", b"accept"})
+
+
+def second(choice: Choice, answered: Who) -> Pairing:
+    """Say which second answer is due: none where a fallback has already given the teacher's."""
+    if choice.pairing is Pairing.SHADOW and answered is Who.TEACHER:
+        return Pairing.SHADOW
+    if choice.pairing is Pairing.REVERSE_SHADOW and answered is Who.STUDENT:
+        return Pairing.REVERSE_SHADOW
+    return Pairing.NONE
+
+
+class Pairs:
+    """Makes the second answers of one worker."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        transport: Transport,
+        records: Records,
+        desk: StudentDesk,
+        background: Background,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._records = records
+        self._desk = desk
+        self._background = background
+
+    def after(self, job: Job, *, answered: Who, outcome: Outcome) -> None:
+        """Begin the second answer of `job`, if one was drawn. Returns at once."""
+        due = second(job.call.choice, answered)
+        if due is Pairing.NONE or job.route is None:
+            return
+        if outcome is not Outcome.COMPLETE:
+            self._missing(job, job.route, due, f"Not asked: the answer to pair with is {outcome}.")
+        elif not self._background.submit(lambda: self._make(job, due)):
+            self._missing(job, job.route, due, "Not asked: shadow queue full.")
+        self._records.metrics.shadows.put(self._background.pending)
+
+    async def _make(self, job: Job, due: Pairing) -> None:
+        if job.route is None:
+            return
+        if due is Pairing.SHADOW:
+            await self._desk.shadow(job, job.route)
+        else:
+            await self._ask_teacher(job)
+        self._records.metrics.shadows.put(self._background.pending - 1)
+
+    async def _ask_teacher(self, job: Job) -> None:
+        exchange = self._teacher_exchange(job)
+        try:
+            incoming = await self._transport.send(_unstreamed(job, self._settings.shadow_timeout_s))
+            try:
+                exchange.heard(incoming)
+                async for piece in incoming.pieces():
+                    exchange.take(piece)
+            finally:
+                await incoming.aclose()
+        except UpstreamError as error:
+            self._records.failed(exchange, error, served=False)
+        except asyncio.CancelledError:
+            self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
+            raise
+        else:
+            self._records.settle(exchange, served=False)
+        finally:
+            self._records.close(exchange, Outcome.ERROR, served=False, error="The gateway failed.")
+
+    def _missing(self, job: Job, route: Route, due: Pairing, why: str) -> None:
+        student = due is Pairing.SHADOW
+        exchange = exchange_for(job, route, Role.SHADOW) if student else self._teacher_exchange(job)
+        self._records.close(exchange, Outcome.ERROR, served=False, error=why)
+
+    def _teacher_exchange(self, job: Job) -> Exchange:
+        return Exchange(
+            call=job.call,
+            role=Role.REVERSE_SHADOW,
+            who=Who.TEACHER,
+            model=job.call.model,
+            upstream=job.upstream.name,
+            limit=self._settings.max_answer_log,
+        )
+
+
+def _unstreamed(job: Job, seconds: float) -> Outgoing:
+    """Give the app's own request to the teacher, as one whole answer, under a time limit."""
+    timeouts = replace(job.upstream.timeouts, total=seconds)
+    headers = tuple((name, text) for name, text in job.teacher.headers if name not in _NOT_TWICE)
+    body = surgery.edit(job.asked.body, drop=("stream", "stream_options"))
+    return replace(job.teacher, headers=headers, body=body, timeouts=timeouts)

@@ -1,0 +1,85 @@
+"""Writes what happened: one intent per call, exactly one attempt per exchange. Knows no ASGI.
+
+An intent that the journal refuses refuses the call. An attempt that it refuses does not: by then there is
+an answer, and the app's call comes before its record; the loss is counted.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from gateway import outcome as outcomes
+from gateway.attempt import Exchange
+from gateway.capture import read_answer
+from gateway.errors import journal_full
+from gateway.metrics import Metrics
+from gateway.ports import Journal
+from gateway.upstream.port import UpstreamError
+from store.errors import JournalFull
+from store.vocabulary import Attempt, Call, Feedback, Outcome
+
+log = logging.getLogger(__name__)
+
+
+class Records:
+    """The journal and the metrics of one worker."""
+
+    def __init__(self, journal: Journal, metrics: Metrics) -> None:
+        self._journal = journal
+        self.metrics = metrics
+
+    def intent(self, call: Call | Feedback) -> None:
+        """Journal a call before it is forwarded, or feedback. Raises `Refusal` (503)."""
+        try:
+            if not self._journal.append(call):
+                self.metrics.lost.add()
+        except JournalFull as error:
+            raise journal_full() from error
+
+    def settle(self, exchange: Exchange, *, served: bool = True, logged: int | None = None) -> Outcome:
+        """Record an answer that came to its end, once; give its outcome."""
+        if exchange.recorded is not None:
+            return exchange.recorded
+        body = exchange.body()
+        error = None
+        outcome = outcomes.of_answer(exchange.surface, exchange.content_type, exchange.status, body)
+        if exchange.truncated and exchange.surface == "chat":
+            outcome, error = Outcome.ERROR, f"Only the first {len(body)} bytes of the answer were kept."
+        elif outcome is Outcome.UPSTREAM_CUT:
+            error = "The stream ended without its end mark."
+        self._write(exchange, outcome=outcome, served=served, body=body[:logged], error=error)
+        return outcome
+
+    def close(self, exchange: Exchange, outcome: Outcome, *, served: bool, error: str | None = None) -> None:
+        """Record an exchange that ended otherwise, once."""
+        if exchange.recorded is None:
+            self._write(exchange, outcome=outcome, served=served, body=exchange.body(), error=error)
+
+    def failed(self, exchange: Exchange, error: UpstreamError, *, served: bool) -> None:
+        """Record an exchange that an upstream error ended, once."""
+        self.close(exchange, outcomes.of_error(error), served=served, error=str(error))
+
+    def _write(
+        self, exchange: Exchange, *, outcome: Outcome, served: bool, body: bytes, error: str | None
+    ) -> None:
+        exchange.recorded = outcome
+        attempt = exchange.attempt(outcome=outcome, served=served, body=body, error=error)
+        try:
+            if not self._journal.append(attempt):
+                self.metrics.lost.add()
+        except JournalFull as full:
+            self.metrics.lost.add()
+            log.warning("The attempt %s is lost to the log: %s", attempt.attempt_id, full)
+        self._measure(exchange, attempt)
+
+    def _measure(self, exchange: Exchange, attempt: Attempt) -> None:
+        labels = (exchange.surface, exchange.upstream, exchange.call.model)
+        failure = "" if attempt.outcome is Outcome.COMPLETE else str(attempt.outcome)
+        self.metrics.attempts.add(str(attempt.role), str(attempt.who), str(attempt.outcome))
+        self.metrics.operation.observe(attempt.duration_ms / 1000, *labels, failure)
+        if attempt.first_byte_ms is not None:
+            self.metrics.first_token.observe(attempt.first_byte_ms / 1000, *labels)
+        usage = read_answer(exchange.surface, attempt.content_type, attempt.status, attempt.body).usage
+        for kind, count in (("input", usage.prompt_tokens), ("output", usage.completion_tokens)):
+            if count is not None:
+                self.metrics.tokens.observe(float(count), *labels, kind)

@@ -1,0 +1,204 @@
+"""A student's answer to one call, or none: then the teacher answers and the app notices nothing.
+
+Nothing goes out before the answer was validated (`whole`) or its first token came (`first_token`). Knows
+no share and no teacher.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from gateway import canonical, check, disguise, surgery
+from gateway import outcome as outcomes
+from gateway.attempt import Exchange
+from gateway.calls import CHAT, Job
+from gateway.capture import read_answer, sse
+from gateway.errors import AnswerCut
+from gateway.inbound import Send
+from gateway.outbound import reply
+from gateway.records import Records
+from gateway.settings import Timeouts
+from gateway.teacher import ours
+from gateway.upstream.port import Outgoing, Transport, UpstreamCut, UpstreamError
+from store.vocabulary import Outcome, Release, Role, Route, Who
+
+MIB = 1024 * 1024
+_OK = range(200, 300)
+LIMIT = 16 * MIB  # bytes of a student's answer
+
+
+def request_for(job: Job, route: Route, *, stream: bool) -> Outgoing:
+    """Give the request as the student sees it: the meaning of `store.program.rewrite`, and its model."""
+    body = surgery.edit(
+        job.asked.body,
+        replace={"model": canonical.dumps(route.model)},
+        drop=() if stream else ("stream", "stream_options"),
+    )
+    if route.drop_head:
+        body = surgery.drop_first(body, "messages", job.asked.head_messages)
+    limit = route.timeout_s
+    return Outgoing(
+        method="POST",
+        url=route.base_url.rstrip("/") + CHAT,
+        headers=((b"content-type", b"application/json"), (b"accept", b"*/*")),
+        body=body,
+        timeouts=Timeouts(connect=min(limit, 2.0), first_byte=limit, idle=limit, total=limit),
+    )
+
+
+def exchange_for(job: Job, route: Route, role: Role) -> Exchange:
+    """Begin the record of a student's attempt."""
+    return Exchange(
+        call=job.call,
+        role=role,
+        who=Who.STUDENT,
+        model=route.model,
+        upstream=f"student:{route.student_id}",
+        student_id=route.student_id,
+        limit=LIMIT,
+    )
+
+
+class StudentDesk:
+    """Asks students, and lets through what holds."""
+
+    def __init__(self, transport: Transport, records: Records) -> None:
+        self._transport = transport
+        self._records = records
+
+    async def serve(self, job: Job, route: Route, send: Send) -> bool:
+        """Answer the app; False means that nothing went out, and the teacher must. Raises `AnswerCut`."""
+        exchange = exchange_for(job, route, Role.SERVE)
+        try:
+            if route.release is Release.FIRST_TOKEN and job.call.stream:
+                return await self._as_it_comes(exchange, job, route, send)
+            return await self._whole(exchange, job, route, send)
+        except UpstreamError as error:
+            self._records.failed(exchange, error, served=False)
+            return False
+        except asyncio.CancelledError:
+            self._records.close(exchange, Outcome.CLIENT_ABORT, served=True, error="The app hung up.")
+            raise
+        finally:
+            self._records.close(exchange, Outcome.ERROR, served=True, error="The gateway failed.")
+
+    async def shadow(self, job: Job, route: Route) -> None:
+        """Ask the student beside an answered call; the app never sees it."""
+        exchange = exchange_for(job, route, Role.SHADOW)
+        try:
+            async for _ in self._pieces(exchange, request_for(job, route, stream=False)):
+                pass
+        except UpstreamError as error:
+            self._records.failed(exchange, error, served=False)
+        except asyncio.CancelledError:
+            self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
+            raise
+        else:
+            self._finish(exchange, job, served=False)
+        finally:
+            self._records.close(exchange, Outcome.ERROR, served=False, error="The gateway failed.")
+
+    async def _whole(self, exchange: Exchange, job: Job, route: Route, send: Send) -> bool:
+        async for _ in self._pieces(exchange, request_for(job, route, stream=job.call.stream)):
+            pass
+        if not self._finish(exchange, job, served=True):
+            return False
+        body = exchange.body()
+        shown = disguise.stream if exchange.streamed else disguise.completion
+        await reply(
+            send,
+            exchange.status,
+            shown(body, job.call.model),
+            headers=_shown_headers(exchange),
+            kind=exchange.content_type,
+        )
+        return True
+
+    async def _as_it_comes(self, exchange: Exchange, job: Job, route: Route, send: Send) -> bool:
+        shown = disguise.Streaming(job.call.model)
+        held = b""
+        began = False
+        try:
+            async with aclosing(self._pieces(exchange, request_for(job, route, stream=True))) as pieces:
+                async for piece in pieces:
+                    held += shown.add(piece)
+                    ended = exchange.ends_with(piece)
+                    if began or _speaks(held):
+                        if ended:
+                            self._records.settle(exchange)
+                        held = await _pass(exchange, send, held, first=not began)
+                        began = True
+            if not began:
+                wrong = f"The stream ended without a token (status {exchange.status})."
+                self._records.close(exchange, Outcome.ERROR, served=False, error=wrong)
+                return False
+            if self._records.settle(exchange) is Outcome.UPSTREAM_CUT:
+                raise UpstreamCut("The stream ended without its end mark.")
+        except UpstreamError as error:
+            if not began:
+                raise
+            self._records.failed(exchange, error, served=True)
+            raise AnswerCut(str(error)) from error
+        await send({"type": "http.response.body", "body": held + shown.rest(), "more_body": False})
+        return True
+
+    def _finish(self, exchange: Exchange, job: Job, *, served: bool) -> bool:
+        """Validate and record; False where the answer must not go out."""
+        body = exchange.body()
+        answer = read_answer("chat", exchange.content_type, exchange.status, body)
+        outcome = outcomes.of_answer("chat", exchange.content_type, exchange.status, body)
+        wrong = check.problem(answer.completion, job.asked.request)
+        if exchange.status not in _OK:
+            wrong = f"The student answered with status {exchange.status}."
+        elif served and exchange.streamed != job.call.stream:
+            wrong = "The student answered in another form than asked for."
+        if wrong is None and outcome is Outcome.COMPLETE:
+            self._records.settle(exchange, served=served)
+            return True
+        worst = Outcome.ERROR if outcome is Outcome.COMPLETE else outcome
+        self._records.close(exchange, worst, served=False, error=wrong or f"The answer is {worst}.")
+        return False
+
+    async def _pieces(self, exchange: Exchange, request: Outgoing) -> AsyncGenerator[bytes, None]:
+        incoming = await self._transport.send(request)
+        try:
+            exchange.heard(incoming)
+            async for piece in incoming.pieces():
+                exchange.take(piece)
+                if exchange.truncated:
+                    raise UpstreamCut(f"The answer exceeds {LIMIT} bytes.")
+                yield piece
+        finally:
+            await incoming.aclose()
+
+
+def _speaks(block: bytes) -> bool:
+    """Tell whether a first token is in these events."""
+    for event in sse.events(block):
+        try:
+            chunk = canonical.loads(event.data)
+        except ValueError:
+            continue
+        for choice in (chunk.get("choices") or ()) if isinstance(chunk, dict) else ():
+            delta = choice.get("delta") or {}
+            if delta.get("content") or delta.get("tool_calls"):
+                return True
+    return False
+
+
+async def _pass(exchange: Exchange, send: Send, held: bytes, *, first: bool) -> bytes:
+    """Send what is held; nothing is held afterwards."""
+    if first:
+        kind = (b"content-type", exchange.content_type.encode("latin-1"))
+        headers = [kind, *_shown_headers(exchange)]
+        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+    if held:
+        await send({"type": "http.response.body", "body": held, "more_body": True})
+    return b""
+
+
+def _shown_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    # SDKs show x-request-id as the request's id; a student's server gives none.
+    return [*ours(exchange, "student"), (b"x-request-id", exchange.call.call_id.encode())]
