@@ -1,0 +1,126 @@
+"""Writes batches into the log. Knows no journal file: the ingester hands over what it read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from store.ids import new_id
+from store.log import tables
+from store.log.database import Database, Row, Writing
+from store.log.rows import attempt_row, call_rows
+from store.vocabulary import Answer, Attempt, Call, Feedback, Outcome, Role, Score, Who
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offset:
+    """How far a segment is loaded; the counts are of the whole segment."""
+
+    segment: str
+    position: int  # bytes
+    records: int = 0
+    corrupt: int = 0
+    sealed: bool = False  # loaded to its end, and nothing will be appended
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one step of the ingester adds, all or nothing."""
+
+    calls: list[tuple[Call, str]] = field(default_factory=list)  # with the writer instance
+    attempts: list[tuple[Attempt, Answer, float | None]] = field(default_factory=list)  # with cost, USD
+    feedback: list[Feedback] = field(default_factory=list)
+    offsets: list[Offset] = field(default_factory=list)
+    dead_writers: set[str] = field(default_factory=set)  # whose open calls are lost
+
+
+class Loader:
+    """The write side of the log. One per open log: it hands out the sequence numbers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def offsets(self) -> list[Offset]:
+        """Return how far each segment is loaded."""
+        return [Offset(**row) for row in self._database.read("ingest.offsets")]
+
+    def surfaces(self, call_ids: Iterable[str]) -> dict[str, str]:
+        """Return the surfaces of calls by id, where the log has them."""
+        rows = self._database.read("ingest.surfaces", call_ids=list(call_ids))
+        return {row["call_id"]: row["surface"] for row in rows}
+
+    def open_writers(self) -> set[str]:
+        """Return the writer instances that have calls without a served attempt."""
+        return {row["writer"] for row in self._database.read("ingest.open_writers")}
+
+    def load(self, batch: Batch) -> None:
+        """Write a batch in one transaction."""
+        with self._database.writing() as writing:
+            self._load_calls(writing, batch.calls)
+            attempts = [attempt_row(attempt, answer, cost) for attempt, answer, cost in batch.attempts]
+            writing.load("ingest.insert_attempts", tables.table(attempts, tables.ATTEMPTS))
+            feedback: list[Row] = [msgspec.to_builtins(item) for item in batch.feedback]
+            writing.load("ingest.insert_feedback", tables.table(feedback, tables.FEEDBACK))
+            if batch.dead_writers:
+                _close_lost(writing, batch.dead_writers)
+            _save_offsets(writing, batch.offsets)
+
+    def add_scores(self, scores: Sequence[Score]) -> None:
+        """Append scores."""
+        rows: list[Row] = [msgspec.to_builtins(score) for score in scores]
+        with self._database.writing() as writing:
+            writing.load("ingest.insert_scores", tables.table(rows, tables.SCORES))
+
+    def _load_calls(self, writing: Writing, calls: Sequence[tuple[Call, str]]) -> None:
+        if not calls:
+            return
+        first = writing.run("ingest.next_seq")[0]
+        seq = int(next(iter(first.values())))
+        rows: list[Row] = []
+        prompts: dict[str, Row] = {}
+        for number, (call, writer) in enumerate(calls, start=seq):
+            row, prompt = call_rows(call, number, writer)
+            rows.append(row)
+            if prompt is not None:
+                prompts[prompt["prompt_hash"]] = prompt
+        writing.load("ingest.insert_prompts", tables.table(list(prompts.values()), tables.PROMPTS))
+        writing.load("ingest.insert_calls", tables.table(rows, tables.CALLS))
+
+
+def _close_lost(writing: Writing, writers: set[str]) -> None:
+    """Give every call that these writers left open the one outcome that is left for it."""
+    now = time.time()
+    rows = [
+        attempt_row(_lost(call, now), Answer(completion=None), None)
+        for call in writing.run("ingest.open_calls", writers=sorted(writers))
+    ]
+    writing.load("ingest.insert_attempts", tables.table(rows, tables.ATTEMPTS))
+
+
+def _lost(call: dict[str, Any], now: float) -> Attempt:
+    return Attempt(
+        attempt_id=new_id(),
+        call_id=call["call_id"],
+        ts=now,
+        role=Role.SERVE,
+        who=Who(call["chosen"]),
+        served=True,
+        model=call["model"],
+        upstream="",
+        student_id=call["student_id"] if call["chosen"] == Who.STUDENT else None,
+        outcome=Outcome.LOST,
+        started=call["ts"],
+        error="The gateway worker ended before the answer did.",
+    )
+
+
+def _save_offsets(writing: Writing, offsets: Sequence[Offset]) -> None:
+    now = time.time()
+    rows: list[Row] = [{**msgspec.to_builtins(offset), "ts": now} for offset in offsets]
+    batch = tables.table(rows, tables.INGEST_LOG)
+    writing.load("ingest.forget_offsets", batch)
+    writing.load("ingest.insert_ingest_log", batch)

@@ -1,0 +1,202 @@
+"""The log as one object. Knows its questions by name; the SQL lies in `store/sql`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from store.log.database import Database
+from store.log.export import export
+from store.log.load import Loader
+from store.log.rows import call_detail, parsed, request_body
+from store.log.views import (
+    CallDetail,
+    CallFilter,
+    CallRow,
+    FingerprintSeen,
+    Removed,
+    Retention,
+    TaskCounts,
+    TaskTraffic,
+    Totals,
+)
+from store.vocabulary import Drawn, Exchange, Score
+
+_DAY_S = 86_400.0
+
+
+class Log:
+    """The log of calls. Thread-safe. While it is open for writing no other process can open it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.loader = Loader(database)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        memory_limit: str = "1GB",
+    ) -> Log:
+        """Open the file, making it or bringing its schema up to date where needed.
+
+        Raises LogLocked when another process has it, NotFound for a missing file that is only to be
+        read, SchemaTooNew for one of a later program.
+        """
+        return cls(Database(Path(path).absolute(), read_only=read_only, memory_limit=memory_limit))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def bytes_on_disk(self) -> int:
+        """Return the size of the log in bytes."""
+        return self._database.bytes_on_disk()
+
+    # -- for the distiller
+
+    def seen_fingerprints(self, after_seq: int = 0) -> list[FingerprintSeen]:
+        """Return the fingerprints with a call after `after_seq`, with totals over the whole log."""
+        rows = self._database.read("learning.seen_fingerprints", after_seq=after_seq)
+        return [msgspec.convert(row, FingerprintSeen) for row in rows]
+
+    def counts(self, fingerprints: Iterable[str], *, score_name: str | None = None) -> TaskCounts:
+        """Count what there is to learn from; `score_name` None counts scores of any name."""
+        rows = self._database.read("learning.counts", fingerprints=list(fingerprints), score_name=score_name)
+        return TaskCounts(**rows[0])
+
+    def exchanges(
+        self,
+        fingerprints: Iterable[str],
+        *,
+        score_name: str | None = None,
+        limit: int,
+        before_ts: float | None = None,
+        after_ts: float | None = None,
+        newest_first: bool = True,
+    ) -> list[Exchange]:
+        """Return the teacher's served answers to apps' chat calls, whatever their outcome."""
+        picked = self._database.read(
+            "learning.pick_exchanges",
+            fingerprints=list(fingerprints),
+            before_ts=before_ts,
+            after_ts=after_ts,
+            direction=-1 if newest_first else 1,
+            limit=limit,
+        )
+        return self._exchanges(picked, score_name)
+
+    def unscored(
+        self, fingerprints: Iterable[str], score_name: str, version: str, limit: int
+    ) -> list[Exchange]:
+        """Return complete attempts, the student's too, without that score; drawn pairs first."""
+        picked = self._database.read(
+            "learning.pick_unscored",
+            fingerprints=list(fingerprints),
+            score_name=score_name,
+            version=version,
+            limit=limit,
+        )
+        return self._exchanges(picked, score_name)
+
+    def add_scores(self, scores: Sequence[Score]) -> None:
+        """Append scores; the latest of a name counts."""
+        self.loader.add_scores(scores)
+
+    def _exchanges(self, picked: list[dict[str, Any]], score_name: str | None) -> list[Exchange]:
+        ids = [row["attempt_id"] for row in picked]
+        if not ids:
+            return []
+        rows = self._database.read("learning.picked", attempt_ids=ids, score_name=score_name)
+        found = {row["attempt_id"]: _exchange(row) for row in rows}
+        return [found[attempt_id] for attempt_id in ids if attempt_id in found]
+
+    # -- for the router
+
+    def drawn(self, rollout_id: str, after_seq: int, score_name: str, limit: int) -> list[Drawn]:
+        """Return a rollout's calls that drew a pair, in log order, as far as they are known now."""
+        rows = self._database.read(
+            "cutover.drawn", rollout_id=rollout_id, after_seq=after_seq, score_name=score_name, limit=limit
+        )
+        return [Drawn(**row) for row in rows]
+
+    def student_outcomes(self, student_id: str, limit: int = 20) -> list[str]:
+        """Return the outcomes of the student's serve attempts, newest first."""
+        rows = self._database.read("cutover.student_outcomes", student_id=student_id, limit=limit)
+        return [row["outcome"] for row in rows]
+
+    def spend(self, since_ts: float, roles: Iterable[str]) -> float:
+        """Return what attempts in these roles cost since a time, in US dollars."""
+        rows = self._database.read("cutover.spend", since_ts=since_ts, roles=[str(role) for role in roles])
+        return float(next(iter(rows[0].values())))
+
+    # -- for the faces
+
+    def calls(self, wanted: CallFilter) -> list[CallRow]:
+        """Return the calls that a filter lets through, newest first."""
+        values = msgspec.to_builtins(wanted)
+        rows = self._database.read("faces.calls", **{**values, "fingerprints": list(wanted.fingerprints)})
+        return [CallRow(**row) for row in rows]
+
+    def call(self, call_id: str) -> CallDetail | None:
+        """Return everything about one call."""
+        found = self._database.read("faces.call", call_id=call_id)
+        if not found:
+            return None
+        parts = (
+            self._database.read(f"faces.{name}_of", call_id=call_id)
+            for name in ("attempts", "scores", "feedback")
+        )
+        return call_detail(found[0], *parts)
+
+    def totals(self) -> Totals:
+        """Return the log in figures."""
+        return Totals(**self._database.read("faces.totals")[0])
+
+    def by_task(self, since_ts: float) -> list[TaskTraffic]:
+        """Return the traffic of apps by fingerprint since a time, busiest first."""
+        return [TaskTraffic(**row) for row in self._database.read("faces.by_task", since_ts=since_ts)]
+
+    def export(self, path: str | os.PathLike[str], fingerprints: Iterable[str] = ()) -> int:
+        """Write apps' calls with their served answers as JSON lines (all for none); return how many."""
+        return export(self._database, Path(path), list(fingerprints))
+
+    def apply_retention(self, retention: Retention) -> Removed:
+        """Delete the calls older than the retention allows, with all that belongs to them."""
+        if retention.days is None:
+            return Removed()
+        before_ts = retention.now - retention.days * _DAY_S
+        with self._database.writing() as writing:
+            next_seq = int(next(iter(writing.run("ingest.next_seq")[0].values())))
+            removed = {
+                name: int(next(iter(writing.run(f"faces.forget_{name}", **values)[0].values())))
+                for name, values in {
+                    "calls": {"before_ts": before_ts},
+                    "attempts": {"before_ts": before_ts},
+                    "scores": {"before_ts": before_ts},
+                    "feedback": {"before_ts": before_ts},
+                    "prompts": {},
+                }.items()
+            }
+            writing.run("faces.forget_last_seq")  # sequence numbers are never used twice
+            writing.run("faces.keep_last_seq", last_seq=next_seq - 1)
+        self._database.checkpoint()
+        return Removed(**removed)
+
+
+def _exchange(row: dict[str, Any]) -> Exchange:
+    body = request_body({**row, "raw": None})
+    fields = {name: row[name] for name in Exchange.__dataclass_fields__ if name in row}
+    fields |= {
+        "user": row["user_id"],
+        "request": parsed(body.decode()),
+        "answer": parsed(row["answer"]),
+        "reference": parsed(row["reference"]),
+    }
+    return Exchange(**fields)

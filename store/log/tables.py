@@ -1,0 +1,60 @@
+"""Column types of what is loaded into the log. Knows no connection. Mirrors `store/sql/log`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+_TEXT, _REAL, _INT, _LONG, _FLAG, _BYTES = (
+    pa.string(), pa.float64(), pa.int32(), pa.int64(), pa.bool_(), pa.binary(),
+)  # fmt: skip
+
+
+def _schema(**groups: tuple[pa.DataType, str]) -> pa.Schema:
+    return pa.schema([(name, kind) for kind, names in groups.values() for name in names.split()])
+
+
+CALLS = _schema(
+    text=(
+        _TEXT,
+        "call_id writer origin surface method path tenant key_id task_name fingerprint model unit conversation"
+        " user_id headers prompt_hash head_hash input_hash tail chosen reason task rollout_id student_id step"
+        " pairing",
+    ),
+    real=(_REAL, "ts share propensity"),
+    int=(_INT, "fp_version retry_count task_version"),
+    long=(_LONG, "seq"),
+    flag=(_FLAG, "stream"),
+    bytes=(_BYTES, "raw"),
+    cuts=(pa.list_(_INT), "cuts"),
+)
+ATTEMPTS = _schema(
+    text=(
+        _TEXT,
+        "attempt_id call_id role who model upstream student_id outcome content_type headers answer error"
+        " completion_id finish_reason",
+    ),
+    real=(_REAL, "ts started first_byte_ms duration_ms cost_usd"),
+    int=(_INT, "status"),
+    long=(_LONG, "prompt_tokens completion_tokens cached_tokens"),
+    flag=(_FLAG, "served"),
+    bytes=(_BYTES, "raw"),
+)
+SCORES = _schema(text=(_TEXT, "attempt_id call_id name version source reason"), real=(_REAL, "value ts"))
+FEEDBACK = _schema(
+    text=(_TEXT, "feedback_id target tenant key_id label comment correction"), real=(_REAL, "ts score")
+)
+PROMPTS = _schema(text=(_TEXT, "prompt_hash head_hash"), pieces=(pa.list_(_TEXT), "pieces"))
+INGEST_LOG = _schema(
+    text=(_TEXT, "segment"),
+    long=(_LONG, "position records corrupt"),
+    flag=(_FLAG, "sealed"),
+    real=(_REAL, "ts"),
+)
+
+
+def table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Return the rows as one Arrow table; a column that a row lacks is null."""
+    return pa.Table.from_pylist(list(rows), schema=schema)

@@ -1,0 +1,47 @@
+-- A student's failure that the teacher rescued: the student's attempt is the serve, the teacher's the
+-- fallback. Of several attempts of the teacher the complete one is meant, of the student the first.
+-- name: drawn
+WITH asked AS (
+    SELECT seq, call_id, ts, step, chosen, propensity, input_hash, unit FROM calls
+    WHERE rollout_id = $rollout_id AND seq > $after_seq AND pairing <> 'none'
+    ORDER BY seq
+    LIMIT $limit
+),
+made AS (SELECT a.* FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id),
+student AS (
+    SELECT call_id, arg_min(attempt_id, started) AS attempt_id, arg_min(outcome, started) AS outcome
+    FROM made WHERE who = 'student' GROUP BY call_id
+),
+teacher AS (
+    SELECT
+        call_id,
+        arg_max(attempt_id, 2 * (outcome = 'complete')::INTEGER + served::INTEGER) AS attempt_id,
+        arg_max(outcome, 2 * (outcome = 'complete')::INTEGER + served::INTEGER) AS outcome
+    FROM made WHERE who = 'teacher' GROUP BY call_id
+),
+scored AS (
+    SELECT s.attempt_id, arg_max(s.value, s.ts) AS value
+    FROM scores AS s SEMI JOIN made AS a ON a.attempt_id = s.attempt_id
+    WHERE s.name = $score_name
+    GROUP BY s.attempt_id
+)
+SELECT
+    c.seq, c.call_id, c.ts, coalesce(c.step, '') AS step, c.chosen AS served_by, c.propensity, c.input_hash,
+    c.unit, s.attempt_id AS student_attempt, t.attempt_id AS teacher_attempt, s.outcome AS student_outcome,
+    t.outcome AS teacher_outcome, x.value AS student_score, y.value AS teacher_score
+FROM asked AS c
+LEFT JOIN student AS s ON s.call_id = c.call_id
+LEFT JOIN teacher AS t ON t.call_id = c.call_id
+LEFT JOIN scored AS x ON x.attempt_id = s.attempt_id
+LEFT JOIN scored AS y ON y.attempt_id = t.attempt_id
+ORDER BY c.seq;
+
+-- name: student_outcomes
+SELECT outcome FROM attempts
+WHERE student_id = $student_id AND who = 'student' AND role = 'serve'
+ORDER BY ts DESC
+LIMIT $limit;
+
+-- name: spend
+SELECT coalesce(sum(cost_usd), 0) FROM attempts
+WHERE ts >= $since_ts AND role IN (SELECT unnest($roles::VARCHAR[]));

@@ -1,0 +1,138 @@
+-- name: calls
+WITH served AS (SELECT * EXCLUDE (answer, raw, headers) FROM attempts WHERE served),
+picked AS (
+    SELECT c.seq
+    FROM calls AS c LEFT JOIN served AS a ON a.call_id = c.call_id
+    WHERE (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], c.fingerprint))
+        AND ($tenant::VARCHAR IS NULL OR c.tenant = $tenant)
+        AND ($model::VARCHAR IS NULL OR c.model = $model)
+        AND ($who::VARCHAR IS NULL OR a.who = $who)
+        AND ($outcome::VARCHAR IS NULL OR coalesce(a.outcome, 'open') = $outcome)
+        AND ($origin::VARCHAR IS NULL OR c.origin = $origin)
+        AND ($rollout_id::VARCHAR IS NULL OR c.rollout_id = $rollout_id)
+        AND ($since_ts::DOUBLE IS NULL OR c.ts >= $since_ts)
+        AND ($until_ts::DOUBLE IS NULL OR c.ts < $until_ts)
+        AND ($before_seq::BIGINT IS NULL OR c.seq < $before_seq)
+    ORDER BY c.seq DESC
+    LIMIT $limit
+),
+asked AS (SELECT c.* EXCLUDE (tail, raw, headers, cuts) FROM calls AS c SEMI JOIN picked AS p ON p.seq = c.seq),
+made AS (
+    SELECT call_id, count(*) AS attempts, sum(cost_usd) AS cost_usd
+    FROM attempts WHERE call_id IN (SELECT call_id FROM asked) GROUP BY call_id
+)
+SELECT
+    c.seq, c.call_id, c.ts, c.origin, c.surface, c.tenant, c.fingerprint, coalesce(c.task, c.task_name) AS task,
+    c.model, c.stream, c.chosen, c.reason, c.step, c.pairing, a.who, a.role, a.outcome, a.status,
+    a.first_byte_ms, a.duration_ms, a.prompt_tokens, a.completion_tokens, m.cost_usd,
+    coalesce(m.attempts, 0) AS attempts
+FROM asked AS c
+LEFT JOIN served AS a ON a.call_id = c.call_id
+LEFT JOIN made AS m ON m.call_id = c.call_id
+ORDER BY c.seq DESC;
+
+-- name: call
+SELECT c.*, p.pieces FROM calls AS c LEFT JOIN prompts AS p ON p.prompt_hash = c.prompt_hash
+WHERE c.call_id = $call_id
+LIMIT 1;
+
+-- name: attempts_of
+SELECT * FROM attempts WHERE call_id = $call_id ORDER BY started, ts, attempt_id;
+
+-- name: scores_of
+SELECT * FROM scores WHERE call_id = $call_id ORDER BY ts;
+
+-- name: feedback_of
+SELECT * EXCLUDE (call_id) FROM resolved_feedback WHERE call_id = $call_id ORDER BY ts;
+
+-- name: totals
+WITH ends AS (
+    SELECT call_id, bool_or(outcome = 'lost') AS lost FROM attempts WHERE served GROUP BY call_id
+)
+SELECT
+    (SELECT count(*) FROM calls) AS calls,
+    (SELECT count(*) FROM calls WHERE origin = 'app') AS app_calls,
+    (SELECT count(*) FROM calls AS c ANTI JOIN ends AS e ON e.call_id = c.call_id) AS open_calls,
+    (SELECT count(*) FROM ends WHERE lost) AS lost_calls,
+    (SELECT count(*) FROM attempts) AS attempts,
+    (SELECT count(*) FROM attempts WHERE served AND who = 'student' AND outcome <> 'lost') AS student_served,
+    (SELECT count(*) FROM prompts) AS prompts,
+    (SELECT count(*) FROM scores) AS scores,
+    (SELECT count(*) FROM feedback) AS feedback,
+    (SELECT count(*) FROM resolved_feedback WHERE call_id IS NULL) AS unresolved_feedback,
+    (SELECT coalesce(sum(corrupt), 0)::BIGINT FROM ingest_log) AS corrupt_frames,
+    (SELECT coalesce(sum(cost_usd), 0) FROM attempts) AS cost_usd,
+    (SELECT min(ts) FROM calls) AS first_ts,
+    (SELECT max(ts) FROM calls) AS last_ts;
+
+-- name: by_task
+WITH asked AS (
+    SELECT seq, call_id, ts, tenant, fingerprint, coalesce(task, task_name) AS task, model FROM calls
+    WHERE origin = 'app' AND ts >= $since_ts
+),
+made AS (
+    SELECT
+        call_id,
+        bool_or(served AND who = 'student') AS by_student,
+        bool_or(served AND outcome NOT IN ('complete', 'length', 'refused')) AS failed,
+        count(*) FILTER (WHERE role = 'fallback') AS fallbacks,
+        count(*) FILTER (WHERE role IN ('shadow', 'reverse_shadow')) AS pairs,
+        sum(cost_usd) AS cost_usd,
+        max(duration_ms) FILTER (WHERE served AND outcome = 'complete' AND who = 'student') AS student_ms,
+        max(duration_ms) FILTER (WHERE served AND outcome = 'complete' AND who = 'teacher') AS teacher_ms
+    FROM attempts WHERE call_id IN (SELECT call_id FROM asked) GROUP BY call_id
+)
+SELECT
+    c.fingerprint, arg_max(c.tenant, c.seq) AS tenant,
+    arg_max(c.task, c.seq) FILTER (WHERE c.task IS NOT NULL) AS task,
+    arg_max(c.model, c.seq) AS model, count(*) AS calls,
+    count(*) FILTER (WHERE m.by_student) AS student_served,
+    count(*) FILTER (WHERE m.failed) AS failed,
+    coalesce(sum(m.fallbacks), 0)::BIGINT AS fallbacks,
+    coalesce(sum(m.pairs), 0)::BIGINT AS pairs,
+    coalesce(sum(m.cost_usd), 0) AS cost_usd,
+    median(m.student_ms) AS student_p50_ms, median(m.teacher_ms) AS teacher_p50_ms,
+    min(c.ts) AS first_ts, max(c.ts) AS last_ts
+FROM asked AS c LEFT JOIN made AS m ON m.call_id = c.call_id
+GROUP BY c.fingerprint
+ORDER BY calls DESC, c.fingerprint;
+
+-- name: export
+SELECT
+    c.seq, c.call_id, c.ts, c.tenant, c.fingerprint, coalesce(c.task, c.task_name) AS task, c.model, c.unit,
+    c.user_id, c.cuts, c.tail, c.raw, p.pieces, a.attempt_id, a.who, a.role, a.outcome, a.answer, f.score AS feedback,
+    f.correction,
+    (
+        SELECT map_from_entries(list(struct_pack(k := name, v := value)))
+        FROM (SELECT s.name, arg_max(s.value, s.ts) AS value FROM scores AS s
+              WHERE s.attempt_id = a.attempt_id GROUP BY s.name)
+    ) AS scores
+FROM calls AS c
+LEFT JOIN prompts AS p ON p.prompt_hash = c.prompt_hash
+LEFT JOIN attempts AS a ON a.call_id = c.call_id AND a.served
+LEFT JOIN latest_feedback AS f ON f.call_id = c.call_id
+WHERE c.origin = 'app' AND c.seq > $after_seq
+    AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], c.fingerprint))
+ORDER BY c.seq
+LIMIT $limit;
+
+-- name: forget_calls
+DELETE FROM calls WHERE ts < $before_ts;
+
+-- name: forget_attempts
+DELETE FROM attempts WHERE ts < $before_ts AND call_id NOT IN (SELECT call_id FROM calls);
+
+-- name: forget_scores
+DELETE FROM scores WHERE attempt_id NOT IN (SELECT attempt_id FROM attempts) AND ts < $before_ts;
+
+-- name: forget_feedback
+DELETE FROM feedback WHERE ts < $before_ts;
+
+-- name: forget_prompts
+DELETE FROM prompts WHERE prompt_hash NOT IN (SELECT prompt_hash FROM calls);
+
+-- name: forget_last_seq
+DELETE FROM log_meta WHERE key = 'last_seq';
+
+-- name: keep_last_seq
+INSERT INTO log_meta VALUES ('last_seq', $last_seq);

@@ -1,0 +1,97 @@
+-- name: seen_fingerprints
+WITH seen AS (
+    SELECT
+        fingerprint,
+        arg_max(fp_version, seq) AS fp_version,
+        arg_max(tenant, seq) AS tenant,
+        arg_max(task_name, seq) FILTER (WHERE task_name IS NOT NULL) AS task_name,
+        arg_max(model, seq) AS model,
+        arg_max(prompt_hash, seq) FILTER (WHERE prompt_hash <> '') AS prompt_hash,
+        count(*) AS calls,
+        min(ts) AS first_ts,
+        max(ts) AS last_ts,
+        max(seq) AS last_seq
+    FROM calls
+    WHERE origin = 'app' AND surface = 'chat' AND fingerprint <> ''
+    GROUP BY fingerprint
+    HAVING max(seq) > $after_seq
+)
+SELECT
+    s.fingerprint, s.fp_version, s.tenant, s.task_name, s.model, coalesce(p.head_hash, '') AS head_hash,
+    coalesce(p.pieces, []) AS head, s.calls, s.first_ts, s.last_ts, s.last_seq
+FROM seen AS s LEFT JOIN prompts AS p ON p.prompt_hash = s.prompt_hash
+ORDER BY s.last_seq;
+
+-- name: counts
+WITH asked AS (
+    SELECT call_id FROM calls
+    WHERE origin = 'app' AND surface = 'chat'
+        AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+),
+answered AS (
+    SELECT a.attempt_id FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
+    WHERE a.served AND a.who = 'teacher' AND a.outcome = 'complete'
+),
+scored AS (
+    SELECT s.attempt_id, arg_max(s.value, s.ts) AS value
+    FROM scores AS s SEMI JOIN answered AS a ON a.attempt_id = s.attempt_id
+    WHERE $score_name::VARCHAR IS NULL OR s.name = $score_name
+    GROUP BY s.attempt_id
+),
+said AS (SELECT f.* FROM latest_feedback AS f SEMI JOIN asked AS c ON c.call_id = f.call_id)
+SELECT
+    (SELECT count(*) FROM asked) AS calls,
+    (SELECT count(*) FROM answered) AS complete,
+    (SELECT count(*) FROM scored) AS scored,
+    (SELECT count(*) FROM said WHERE score IS NOT NULL) AS feedback,
+    (SELECT count(*) FROM said WHERE correction IS NOT NULL) AS corrections,
+    (SELECT avg(value) FROM scored) AS mean_score;
+
+-- name: pick_exchanges
+SELECT a.attempt_id
+FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
+WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash <> ''
+    AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+    AND ($before_ts::DOUBLE IS NULL OR c.ts < $before_ts)
+    AND ($after_ts::DOUBLE IS NULL OR c.ts > $after_ts)
+    AND a.served AND a.who = 'teacher'
+ORDER BY c.seq * $direction::INTEGER
+LIMIT $limit;
+
+-- Calls that drew a pair come first: the router waits for their scores.
+-- name: pick_unscored
+SELECT a.attempt_id
+FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
+WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash <> ''
+    AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+    AND a.outcome = 'complete'
+    AND NOT EXISTS (
+        SELECT 1 FROM scores AS s
+        WHERE s.attempt_id = a.attempt_id AND s.name = $score_name AND s.version = $version
+    )
+ORDER BY c.pairing = 'none', c.seq, a.attempt_id
+LIMIT $limit;
+
+-- name: picked
+WITH picked AS (SELECT * FROM attempts WHERE attempt_id IN (SELECT unnest($attempt_ids::VARCHAR[]))),
+asked AS (SELECT * FROM calls WHERE call_id IN (SELECT call_id FROM picked)),
+teacher AS (
+    SELECT call_id, arg_max(answer, served) AS answer FROM attempts
+    WHERE who = 'teacher' AND outcome = 'complete' AND call_id IN (SELECT call_id FROM picked)
+    GROUP BY call_id
+),
+scored AS (
+    SELECT attempt_id, arg_max(value, ts) AS value FROM scores
+    WHERE name = $score_name AND attempt_id IN (SELECT attempt_id FROM picked)
+    GROUP BY attempt_id
+)
+SELECT
+    a.attempt_id, c.call_id, c.seq, c.ts, c.fingerprint, c.model, c.unit, c.user_id, c.head_hash, c.input_hash,
+    c.cuts, c.tail, p.pieces, a.answer, a.outcome, a.who, a.role, c.retry_count, t.answer AS reference,
+    f.correction, CASE WHEN a.served THEN f.score END AS feedback, s.value AS score
+FROM picked AS a
+JOIN asked AS c ON c.call_id = a.call_id
+JOIN prompts AS p ON p.prompt_hash = c.prompt_hash
+LEFT JOIN teacher AS t ON t.call_id = a.call_id
+LEFT JOIN scored AS s ON s.attempt_id = a.attempt_id
+LEFT JOIN latest_feedback AS f ON f.call_id = a.call_id;

@@ -1,0 +1,9 @@
+DROP VIEW latest_feedback;
+DROP VIEW resolved_feedback;
+DROP TABLE ingest_log;
+DROP TABLE feedback;
+DROP TABLE scores;
+DROP TABLE attempts;
+DROP TABLE calls;
+DROP TABLE prompts;
+DROP TABLE log_meta;
