@@ -171,7 +171,7 @@ class Ingester:
         try:
             answer = self._read_answer(surface, attempt.content_type, attempt.status, attempt.body)
             cost = self._price(attempt.model, answer.usage) if attempt.body else None
-        except Exception:
+        except Exception:  # noqa: BLE001  (logged with its trace)
             # What was handed in must not keep the record out of the log: the raw bytes are kept.
             _log.exception("the answer of attempt %s could not be read", attempt.attempt_id)
             return attempt, Answer(completion=None), None

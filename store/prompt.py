@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from json.decoder import scanstring
 from typing import Any
 
 from store.ids import digest
@@ -27,7 +26,7 @@ _INCIDENTAL = frozenset(
     }
 )  # fmt: skip
 _BLANK = re.compile(r"[ \t\n\r]*")
-_scan = json.JSONDecoder().scan_once  # parses one value at an index: (value, end)
+_scan = json.JSONDecoder().raw_decode  # parses one value at an index: (value, end)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +45,7 @@ def split(body: bytes) -> Split | None:
     try:
         text = body.decode()
         request, spans = _members(text)
-    except (ValueError, RecursionError, StopIteration):
+    except (ValueError, RecursionError):
         return None
     tail, cuts, pieces = _cut(text, spans)
     return Split(
@@ -126,7 +125,7 @@ def _members(text: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
     while True:
         if text[position : position + 1] != '"':
             raise ValueError(f"expected a key at {position}")
-        key, position = scanstring(text, position + 1, True)  # noqa: FBT003
+        key, position = _scan(text, position)
         position = _expect(text, position, ":")
         if key == "messages" and text[position : position + 1] == "[":
             request[key], spans[key], position = _messages(text, position)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, insert, update
+from sqlalchemy import Connection, RowMapping, Select, Table, insert, update
 
 Noun = TypeVar("Noun")
 
@@ -17,7 +17,7 @@ def values(noun: Any) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
 
 
-def noun(cls: type[Noun], row: Mapping[str, Any]) -> Noun:
+def noun(cls: type[Noun], row: RowMapping) -> Noun:
     """Return the noun of a row; columns that are not its fields are left out."""
     return msgspec.convert({str(name): value for name, value in row.items()}, cls)
 

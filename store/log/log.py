@@ -126,9 +126,11 @@ class Log:
         )
         return [Drawn(**row) for row in rows]
 
-    def student_outcomes(self, student_id: str, limit: int = 20) -> list[str]:
-        """Return the outcomes of the student's serve attempts, newest first."""
-        rows = self._database.read("cutover.student_outcomes", student_id=student_id, limit=limit)
+    def student_outcomes(self, student_id: str, limit: int = 20, after_ts: float = 0.0) -> list[str]:
+        """Return the outcomes of the student's serve attempts that ended after a time, newest first."""
+        rows = self._database.read(
+            "cutover.student_outcomes", student_id=student_id, limit=limit, after_ts=after_ts
+        )
         return [row["outcome"] for row in rows]
 
     def spend(self, since_ts: float, roles: Iterable[str]) -> float:

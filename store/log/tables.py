@@ -19,9 +19,11 @@ def _schema(**groups: tuple[pa.DataType, str]) -> pa.Schema:
 CALLS = _schema(
     text=(
         _TEXT,
-        "call_id writer origin surface method path tenant key_id task_name fingerprint model unit conversation"
-        " user_id headers prompt_hash head_hash input_hash tail chosen reason task rollout_id student_id step"
-        " pairing",
+        (
+            "call_id writer origin surface method path tenant key_id task_name fingerprint model unit"
+            " conversation user_id headers prompt_hash head_hash input_hash tail chosen reason task rollout_id"
+            " student_id step pairing"
+        ),
     ),
     real=(_REAL, "ts share propensity"),
     int=(_INT, "fp_version retry_count task_version"),
@@ -33,8 +35,10 @@ CALLS = _schema(
 ATTEMPTS = _schema(
     text=(
         _TEXT,
-        "attempt_id call_id role who model upstream student_id outcome content_type headers answer error"
-        " completion_id finish_reason",
+        (
+            "attempt_id call_id role who model upstream student_id outcome content_type headers answer error"
+            " completion_id finish_reason"
+        ),
     ),
     real=(_REAL, "ts started first_byte_ms duration_ms cost_usd"),
     int=(_INT, "status"),

@@ -38,7 +38,7 @@ ORDER BY c.seq;
 
 -- name: student_outcomes
 SELECT outcome FROM attempts
-WHERE student_id = $student_id AND who = 'student' AND role = 'serve'
+WHERE student_id = $student_id AND who = 'student' AND role = 'serve' AND ts > $after_ts
 ORDER BY ts DESC
 LIMIT $limit;
 
