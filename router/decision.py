@@ -16,19 +16,6 @@ class Facts:
     probes: tuple[str, ...] = ()  # of its latest shadow attempts since a hold began, newest first
     evaluation: Evaluation | None = None  # offline, on held-out calls
 
-    def to_json(self) -> dict[str, Any]:
-        """Give what a transition keeps of them."""
-        kept: dict[str, Any] = {"outcomes": list(self.outcomes), "probes": list(self.probes)}
-        if (e := self.evaluation) is not None:
-            kept["evaluation"] = {
-                "evaluation_id": e.evaluation_id,
-                "n": e.n,
-                "delta_mean": e.delta_mean,
-                "delta_lower": e.delta_lower,
-                "verdict": str(e.verdict),
-            }
-        return kept
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:

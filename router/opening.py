@@ -1,0 +1,77 @@
+"""How a rollout begins. Knows no evidence: the controller takes it from here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from router.decision import Facts
+from router.errors import RolloutRefused
+from router.evidence import Evidence
+from router.policy import screened_out
+from router.settings import RolloutPolicy
+from router.steps import TERMINAL, standing
+from store.control import Control
+from store.errors import NotFound
+from store.ids import new_id
+from store.vocabulary import Evaluation, Rollout, State, Student, Task, TaskMode
+
+
+def open_rollout(
+    control: Control,
+    student: Student,
+    evaluation: Evaluation,
+    policy: RolloutPolicy,
+    *,
+    epoch: int,
+    clock: Callable[[], float],
+) -> Rollout:
+    """Create the rollout of a student in state DRAFT; the controller's next tick screens and shadows it.
+
+    Asked again with the same student and evaluation, it gives the rollout that exists. Raises NotFound for
+    an unknown task, RolloutRefused while another student of the task version is on its way, StaleEpoch.
+    """
+    task = control.task(student.task_id)
+    if task is None:
+        raise NotFound(f"There is no task {student.task_id!r} to roll a student out for.")
+    known = [r for r in control.rollouts(task.task_id) if r.task_version == student.task_version]
+    for rollout in reversed(known):
+        if rollout.student_id == student.student_id and rollout.created >= evaluation.created:
+            return rollout
+    _refuse_if_busy(known)
+    now = clock()
+    rollout = Rollout(
+        rollout_id=new_id(),
+        task_id=task.task_id,
+        task_version=student.task_version,
+        student_id=student.student_id,
+        trial=_trial(task, evaluation, policy),
+        state=State.DRAFT,
+        delta=policy.delta,
+        alpha=policy.alpha,
+        profile=policy.profile,
+        mode=str(policy.mode),
+        salt=secrets.token_hex(16),
+        created=now,
+        entered=now,
+        evidence=Evidence(delta=policy.delta).to_json(),
+    )
+    control.create_rollout(rollout, epoch)
+    return rollout
+
+
+def _trial(task: Task, evaluation: Evaluation, policy: RolloutPolicy) -> int:
+    """Give k. Alpha is spent by looking at live evidence: not by a failed screen, nor by observing."""
+    looks = policy.mode != TaskMode.OBSERVE and not screened_out(
+        Facts(evaluation=evaluation), policy.delta, policy
+    )
+    return task.trials + looks
+
+
+def _refuse_if_busy(known: list[Rollout]) -> None:
+    for rollout in known:
+        if rollout.state not in TERMINAL and standing(rollout) != State.FULL:
+            raise RolloutRefused(
+                f"Task {rollout.task_id} version {rollout.task_version} has a rollout in state {rollout.state} "
+                f"({rollout.rollout_id}); a newer student waits until that has ended or is at full share."
+            )

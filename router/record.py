@@ -1,0 +1,78 @@
+"""What a transition keeps of how it was decided, and how that is read back. Knows no store.
+
+With it, and with the observations, a decision can be made again: `router.replay` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from router.decision import Decision, Facts
+from router.evidence import Evidence
+from router.settings import RolloutPolicy
+from store.vocabulary import Evaluation, Release, Rollout, State, TaskMode, Verdict
+
+
+def inputs(
+    rollout: Rollout,
+    evidence: Evidence,
+    facts: Facts,
+    policy: RolloutPolicy,
+    *,
+    decision: Decision,
+    now: float,
+) -> dict[str, Any]:
+    """Give the inputs of a decision as JSON. `rollout` is as it was before."""
+    return {
+        "now": now,
+        "trial": rollout.trial,
+        "delta": rollout.delta,
+        "alpha": rollout.alpha,
+        "entered": rollout.entered,
+        "consumed_seq": rollout.consumed_seq,
+        "facts": facts_json(facts),
+        "figures": decision.figures,
+        "evidence": evidence.to_json(),
+        "policy": policy_json(policy),
+    }
+
+
+def facts_json(facts: Facts) -> dict[str, Any]:
+    """Give facts as JSON, an evaluation without its details."""
+    kept: dict[str, Any] = {"outcomes": list(facts.outcomes), "probes": list(facts.probes)}
+    if facts.evaluation is not None:
+        kept["evaluation"] = {**asdict(facts.evaluation), "detail": {}}
+    return kept
+
+
+def facts_of(data: Mapping[str, Any]) -> Facts:
+    """Read facts back."""
+    evaluation = data.get("evaluation")
+    return Facts(
+        outcomes=tuple(data["outcomes"]),
+        probes=tuple(data["probes"]),
+        evaluation=Evaluation(**{**evaluation, "verdict": Verdict(evaluation["verdict"])})
+        if evaluation
+        else None,
+    )
+
+
+def policy_json(policy: RolloutPolicy) -> dict[str, Any]:
+    """Give a policy as JSON."""
+    return {
+        name: {str(step): value for step, value in field.items()} if isinstance(field, dict) else field
+        for name, field in asdict(policy).items()
+    }
+
+
+def policy_of(data: Mapping[str, Any]) -> RolloutPolicy:
+    """Read a policy back. Raises TypeError for one of another version, PolicyError for a bad one."""
+    by_step = {
+        name: {State(step): value for step, value in field.items()}
+        for name, field in data.items()
+        if isinstance(field, dict)
+    }
+    named = {"mode": TaskMode(data["mode"]), "release": Release(data["release"])}
+    return RolloutPolicy(**{**data, **by_step, **named})

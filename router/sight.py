@@ -1,0 +1,73 @@
+"""What one rollout's drawn calls look like to the controller, from tick to tick. Knows no decision.
+
+Nothing here is lost when it is lost: it is rebuilt from the drawn rows, and only the waiting starts again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from router.pairs import Patience, Seen, resolve
+from store.vocabulary import Drawn, Observation, Rollout, Who
+
+PAGE = 5000  # drawn rows read at once
+_PROBES = 50  # shadow outcomes remembered
+
+
+class PairLog(Protocol):
+    """What the router reads of the call log."""
+
+    def drawn(self, rollout_id: str, after_seq: int, score_name: str, limit: int) -> list[Drawn]:
+        """Give a rollout's drawn calls after a sequence number, in its order."""
+
+    def student_outcomes(self, student_id: str, limit: int = 20, after_ts: float = 0.0) -> list[str]:
+        """Give outcomes of the student's serve attempts after a time, newest first."""
+
+    def spend(self, since_ts: float, roles: Sequence[str]) -> float:
+        """Give the cost in US dollars of attempts with these roles since a time."""
+
+
+class Sight:
+    """The drawn calls of one rollout that are not consumed yet, and what to remember of those that are."""
+
+    def __init__(self, log: PairLog, rollout: Rollout, score_name: str) -> None:
+        self._log = log
+        self._rollout_id = rollout.rollout_id
+        self._score_name = score_name
+        self._seen = Seen()
+        self._first_seen: dict[int, float] = {}
+        self._probes: dict[int, tuple[float, str]] = {}
+        self._remember(rollout.consumed_seq)
+
+    def look(self, after_seq: int, patience: Patience, now: float) -> list[Observation]:
+        """Give the observations that became final. `now` counts seconds of looking, not of any clock."""
+        rows = self._log.drawn(self._rollout_id, after_seq, self._score_name, PAGE)
+        self._first_seen = {row.seq: self._first_seen.get(row.seq, now) for row in rows}
+        self._note_probes(rows)
+        waited = {seq: now - since for seq, since in self._first_seen.items()}
+        return resolve(self._rollout_id, rows, self._seen, waited, patience)
+
+    def probes(self, after_ts: float) -> tuple[str, ...]:
+        """Give outcomes of the student's shadow attempts for calls made after a time, newest first."""
+        return tuple(
+            outcome for _, (ts, outcome) in sorted(self._probes.items(), reverse=True) if ts > after_ts
+        )
+
+    def _remember(self, consumed_seq: int) -> None:
+        at = 0
+        while at < consumed_seq:
+            rows = self._log.drawn(self._rollout_id, at, self._score_name, PAGE)
+            for row in rows:
+                if row.seq <= consumed_seq:
+                    self._seen.note(row)
+            if len(rows) < PAGE:
+                return
+            at = rows[-1].seq
+
+    def _note_probes(self, rows: Sequence[Drawn]) -> None:
+        for row in rows:
+            if row.served_by == Who.TEACHER and row.student_outcome is not None:
+                self._probes[row.seq] = (row.ts, row.student_outcome)
+        for seq in sorted(self._probes)[:-_PROBES]:
+            del self._probes[seq]
