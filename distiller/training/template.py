@@ -78,11 +78,27 @@ def render(
     """The prompt of a request, up to and including the opening of the assistant's turn."""
     rendered = tokenizer.apply_chat_template(
         [dict(m) for m in messages],
-        tools=list(tools) if tools else None,
+        tools=plain_tools(tools),
         tokenize=False,
         add_generation_prompt=True,
     )
     return str(rendered)
+
+
+def plain_tools(tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Return tools as the local server hands them to the template: name, description and parameters only."""
+    functions = [t["function"] for t in tools or ()]
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": f["name"],
+                "description": f.get("description", ""),
+                "parameters": f.get("parameters", {}),
+            },
+        }
+        for f in functions
+    ] or None
 
 
 def render_answer(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str]:
@@ -93,7 +109,7 @@ def render_answer(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str]:
     """
     messages, tools = list(row["messages"]), row.get("tools")
     prompt = render(tokenizer, messages[:-1], tools)
-    whole = tokenizer.apply_chat_template(messages, tools=tools or None, tokenize=False)
+    whole = tokenizer.apply_chat_template(messages, tools=plain_tools(tools), tokenize=False)
     if not whole.startswith(prompt):
         raise ValueError("the chat template renders the prompt differently once the answer is known")
     return prompt, whole[len(prompt) :].rstrip("\n")
