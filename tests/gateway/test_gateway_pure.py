@@ -1,0 +1,396 @@
+"""The gateway's decisions, as properties: surgery, fingerprints, headers, keys, fit, checks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from upstream import FixedChooser
+
+from gateway import check, codings, disguise, fit, headers, surgery
+from gateway.calls import pick
+from gateway.errors import Refusal
+from gateway.feedback import read
+from gateway.fingerprint import fingerprint, skeleton
+from gateway.keys import AcceptedKeys, Caller, KeyRing, onward_credential
+from gateway.pairs import second
+from gateway.settings import ClientKey, GatewaySettings, SettingsError, Timeouts, UpstreamSpec
+from gateway.wire import parse
+from store.program import rewrite
+from store.prompt import head_hash
+from store.vocabulary import Capabilities, Choice, Pairing, Program, Who
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+scalar = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(allow_nan=False, allow_infinity=False) | text
+value = st.recursive(scalar, lambda s: st.lists(s, max_size=3) | st.dictionaries(text, s, max_size=3), max_leaves=8)
+role = st.sampled_from(["system", "developer", "user", "assistant"])
+message = st.fixed_dictionaries({"role": role, "content": text}, optional={"name": text})
+request = st.fixed_dictionaries(
+    {"messages": st.lists(message, max_size=5)},
+    optional={"model": text, "stream": st.booleans(), "temperature": scalar, "x": value, "tools": st.lists(value, max_size=2)},
+)
+written = st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}])
+
+
+@given(request, text, written)
+def test_surgery_means_what_the_program_means(req, model, how):
+    body = json.dumps(req, **how).encode()
+    program = Program(drop_head=True, head_hash=head_hash(req))
+    wanted = rewrite(req, program)
+    asked = parse(body, max_depth=100)
+    cut = surgery.drop_first(body, "messages", asked.head_messages)
+    if wanted is None:
+        assert not json.loads(cut)["messages"]
+        return
+    edited = surgery.edit(cut, replace={"model": json.dumps(model).encode()}, drop=("stream",))
+    wanted["model"] = model
+    wanted.pop("stream", None)
+    assert json.loads(edited) == wanted
+    assert list(json.loads(edited))[-1] == list(wanted)[-1] or "model" not in req
+
+
+@given(st.dictionaries(text, value, max_size=6), st.sets(text, max_size=3), written)
+def test_dropping_members_leaves_the_others(obj, gone, how):
+    drop = gone | set(list(obj)[::2])
+    left = json.loads(surgery.edit(json.dumps(obj, **how).encode(), drop=drop))
+    assert left == {k: v for k, v in obj.items() if k not in drop}
+
+
+@given(st.dictionaries(text, value, max_size=4), written)
+def test_an_edit_of_nothing_changes_no_byte(obj, how):
+    body = json.dumps(obj, **how).encode()
+    assert surgery.edit(body) == body
+    assert surgery.drop_first(body, "messages", 0) == body
+
+
+def test_surgery_keeps_number_spelling_nulls_and_whitespace():
+    body = b'{ "a":1.50e+1 ,"model" : "x", "b":null,"c":"\\u00e9\\"}" }'
+    assert surgery.edit(body, replace={"model": b'"y"'}) == b'{ "a":1.50e+1 ,"model" : "y", "b":null,"c":"\\u00e9\\"}" }'
+
+
+@given(value)
+def test_depth_counts_nesting(obj):
+    def deep(v):
+        inner = v.values() if isinstance(v, dict) else v if isinstance(v, list) else None
+        return 0 if inner is None else 1 + max(map(deep, inner), default=0)
+
+    assert surgery.depth(json.dumps(obj).encode()) == deep(obj)
+
+
+def shuffled(v, rnd):
+    if isinstance(v, dict):
+        items = list(v.items())
+        rnd.shuffle(items)
+        return {k: shuffled(x, rnd) for k, x in items}
+    return [shuffled(x, rnd) for x in v] if isinstance(v, list) else v
+
+
+@given(request, st.randoms(use_true_random=False), written, st.lists(message.filter(lambda m: m["role"] == "user"), max_size=2))
+@settings(max_examples=60)
+def test_key_order_whitespace_and_user_content_do_not_change_the_fingerprint(req, rnd, how, more):
+    first = parse(json.dumps(req).encode(), max_depth=100)
+    changed = shuffled(req, rnd)
+    if any(m["role"] == "user" for m in req["messages"]):
+        changed["messages"] += more
+        for m in changed["messages"]:
+            m["content"] = "other" if m["role"] == "user" else m["content"]
+    other = parse(json.dumps(changed, **how).encode(), max_depth=100)
+    assert fingerprint(first.head, "t") == fingerprint(other.head, "t") == fingerprint(req, "t")
+    assert len(fingerprint(req, "t")) == 32
+
+
+def test_dates_numbers_and_ids_do_not_change_the_fingerprint_but_words_do():
+    def of(content, **more):
+        return fingerprint({"model": "m", "messages": [{"role": "system", "content": content}], **more}, "")
+
+    base = of("Today is 2026-11-22. Order 4711 of anna@example.com, see https://x.y/z?q=1.")
+    assert base == of("Today is 2025-01-02.  Order 12 of bob@mail.example.org, see http://a.b/.")
+    assert of("It is Sunday, November 22, 2026") == of("It is Monday, December 1, 2025")
+    assert of("id 123e4567-e89b-12d3-a456-426614174000") == of("id 00000000-e89b-12d3-a456-426614174999")
+    assert of([{"type": "text", "text": "A"}]) == of("A")
+    assert len({base, of("Tomorrow"), of("Tomorrow", tools=[{"type": "function"}]), of("Tomorrow", response_format={"type": "json_object"})}) == 4
+
+
+def test_an_explicit_name_the_model_and_the_tenant_tell_tasks_apart():
+    req = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    prints = {fingerprint(req, ""), fingerprint(req, "a"), fingerprint(req, "", "triage"), fingerprint({**req, "model": "n"}, "")}
+    assert len(prints) == 4
+
+
+@given(text)
+def test_a_skeleton_is_its_own_skeleton_and_holds_no_digit(words):
+    assert not any(c in "0123456789" for c in skeleton(words))
+    assert skeleton(skeleton(words)) == skeleton(words)
+
+
+def test_the_unit_is_the_same_through_a_conversation():
+    opening = [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}]
+    later = [*opening, {"role": "assistant", "content": "ho"}, {"role": "user", "content": "again"}]
+    first, second_turn = (parse(json.dumps({"messages": m}).encode(), max_depth=9) for m in (opening, later))
+    assert first.opening == second_turn.opening
+    other = parse(json.dumps({"messages": [{"role": "user", "content": "hi"}]}).encode(), max_depth=9)
+    assert other.opening != first.opening
+
+
+def test_a_request_is_read_leniently_where_the_upstream_will_judge():
+    asked = parse(b'{"model":7,"stream":"yes","messages":"no","metadata":[],"user":3}', max_depth=9)
+    assert (asked.model, asked.stream, asked.user, asked.head_messages) == ("", False, None, 0)
+    surrogate = parse(b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}', max_depth=9)
+    assert surrogate.opening
+    named = parse(b'{"metadata":{"task":"triage","conversation_id":"c"},"user":"u","safety_identifier":"s"}', max_depth=9)
+    assert (named.task_name, named.conversation, named.user) == ("triage", "c", "s")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b'{"a":"\xff"}', b'{"a":NaN}', b"null"])
+def test_what_is_no_json_object_is_refused(body):
+    with pytest.raises(Refusal) as info:
+        parse(body, max_depth=9)
+    assert (info.value.status, info.value.code) == (400, "invalid_json")
+
+
+def test_deep_json_is_refused():
+    with pytest.raises(Refusal, match="deeper than 128"):
+        parse(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", max_depth=128)
+
+
+NAMES = st.sampled_from(
+    [b"authorization", b"cookie", b"set-cookie", b"api-key", b"x-api-key", b"proxy-authorization", b"host",
+     b"x-forwarded-for", b"openai-organization", b"connection", b"te", b"x-custom", b"user-agent", b"content-type"]
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(NAMES, st.just(b"planted"))))
+def test_no_header_but_the_allowed_is_logged_or_sent(pairs):
+    given_headers = tuple(pairs)
+    logged = headers.logged_request(given_headers) | headers.logged_response(given_headers)
+    assert set(logged) <= {"user-agent", "content-type"}
+    sent = {name for name, _ in headers.onward(given_headers, account=False, credential=())}
+    assert sent <= {b"x-custom", b"user-agent", b"content-type"}
+    assert not {b"set-cookie", b"connection", b"te"} & {name for name, _ in headers.back(given_headers)}
+
+
+def test_headers_named_by_connection_end_here():
+    given_headers = ((b"connection", b"x-custom, close"), (b"x-custom", b"1"), (b"accept", b"*/*"))
+    assert headers.onward(given_headers, account=True, credential=()) == ((b"accept", b"*/*"),)
+
+
+def test_accept_encoding_is_narrowed_to_what_the_log_can_read():
+    assert codings.accepted("br") == "identity"
+    assert codings.accepted("gzip;q=0.8, br, deflate").startswith("gzip;q=0.8, deflate")
+
+
+@given(st.binary(max_size=200), st.integers(0, 250))
+def test_codings_decode_under_a_cap(data, limit):
+    for window, name in ((31, "gzip"), (15, "deflate"), (-15, "deflate")):
+        packer = zlib.compressobj(wbits=window)
+        packed = packer.compress(data) + packer.flush()
+        if len(data) > limit:
+            with pytest.raises(codings.TooLong):
+                codings.decode(packed, name, limit)
+        else:
+            assert codings.decode(packed, name, limit) == data
+
+
+@pytest.mark.parametrize("data", [b"plain", zlib.compress(b"x" * 100)[:-3]])
+def test_broken_codings_are_said_so(data):
+    with pytest.raises(codings.BadCoding):
+        codings.decode(data, "deflate", 1000)
+
+
+SECRET = b"vk-" + b"a" * 40
+RING = KeyRing((ClientKey(name="app", sha256=hashlib.sha256(SECRET).hexdigest()),), b"salt")
+
+
+@pytest.mark.parametrize("pair", [(b"authorization", b"Bearer " + SECRET), (b"api-key", SECRET), (b"x-api-key", SECRET)])
+def test_a_client_key_is_admitted_whole_and_never_goes_on(pair):
+    caller = RING.admit((pair,))
+    assert caller.tenant == "app"
+    assert len(caller.key_id) == 16
+    assert onward_credential(caller, UpstreamSpec(name="u", base_url="http://h/v1")) == ()
+    own = UpstreamSpec(name="u", base_url="http://h/v1", api_key="sk-up")
+    assert onward_credential(caller, own) == ((b"authorization", b"Bearer sk-up"),)
+
+
+@given(st.integers(0, len(SECRET) - 1), st.binary(min_size=1, max_size=1))
+def test_a_key_that_differs_anywhere_is_not_admitted(at, byte):
+    wrong = SECRET[:at] + byte + SECRET[at + 1 :]
+    if wrong == SECRET:
+        return
+    for secret in (wrong, SECRET[:at], SECRET + byte):
+        with pytest.raises(Refusal) as info:
+            RING.admit(((b"authorization", b"Bearer " + secret),))
+        assert info.value.status == 401
+
+
+def test_no_representation_shows_a_secret():
+    spec = UpstreamSpec(name="u", base_url="http://h/v1", api_key="sk-planted")
+    caller = KeyRing((), b"salt").admit(((b"authorization", b"Bearer sk-planted"),))
+    assert "planted" not in repr((spec, GatewaySettings(upstreams=(spec,)), caller))
+
+
+def test_accepted_keys_expire_are_bounded_and_can_be_forgotten():
+    keys = AcceptedKeys(seconds=10, most=2)
+    for i in range(3):
+        keys.note(b"%d" % i, "u", "m", now=0.0)
+    assert [keys.knows(b"%d" % i, "u", "m", 1.0) for i in range(3)] == [False, True, True]
+    assert not keys.knows(b"1", "u", "m", 10.0)
+    assert not keys.knows(b"1", "other", "m", 1.0)
+    keys.forget(b"2", "u", "m")
+    assert not keys.knows(b"2", "u", "m", 1.0)
+
+
+USER = [{"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize(
+    ("extra", "word"),
+    [
+        ({}, None),
+        ({"n": 2}, "n"),
+        ({"store": True}, "store"),
+        ({"store": False, "logprobs": False, "tools": [], "n": 1}, None),
+        ({"logprobs": True}, "logprobs"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"logit_bias": {"5": 1}}, "logit_bias"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"previous_response_id": "r"}, "stateful"),
+        ({"response_format": {"type": "json_schema"}}, "json_schema"),
+        ({"response_format": {"type": "json_object"}}, None),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}, "images"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "content"),
+        ({"messages": [*USER, {"role": "assistant", "content": "a"}, *USER]}, "multi_turn"),
+        ({"messages": [{"role": "tool", "content": "a"}, *USER]}, "tools"),
+        ({"messages": [{"role": "user", "content": "x" * 20_000}]}, "context"),
+        ({"messages": []}, "no_messages"),
+        ({"messages": ["x"]}, "malformed"),
+    ],
+)
+def test_what_a_student_cannot_do_is_named(extra, word):
+    can = Capabilities(json_schema=False, multi_turn=False)
+    assert fit.misfit({"model": "m", "messages": USER, **extra}, can) == word
+
+
+def completion(content, reason="stop", **message):
+    return {"choices": [{"message": {"role": "assistant", "content": content, **message}, "finish_reason": reason}]}
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted", "wrong"),
+    [
+        (completion("x"), None, None),
+        (None, None, "not a chat completion"),
+        (completion(" "), None, "empty"),
+        (completion("x", "length"), None, "did not finish"),
+        (completion("nope"), {"type": "json_object"}, "not the JSON"),
+        (completion("[1]"), {"type": "json_object"}, "not a JSON object"),
+        (completion('{"a":1}'), {"type": "json_schema", "json_schema": {"schema": SCHEMA}}, None),
+        (completion('{"a":"1"}'), {"type": "json_schema", "json_schema": {"schema": SCHEMA}}, "breaks"),
+        (completion("{}"), {"type": "json_schema", "json_schema": {"schema": {"$ref": "http://127.0.0.1:9/x"}}}, "cannot be checked"),
+        (completion("{}"), {"type": "json_schema", "json_schema": {"schema": {"type": 5}}}, "cannot be checked"),
+        (completion(None, "tool_calls", tool_calls=[{"function": {"name": "f", "arguments": "{"}}]), None, "not JSON"),
+    ],
+)
+def test_a_students_answer_is_checked(answer, wanted, wrong):
+    said = check.problem(answer, {"response_format": wanted})
+    assert (said is None) if wrong is None else (said is not None and wrong in said)
+
+
+def test_a_students_answer_wears_the_model_asked_for():
+    body = b'{"id":"c", "model":"student" ,"choices":[], "timings":{"a":[1]}}'
+    assert json.loads(disguise.completion(body, "gpt-x")) == {"id": "c", "model": "gpt-x", "choices": []}
+    stream = b": ping\n\ndata: {\"model\":\"s\",\"choices\":[]}\n\ndata: [DONE]\n\n"
+    assert disguise.stream(stream, "g\"") == b": ping\n\ndata: {\"model\":\"g\\\"\",\"choices\":[]}\n\ndata: [DONE]\n\n"
+    assert disguise.completion(b"garbage", "m") == b"garbage"
+
+
+@given(st.lists(st.integers(1, 9), max_size=20))
+def test_a_disguised_stream_is_the_same_however_it_is_cut(cuts):
+    stream = b'data: {"model":"s","choices":[{"delta":{"content":"a\\n\\nb"}}]}\r\n\r\n: x\n\ndata: [DONE]\n\n'
+    out, at = disguise.Streaming("m"), 0
+    got = b""
+    for cut in cuts:
+        got += out.add(stream[at : at + cut])
+        at += cut
+    got += out.add(stream[at:]) + out.rest()
+    assert got == disguise.stream(stream, "m")
+
+
+@pytest.mark.parametrize(
+    ("pairing", "answered", "due"),
+    [
+        (Pairing.SHADOW, Who.TEACHER, Pairing.SHADOW),
+        (Pairing.REVERSE_SHADOW, Who.STUDENT, Pairing.REVERSE_SHADOW),
+        (Pairing.REVERSE_SHADOW, Who.TEACHER, Pairing.NONE),
+        (Pairing.NONE, Who.STUDENT, Pairing.NONE),
+    ],
+)
+def test_a_fallback_needs_no_second_teacher(pairing, answered, due):
+    assert second(Choice(pairing=pairing), answered) is due
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b"{}", 422),
+        (b'{"id":"x"}', 422),
+        (b'{"id":"x","score":2}', 422),
+        (b'{"id":"x","score":true}', 422),
+        (b'{"id":"x","score":"1"}', 422),
+        (b'{"id":7,"score":1}', 422),
+        (b'{"id":"x","rating":1}', 422),
+        (b'{"id":"x","comment":""}', 422),
+    ],
+)
+def test_bad_feedback_gets_one_sentence(body, status):
+    with pytest.raises(Refusal) as info:
+        read(body, Caller(tenant="", key_id="k", identity=b""))
+    assert info.value.status == status
+
+
+def test_good_feedback_is_read():
+    got = read(b'{"id":"c","score":1,"correction":{"b":1,"a":2}}', Caller(tenant="t", key_id="k", identity=b""))
+    assert (got.target, got.score, got.correction, got.tenant, got.key_id) == ("c", 1.0, '{"a":2,"b":1}', "t", "k")
+
+
+def test_an_upstream_is_picked_by_glob_and_an_unknown_model_is_said_so():
+    specs = (
+        UpstreamSpec(name="a", base_url="http://a/v1", models=("gpt-*", "o1")),
+        UpstreamSpec(name="b", base_url="http://b/v1", models=("llama*",)),
+    )
+    assert [pick(specs, m).name for m in ("gpt-4", "llama3", "o1")] == ["a", "b", "a"]
+    with pytest.raises(Refusal, match="'x' does not exist") as info:
+        pick(specs, "x")
+    assert (info.value.status, info.value.code) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: UpstreamSpec(name="u", base_url="ftp://x"),
+        lambda: UpstreamSpec(name="u", base_url="http://key@x/v1"),
+        lambda: ClientKey(name="k", sha256="sk-a-key"),
+        lambda: Timeouts(idle=0),
+        lambda: GatewaySettings(upstreams=()),
+        lambda: GatewaySettings(shadow_concurrency=0),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(make):
+    with pytest.raises(SettingsError):
+        make()
+
+
+def test_nothing_configured_means_openai_with_the_callers_own_key():
+    settings_ = GatewaySettings()
+    assert settings_.upstreams[0].base_url == "https://api.openai.com/v1"
+    caller = KeyRing((), settings_.salt).admit(((b"authorization", b"Bearer sk-mine"),))
+    assert onward_credential(caller, settings_.upstreams[0]) == ((b"authorization", b"Bearer sk-mine"),)
+    assert FixedChooser().route("x") is None
