@@ -1,0 +1,83 @@
+"""A killed job goes on as if nothing had happened; a stopped one leaves in good order."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+from tiny_student import Child, Finished, write_trainset
+
+from distiller.training.lifeline import EXIT_STOPPED
+from distiller.training.spec import TrainSpec
+
+Start = Callable[[Path], Child]
+MakeSpec = Callable[..., TrainSpec]
+
+
+def weights(job: Path) -> dict[str, np.ndarray]:
+    return load_file(job / "out" / "adapter" / "adapter_model.safetensors")
+
+
+def test_killed_then_stopped_then_finished_equals_uninterrupted(
+    tmp_path: Path, child: Start, spec_for: MakeSpec, finished: Finished
+) -> None:
+    spec_for(tmp_path)
+    first = child(tmp_path)
+    for event in first:
+        if event["event"] == "checkpoint":
+            break
+    first.process.kill()
+    first.process.wait()
+
+    second = child(tmp_path)
+    for event in second:
+        if event.get("phase") == "train" and event["step"] >= 12:
+            break
+    second.close_stdin()
+    assert second.finish() == EXIT_STOPPED
+    resumed = next(e["step"] for e in second.events if e.get("phase") == "train")
+    assert resumed > 1, "it went on from the checkpoint of the killed run"
+    assert "rerun" in second.events[-1]["message"]
+    assert not (tmp_path / "result.json").exists()
+
+    third = child(tmp_path)
+    assert third.finish() == 0
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["resumed_at"] >= 12
+    assert result["steps"] == finished.result["steps"]
+    assert result["tokens"] == finished.result["tokens"]
+    alone, mended = weights(finished.job), weights(tmp_path)
+    assert alone.keys() == mended.keys()
+    for name, value in alone.items():
+        np.testing.assert_allclose(mended[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_sigterm_stops_it_too(tmp_path: Path, child: Start, spec_for: MakeSpec) -> None:
+    spec_for(tmp_path, epochs=200.0)
+    one = child(tmp_path)
+    for event in one:
+        if event.get("phase") == "train":
+            break
+    one.process.terminate()
+    assert one.finish() == EXIT_STOPPED
+    assert (tmp_path / "checkpoint.pt").is_file()
+
+
+def test_no_passing_row_is_one_clear_sentence(tmp_path: Path, child: Start, spec_for: MakeSpec, trainset: Path) -> None:
+    rows = [json.loads(line) | {"passed": False} for line in (trainset / "train.jsonl").read_text().splitlines()]
+    spec_for(tmp_path, trainset=write_trainset(tmp_path / "set", rows, []))
+    one = child(tmp_path)
+    assert one.finish() == 1
+    assert one.events == [
+        {
+            "event": "error",
+            "message": "0 passing rows to train on, 20 are needed (96 rows, 0 more were not for this student)",
+        }
+    ]
+
+
+def test_a_job_without_a_spec_is_one_clear_sentence(tmp_path: Path, child: Start) -> None:
+    one = child(tmp_path)
+    assert one.finish() == 1
+    assert one.events[0]["message"].startswith(f"cannot read {tmp_path / 'spec.json'}")
