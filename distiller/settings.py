@@ -22,6 +22,7 @@ class JudgeSettings:
     base_url: str = ""  # "" = control's own loopback proxy
     criteria: str = "The candidate answer is correct, complete and as useful as the reference answer."
     timeout_s: float = 60.0
+    sample: float = 0.2  # share of calls outside pairs whose answers are judged, for the baseline
     concurrency: int = 4
 
 

@@ -13,6 +13,8 @@ import httpx
 from distiller.scoring import message as read
 
 _COMPLETE = ("stop", "tool_calls", "function_call", None)
+# A server that was killed comes back within seconds: its absence says nothing about the student.
+_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 _DROPPED = ("stream", "stream_options", "store", "metadata")
 
 
@@ -69,11 +71,26 @@ class Endpoint:
 
     async def _ask(self, body: dict[str, Any]) -> Reply:
         async with self._free:
+            for wait_s in _AGAIN_S:
+                try:
+                    return await self._try(body)
+                except (httpx.NetworkError, httpx.RemoteProtocolError):
+                    await asyncio.sleep(wait_s)
             try:
-                response = await self._client.post(self._url, json=body, timeout=self._timeout_s)
-                return _read(response)
+                return await self._try(body)
             except httpx.HTTPError as error:
-                return Reply(message=None, error=f"{type(error).__name__}: {error}".rstrip(": "))
+                return _failed(error)
+
+    async def _try(self, body: dict[str, Any]) -> Reply:
+        """Ask once. Raises NetworkError or RemoteProtocolError where the server is gone."""
+        try:
+            return _read(await self._client.post(self._url, json=body, timeout=self._timeout_s))
+        except httpx.TimeoutException as error:
+            return _failed(error)
+
+
+def _failed(error: httpx.HTTPError) -> Reply:
+    return Reply(message=None, error=f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def _read(response: httpx.Response) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,13 @@ def freeze(parts: Split, folder: Path, card: dict[str, Any]) -> Frozen:
         "train": len(parts.train),
         "heldout": len(parts.heldout),
         "straddling": parts.straddling,
-        "common_users": len(parts.common_users),
+        "common_users": list(parts.common_users),
         **card,
     }
     (folder / TRAIN).write_bytes(train)
     (folder / HELDOUT).write_bytes(heldout)
     (folder / CARD).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    verify(folder, parts.common_users)
+    verify(folder)
     return Frozen(
         trainset_id=trainset_id,
         folder=folder,
@@ -65,12 +65,13 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-def verify(folder: Path, common_users: Iterable[str] = ()) -> None:
+def verify(folder: Path) -> None:
     """Check the frozen files themselves. Raises LeakageError, naming what is shared."""
+    card = json.loads((folder / CARD).read_text("utf-8"))
     train, heldout = read_rows(folder / TRAIN), read_rows(folder / HELDOUT)
-    common = set(common_users)
     for key in ("unit", "user", "input_hash"):
-        learnt = {row[key] for row in train if row[key] and row[key] not in common}
+        constants = set(card["common_users"]) if key == "user" else set()
+        learnt = {row[key] for row in train if row[key] and row[key] not in constants}
         shared = [row for row in heldout if row[key] in learnt]
         if shared:
             what = key.replace("_", " ")

@@ -93,15 +93,33 @@ class Log:
         return self._exchanges(picked, score_name)
 
     def unscored(
-        self, fingerprints: Iterable[str], score_name: str, version: str, limit: int
+        self,
+        fingerprints: Iterable[str],
+        score_name: str,
+        version: str,
+        limit: int,
+        *,
+        after_seq: int = 0,
+        drawn: bool | None = None,
+        referenced: bool = False,
+        said: str = "",
     ) -> list[Exchange]:
-        """Return complete attempts, the student's too, without that score; drawn pairs first."""
+        """Return complete attempts, the student's too, without that score; drawn pairs first.
+
+        `drawn`: only calls that drew a pair, or only those that did not. `referenced`: only calls with
+        a complete answer of the teacher. `said`: only calls with feedback that has a "score" (their
+        served attempts) or a "correction".
+        """
         picked = self._database.read(
             "learning.pick_unscored",
             fingerprints=list(fingerprints),
             score_name=score_name,
             version=version,
             limit=limit,
+            after_seq=after_seq,
+            drawn=drawn,
+            referenced=referenced,
+            said=said,
         )
         return self._exchanges(picked, score_name)
 

@@ -69,6 +69,17 @@ WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash <> ''
         SELECT 1 FROM scores AS s
         WHERE s.attempt_id = a.attempt_id AND s.name = $score_name AND s.version = $version
     )
+    AND c.seq > $after_seq
+    AND ($drawn::BOOLEAN IS NULL OR (c.pairing <> 'none') = $drawn)
+    AND (NOT $referenced::BOOLEAN OR EXISTS (
+        SELECT 1 FROM attempts AS t
+        WHERE t.call_id = c.call_id AND t.who = 'teacher' AND t.outcome = 'complete'
+    ))
+    AND ($said::VARCHAR = '' OR EXISTS (
+        SELECT 1 FROM latest_feedback AS f
+        WHERE f.call_id = c.call_id
+            AND CASE WHEN $said = 'score' THEN f.score IS NOT NULL AND a.served ELSE f.correction IS NOT NULL END
+    ))
 ORDER BY c.pairing = 'none', c.seq, a.attempt_id
 LIMIT $limit;
 

@@ -1,0 +1,179 @@
+"""Looks at the tasks on a schedule and queues those that are ready. Knows no phase of a distillation.
+
+APScheduler only ticks, in memory; what is to be done stands in the table of jobs and survives it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from distiller.pipeline.survey import survey
+from distiller.readiness import check, missing
+from distiller.settings import DistillerSettings, Policies, SettingsError
+from store.ids import new_id
+from store.vocabulary import Job, JobKind, JobState, Task, TaskMode
+
+if TYPE_CHECKING:
+    from distiller.scoring.shapes import Shapes
+    from store.control import Control
+    from store.log import Log
+
+_log = logging.getLogger(__name__)
+
+TICK = "distill"  # fixed id: a second start replaces, it does not add
+_GRACE_S = 300
+_OPEN = (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What decides whether a task is queued now, cheap ones first."""
+
+    mode: TaskMode
+    open_job: bool
+    live_rollout: bool
+    complete: int  # complete answers of the teacher now
+    seen: int | None  # how many the last try saw, None for no try yet
+
+
+def why_not(facts: Facts, settings: DistillerSettings) -> str | None:
+    """Return why a task is not queued now, None where only its readiness is left to ask. Pure."""
+    if facts.mode is TaskMode.OBSERVE:
+        return "only observed"
+    if facts.open_job:
+        return "already at it"
+    if facts.live_rollout:
+        return "a student is being rolled out"
+    if facts.complete < settings.min_examples:
+        return f"{facts.complete} of {settings.min_examples} complete calls"
+    if facts.seen is not None and facts.complete < facts.seen * (1 + settings.min_new):
+        return f"too few new calls since the last try ({facts.complete - facts.seen})"
+    return None
+
+
+class Clock:
+    """Ticks in the control process. `tick` may also be called by hand; it may take seconds."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        control: Control,
+        epoch: int,
+        shapes: Shapes,
+        policies: Policies | None = None,
+        settings: DistillerSettings | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._log = log
+        self._control = control
+        self._epoch = epoch
+        self._shapes = shapes
+        self._policies = policies or Policies()
+        self._settings = settings or DistillerSettings()
+        self._now = now
+        self._scheduler: AsyncIOScheduler | None = None
+
+    def start(self) -> None:
+        """Begin to tick, in the running loop's worker threads. Raises SettingsError for a bad schedule."""
+        scheduler = AsyncIOScheduler()
+        scheduler.add_job(
+            self.tick,
+            self._trigger(),
+            id=TICK,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=_GRACE_S,
+            replace_existing=True,
+        )
+        scheduler.start()
+        self._scheduler = scheduler
+
+    def stop(self) -> None:
+        """Tick no more."""
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+            self._scheduler = None
+
+    def tick(self) -> list[Job]:
+        """Queue every task that is ready; return the new jobs. One bad task does not hold up the others."""
+        queued: list[Job] = []
+        for task in self._control.tasks():
+            try:
+                job = self._queue(task) if self._ready(task) else None
+            except Exception:
+                _log.exception("task %s could not be looked at", task.task_id)
+                continue
+            queued += [job] if job is not None else []
+        return queued
+
+    def order(self, task_id: str) -> Job | None:
+        """Queue a task on request, ready or not; None where it is queued or running already."""
+        task = self._control.task(task_id)
+        if task is None or any(j.state in _OPEN for j in self._control.jobs(task_id)):
+            return None
+        return self._queue(task)
+
+    def _ready(self, task: Task) -> bool:
+        why = why_not(self._facts(task), self._settings) or self._unmet(task)
+        _log.debug("task %s: %s", task.task_id, why or "ready")
+        return not why
+
+    def _facts(self, task: Task) -> Facts:
+        fingerprints = [f for v in self._control.versions(task.task_id) for f in v.fingerprints]
+        jobs = self._control.jobs(task.task_id)
+        tried = [int(j.result["complete"]) for j in jobs if "complete" in j.result]
+        return Facts(
+            mode=task.mode,
+            open_job=any(j.state in _OPEN for j in jobs),
+            live_rollout=bool(self._control.rollouts(task.task_id, live=True)),
+            complete=self._log.counts(fingerprints).complete,
+            seen=max(tried, default=None),
+        )
+
+    def _unmet(self, task: Task) -> str:
+        policy = self._policies.of(task.task_id)
+        seen = survey(
+            task.task_id,
+            log=self._log,
+            control=self._control,
+            shapes=self._shapes,
+            policy=policy,
+            settings=self._settings,
+        )
+        if seen is None:
+            return "no calls"
+        fingerprints = [f for v in self._control.versions(task.task_id) for f in v.fingerprints]
+        return missing(check(self._log.counts(fingerprints), policy, self._settings, seen.tally))
+
+    def _queue(self, task: Task) -> Job | None:
+        now = self._now()
+        complete = self._facts(task).complete
+        job = Job(
+            job_id=new_id(),
+            kind=JobKind.DISTILL,
+            task_id=task.task_id,
+            due=now,
+            result={"complete": complete},
+            created=now,
+            updated=now,
+        )
+        return job if self._control.add_job(job, self._epoch) else None
+
+    def _trigger(self) -> CronTrigger | IntervalTrigger:
+        if self._settings.tick_s is not None:
+            return IntervalTrigger(seconds=self._settings.tick_s)
+        try:
+            return CronTrigger.from_crontab(self._settings.schedule)
+        except ValueError as error:
+            raise SettingsError(
+                f"distiller.schedule is {self._settings.schedule!r}, which is no crontab: {error}."
+            ) from error

@@ -1,0 +1,101 @@
+"""The phase `trainset`: freezes what there is to learn. Knows no training."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import asdict, replace
+
+from distiller.pipeline.errors import HopelessError
+from distiller.pipeline.keeper import Keeper
+from distiller.pipeline.parts import Parts
+from distiller.pipeline.survey import Survey, survey
+from distiller.settings import DistillerSettings
+from distiller.trainset import Frozen, Split, freeze, split
+from store.vocabulary import Trainset
+
+KIND = "trainsets"
+LEAST_TRAIN = 20
+
+
+async def collect(parts: Parts, keeper: Keeper) -> None:
+    """Freeze and publish a trainset; leaves `trainset_id`, `task_version`, `examples`, `program`."""
+    seen = await asyncio.to_thread(look, parts, keeper.job.task_id)
+    if seen is None:
+        raise HopelessError(f"the task {keeper.job.task_id} has no calls to learn from")
+    frozen = await asyncio.to_thread(_freeze, parts, keeper, seen)
+    trainset = Trainset(
+        trainset_id=frozen.trainset_id,
+        task_id=keeper.job.task_id,
+        task_version=seen.version.version,
+        created=parts.now(),
+        train=frozen.train,
+        heldout=frozen.heldout,
+        path=f"{KIND}/{frozen.trainset_id}",
+        card=frozen.card,
+    )
+    parts.control.save_trainset(trainset, parts.epoch)
+    keeper.made(
+        trainset_id=frozen.trainset_id,
+        task_version=seen.version.version,
+        examples=seen.tally.examples,
+        program=asdict(seen.program),
+    )
+
+
+def look(parts: Parts, task_id: str) -> Survey | None:
+    """Survey a task with the parts' settings."""
+    return survey(
+        task_id,
+        log=parts.log,
+        control=parts.control,
+        shapes=parts.shapes,
+        policy=parts.policies.of(task_id),
+        settings=parts.settings,
+    )
+
+
+def wanted_heldout(rows: int, settings: DistillerSettings) -> int:
+    """Return how many held-out conversations to aim for among `rows`."""
+    return min(max(round(settings.heldout * rows), settings.heldout_min), settings.heldout_max)
+
+
+def _freeze(parts: Parts, keeper: Keeper, seen: Survey) -> Frozen:
+    parted = _split(seen, parts.settings)
+    passing = sum(row.passed for row in parted.train)
+    if passing < LEAST_TRAIN or not parted.heldout:
+        raise HopelessError(
+            f"{passing} passing train rows and {len(parted.heldout)} held-out rows: "
+            f"at least {LEAST_TRAIN} and 1 are needed"
+        )
+    folder = parts.jobs / keeper.job.job_id / "trainset"
+    shutil.rmtree(folder, ignore_errors=True)
+    frozen = freeze(parted, folder, _card(keeper.job.task_id, seen))
+    parts.artifacts.publish(KIND, frozen.trainset_id, folder)
+    return frozen
+
+
+def _split(seen: Survey, settings: DistillerSettings) -> Split:
+    rows = seen.screened.rows
+    parted = split(rows, heldout=wanted_heldout(len(rows), settings))
+    held = parted.heldout[-settings.heldout_max * 2 :]
+    return replace(
+        parted,
+        train=parted.train[-settings.training.max_rows :],
+        heldout=tuple(row for row in held if row.passed),
+    )
+
+
+def _card(task_id: str, seen: Survey) -> dict[str, object]:
+    return {
+        "task_id": task_id,
+        "task_version": seen.version.version,
+        "metric": seen.metric.name,
+        "shape": seen.shape,
+        "program": asdict(seen.program),
+        "examples": seen.tally.examples,
+        "passing": seen.tally.passing,
+        "judged": seen.tally.judged,
+        "corrected": sum(row.teacher is not None for row in seen.screened.rows),
+        "left_out": seen.screened.left_out,
+    }

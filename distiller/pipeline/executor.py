@@ -1,0 +1,79 @@
+"""Leases due jobs and runs them, one at a time. Knows no phase."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+from distiller.pipeline.parts import Parts
+from distiller.pipeline.pipeline import Pipeline
+from distiller.pipeline.serve import tidy
+from store.vocabulary import Job, JobKind, JobState
+
+_POLL_S = 0.5
+
+
+class Executor:
+    """The job loop of the control process: a distillation takes all the cores that are to spare."""
+
+    def __init__(self, pipeline: Pipeline, parts: Parts, *, poll_s: float = _POLL_S) -> None:
+        self._pipeline = pipeline
+        self._parts = parts
+        self._poll_s = poll_s
+        self._job: Job | None = None
+        self._running: asyncio.Task[Job] | None = None
+        self._cancelled: str | None = None
+
+    async def run(self) -> None:
+        """Work for ever; cancel it to stop. Raises StaleEpoch when a later leader exists."""
+        while True:
+            if not await self.step():
+                await asyncio.sleep(self._poll_s)
+
+    async def step(self) -> bool:
+        """Run the job that is due longest, if there is one, and tidy up; return whether there was one."""
+        parts = self._parts
+        job = parts.control.lease(JobKind.DISTILL, parts.now(), parts.settings.lease_s, parts.epoch)
+        if job is not None:
+            await self._do(job)
+        tidy(parts, frozenset(self._unfinished_students()))
+        return job is not None
+
+    async def cancel(self, job_id: str) -> bool:
+        """Stop a job for good; False where it is not queued and not running."""
+        if self._job is not None and self._job.job_id == job_id and self._running is not None:
+            self._cancelled = job_id
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([self._running])
+            return True
+        return self._cancel_queued(job_id)
+
+    async def _do(self, job: Job) -> None:
+        self._job = job
+        stopping = lambda: self._cancelled != job.job_id  # noqa: E731
+        self._running = asyncio.create_task(self._pipeline.run(job, stopping=stopping))
+        try:
+            await asyncio.wait([self._running])
+        except asyncio.CancelledError:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+            raise
+        finally:
+            running, self._running, self._job = self._running, None, None
+        if not running.cancelled():
+            running.result()  # raises StaleEpoch here, at the top of the loop
+
+    def _cancel_queued(self, job_id: str) -> bool:
+        job = next((j for j in self._parts.control.jobs() if j.job_id == job_id), None)
+        if job is None or job.state is not JobState.QUEUED:
+            return False
+        gone = replace(job, state=JobState.CANCELLED, updated=self._parts.now())
+        self._parts.control.save_job(gone, self._parts.epoch)
+        return True
+
+    def _unfinished_students(self) -> list[str]:
+        open_states = (JobState.QUEUED, JobState.RUNNING)
+        jobs = [j for j in self._parts.control.jobs() if j.state in open_states]
+        return [str(j.result["student_id"]) for j in jobs if "student_id" in j.result]

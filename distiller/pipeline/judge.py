@@ -1,0 +1,106 @@
+"""The phases `evaluate` and `rollout`: what the student is worth, and who is told. Knows no statistics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from distiller.evaluation import Evaluator, Findings
+from distiller.evaluation.verdict import MIN_UNITS
+from distiller.pipeline.collect import KIND as TRAINSETS
+from distiller.pipeline.errors import FailedError, HopelessError
+from distiller.pipeline.keeper import Keeper
+from distiller.pipeline.parts import Parts
+from distiller.pipeline.serve import stop_serving, student_of, wait_healthy
+from distiller.scoring.spec import ScorerUnavailable
+from distiller.trainset import read_rows, verify
+from store.ids import new_id
+from store.vocabulary import Evaluation, Student, Verdict
+
+
+async def evaluate(parts: Parts, keeper: Keeper) -> None:
+    """Evaluate through the real endpoint and save what was found; leaves `evaluation_id`, `verdict`."""
+    student = student_of(parts, keeper)
+    trainset = parts.artifacts.folder(TRAINSETS, student.trainset_id)
+    await asyncio.to_thread(verify, trainset)
+    heldout = await asyncio.to_thread(read_rows, trainset / "heldout.jsonl")
+    await _healthy(student, parts)
+    evaluator = Evaluator(
+        scorer=parts.scorer,
+        metric=await asyncio.to_thread(parts.shapes.metric, student.task_id),
+        delta=parts.policies.of(student.task_id).delta,
+        concurrency=parts.settings.evaluation_concurrency,
+        timeout_s=parts.policies.of(student.task_id).timeout_s,
+        min_units=min(MIN_UNITS, parts.settings.heldout_min),
+        tell=_teller(keeper),
+    )
+    outputs = parts.artifacts.folder("students", student.student_id) / "heldout_outputs.jsonl"
+    try:
+        found = await evaluator.run(student, heldout, outputs)
+    except ScorerUnavailable as error:
+        raise FailedError(f"the student could not be evaluated: {error}") from error
+    evaluation = _evaluation(parts, student, found)
+    parts.control.save_student(replace(student, parity=found.parity), parts.epoch)
+    parts.control.save_evaluation(evaluation, parts.epoch)
+    keeper.made(evaluation_id=evaluation.evaluation_id, verdict=evaluation.verdict.value)
+    if evaluation.verdict is Verdict.ERROR:
+        stop_serving(parts, student.student_id)
+        raise HopelessError(f"evaluation failed: {evaluation.why}")
+
+
+async def announce(parts: Parts, keeper: Keeper) -> None:
+    """Tell of the student, once, and stop its server where no rollout needs it."""
+    student = student_of(parts, keeper)
+    wanted = keeper.result("evaluation_id")
+    evaluation = next(
+        (e for e in parts.control.evaluations(student.student_id) if e.evaluation_id == wanted), None
+    )
+    if evaluation is None:
+        raise FailedError(f"the evaluation {wanted} is not in the control state")
+    if not _begun(parts, keeper, student):
+        await asyncio.to_thread(parts.on_student, student, evaluation)
+    if evaluation.verdict is not Verdict.PASS:
+        stop_serving(parts, student.student_id)
+
+
+def _begun(parts: Parts, keeper: Keeper, student: Student) -> bool:
+    """Tell whether an earlier try of this job already got as far as a rollout."""
+    rollouts = parts.control.rollouts(student.task_id)
+    return any(r.student_id == student.student_id and r.created >= keeper.job.created for r in rollouts)
+
+
+async def _healthy(student: Student, parts: Parts) -> None:
+    try:
+        await wait_healthy(student.base_url.removesuffix("/v1"), parts.settings.serve_timeout_s)
+    except TimeoutError:
+        raise FailedError(f"the server of student {student.student_id} does not answer") from None
+
+
+def _teller(keeper: Keeper) -> Callable[[int, int], None]:
+    began = time.monotonic()
+
+    def tell(done: int, of: int) -> None:
+        left = (time.monotonic() - began) / max(done, 1) * (of - done)
+        keeper.tell(doing="ask", step=done, of=of, eta_s=round(left, 1))
+
+    return tell
+
+
+def _evaluation(parts: Parts, student: Student, found: Findings) -> Evaluation:
+    screen = found.screen
+    return Evaluation(
+        evaluation_id=new_id(),
+        student_id=student.student_id,
+        task_id=student.task_id,
+        created=parts.now(),
+        n=screen.n,
+        student_mean=screen.student_mean,
+        teacher_mean=screen.teacher_mean,
+        delta_mean=screen.delta_mean,
+        delta_lower=screen.delta_lower,
+        verdict=screen.verdict,
+        why=screen.why,
+        detail={**found.detail, "parity": found.parity},
+    )

@@ -1,0 +1,222 @@
+"""Scores what the log has not scored yet. Knows no metric's inside: the scorer process judges."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from distiller.scoring import message as read
+from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer, ScorerUnavailable
+from distiller.settings import DistillerSettings
+from store.vocabulary import Exchange, Score, ScoreSource, Who
+
+if TYPE_CHECKING:
+    from distiller.scoring.shapes import Shapes
+    from store.control import Control
+    from store.log import Log
+
+_log = logging.getLogger(__name__)
+
+FEEDBACK = "feedback"  # name of the scores that users gave
+_FEEDBACK_VERSION = "1"
+_CORRECTED = "+correction"  # suffix of a metric's version, where it compares with a correction
+_LATE_S = 1800.0  # an attempt that is this late for its score gets none
+_TRIES = 3  # of one attempt that cannot be scored
+
+
+@dataclass
+class _Place:
+    """How far one task is scored. Kept in memory: after a restart the log is looked through once."""
+
+    marks: deque[tuple[float, int]] = field(default_factory=deque)  # (when, newest seq seen by then)
+    settled: int = 0  # sequence up to which nothing more will come
+    sampled: int = 0  # sequence up to which calls outside pairs were offered to a judge
+    failures: dict[str, int] = field(default_factory=dict)  # attempt id -> tries
+
+    def mark(self, now: float, newest: int) -> None:
+        """Note what was seen; what was seen _LATE_S ago is settled."""
+        self.marks.append((now, newest))
+        while self.marks and self.marks[0][0] <= now - _LATE_S:
+            self.settled = max(self.settled, self.marks.popleft()[1])
+
+
+class Scoring:
+    """The scoring loop of the control process."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        control: Control,
+        scorer: Scorer,
+        shapes: Shapes,
+        settings: DistillerSettings | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._log = log
+        self._control = control
+        self._scorer = scorer
+        self._shapes = shapes
+        self._limit = (settings or DistillerSettings()).score_limit
+        self._now = now
+        self._places: dict[str, _Place] = {}
+        self._unavailable = ""  # the last sentence logged, so that an outage is logged once
+
+    def score_name(self, task_id: str) -> str:
+        """Return the name under which a task's scores stand."""
+        return self._shapes.metric(task_id).name
+
+    async def step(self) -> int:
+        """Score what came in, at most `score_limit` attempts a task; return how many scores were written."""
+        written = 0
+        for task in await asyncio.to_thread(self._control.tasks):
+            try:
+                written += await self._task(task.task_id)
+                self._unavailable = ""
+            except ScorerUnavailable as error:
+                self._complain(f"task {task.task_id} is not scored: {error}")
+        return written
+
+    async def _task(self, task_id: str) -> int:
+        fingerprints = [f for v in self._control.versions(task_id) for f in v.fingerprints]
+        if not fingerprints:
+            return 0
+        place = self._places.setdefault(task_id, _Place())
+        spec = await asyncio.to_thread(self._shapes.metric, task_id)
+        version = await self._scorer.version(spec)
+        found = await asyncio.to_thread(self._find, fingerprints, spec, version, place)
+        scores = await self._score(spec, version, found, place)
+        corrected = await self._corrections(fingerprints, spec, version, place)
+        liked = await asyncio.to_thread(self._feedback, fingerprints)
+        every = [*scores, *corrected, *liked]
+        if every:
+            await asyncio.to_thread(self._log.add_scores, every)
+        return len(every)
+
+    def _find(
+        self, fingerprints: Sequence[str], spec: MetricSpec, version: str, place: _Place
+    ) -> list[Exchange]:
+        """Return what to score now: all for a metric; pairs and a sample of the rest for a judge."""
+        judged = spec.judge is not None
+        found = self._log.unscored(
+            fingerprints,
+            spec.name,
+            version,
+            self._limit,
+            after_seq=place.settled,
+            drawn=True if judged else None,
+            referenced=spec.agreement,
+        )
+        if len(found) < self._limit:
+            place.mark(self._now(), max((e.seq for e in found), default=place.settled))
+        return [*found, *self._sample(fingerprints, spec, version, place)] if judged else found
+
+    def _sample(
+        self, fingerprints: Sequence[str], spec: MetricSpec, version: str, place: _Place
+    ) -> list[Exchange]:
+        share = spec.judge.sample if spec.judge else 0.0
+        rest = self._log.unscored(
+            fingerprints, spec.name, version, self._limit, after_seq=place.sampled, drawn=False
+        )
+        place.sampled = max([place.sampled, *(e.seq for e in rest)])
+        return [e for e in rest if _draw(e.call_id) < share]
+
+    async def _corrections(
+        self, fingerprints: Sequence[str], spec: MetricSpec, version: str, place: _Place
+    ) -> list[Score]:
+        """Score answers against corrections that came later than their first scores."""
+        version += _CORRECTED
+        found = await asyncio.to_thread(
+            self._log.unscored, fingerprints, spec.name, version, self._limit, said="correction"
+        )
+        return await self._score(spec, version, found, place)
+
+    def _feedback(self, fingerprints: Sequence[str]) -> list[Score]:
+        """Return users' own scores as Scores of the answer that they saw."""
+        found = self._log.unscored(fingerprints, FEEDBACK, _FEEDBACK_VERSION, self._limit, said="score")
+        return [
+            Score(
+                attempt_id=e.attempt_id,
+                call_id=e.call_id,
+                name=FEEDBACK,
+                version=_FEEDBACK_VERSION,
+                value=e.feedback,
+                source=ScoreSource.FEEDBACK,
+                ts=self._now(),
+            )
+            for e in found
+            if e.feedback is not None
+        ]
+
+    async def _score(
+        self, spec: MetricSpec, version: str, found: Sequence[Exchange], place: _Place
+    ) -> list[Score]:
+        """Score attempts; the teacher's own agreement with itself needs no scorer."""
+        scorable = [e for e in found if place.failures.get(e.attempt_id, 0) < _TRIES]
+        own = [e for e in scorable if _by_itself(e, spec)]
+        rest = [e for e in scorable if not _by_itself(e, spec)]
+        asked = [(e, item) for e in rest if (item := _item(e, spec)) is not None]
+        results = await self._scorer.score(spec, [item for _, item in asked]) if asked else []
+        agreed = Scored(value=1.0, reason="the teacher is the reference")
+        both = [(e, agreed) for e in own]
+        both += [(e, result) for (e, _), result in zip(asked, results, strict=True)]
+        return [score for e, result in both if (score := self._one(spec, version, e, result, place))]
+
+    def _one(
+        self, spec: MetricSpec, version: str, exchange: Exchange, result: Scored, place: _Place
+    ) -> Score | None:
+        if result.value is None:
+            failures = place.failures
+            failures[exchange.attempt_id] = failures.get(exchange.attempt_id, 0) + 1
+            self._complain(f"an answer stays unscored by {spec.name}: {result.reason}")
+            return None
+        return Score(
+            attempt_id=exchange.attempt_id,
+            call_id=exchange.call_id,
+            name=spec.name,
+            version=version,
+            value=result.value,
+            source=spec.source if exchange.correction is None else ScoreSource.CORRECTION,
+            ts=self._now(),
+            reason=result.reason,
+        )
+
+    def _complain(self, sentence: str) -> None:
+        if sentence != self._unavailable:
+            _log.warning("%s", sentence)
+            self._unavailable = sentence
+
+
+def _item(exchange: Exchange, spec: MetricSpec) -> Item | None:
+    """Return what the scorer is asked, None where there is nothing to compare.
+
+    A judge is shown a reference only where a person gave it: with the teacher's own answer as the
+    reference the teacher would be judged against itself.
+    """
+    candidate = read.of_completion(exchange.answer)
+    if candidate is None:
+        return None
+    reference = read.of_completion(exchange.reference)
+    if exchange.correction is not None:
+        reference = read.corrected(exchange.correction, reference)
+    elif spec.judge is not None:
+        reference = None
+    if reference is None and spec.agreement:
+        return None
+    return Item(request=exchange.request, reference=reference, candidate=candidate)
+
+
+def _by_itself(exchange: Exchange, spec: MetricSpec) -> bool:
+    """Tell whether the answer is its own reference."""
+    return spec.agreement and exchange.who == Who.TEACHER and exchange.correction is None
+
+
+def _draw(call_id: str) -> float:
+    """Return a number in [0, 1) that is the same for the same call."""
+    return int.from_bytes(hashlib.sha256(call_id.encode()).digest()[:6]) / 2**48
