@@ -16,7 +16,10 @@ _HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     b"transfer-encoding upgrade http2-settings".split()
 )
-_NEVER_SENT = frozenset(b"host content-length cookie forwarded via x-real-ip expect".split()) | CREDENTIALS
+_NEVER_SENT = (
+    frozenset(b"host content-length cookie cookie2 set-cookie forwarded via x-real-ip expect".split())
+    | CREDENTIALS
+)
 _NEVER_SENT_PREFIXES = (b"x-forwarded-", b"x-stillhouse-", b"cf-", b"sec-")
 _NEVER_RETURNED = frozenset(
     b"set-cookie set-cookie2 server date alt-svc strict-transport-security via".split()

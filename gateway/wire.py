@@ -7,6 +7,7 @@ object at all is refused here.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from gateway.errors import Refusal
 from gateway.fingerprint import HEAD_ROLES
 
 _NULL = msgspec.Raw(b"null")
+_RAW = ("messages", "tools", "functions", "response_format")
 
 
 class _Body(msgspec.Struct):
@@ -92,7 +94,27 @@ def _decode(body: bytes, max_depth: int) -> _Body:
             body.decode()
         return msgspec.json.decode(body, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_json(error) from error
+        lenient = _lenient(body)
+        if lenient is None:
+            raise _not_json(error) from error
+        return lenient
+
+
+def _lenient(body: bytes) -> _Body | None:
+    """Read what only Python's reader takes: lone surrogates, which Python's writers do send."""
+    try:
+        given = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(given, dict):
+        return None
+    fields = {name: given[name] for name in _Body.__struct_fields__ if name in given}
+    raw = {name: msgspec.Raw(canonical.dumps(fields[name])) for name in _RAW if name in fields}
+    return _Body(**{**fields, **raw})
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _not_json(error: Exception) -> Refusal:
@@ -104,7 +126,10 @@ def _opening(raw: msgspec.Raw) -> tuple[list[Any], int]:
     try:
         messages = msgspec.json.decode(raw, type=list[msgspec.Raw])
     except msgspec.DecodeError:
-        return [], 0  # no list: the upstream will say so
+        given = canonical.loads(raw)
+        if not isinstance(given, list):
+            return [], 0  # the upstream will say so
+        messages = [msgspec.Raw(canonical.dumps(message)) for message in given]
     opening: list[Any] = []
     head = 0
     for message in messages:

@@ -6,6 +6,7 @@ Uses httpx's transport rather than its client, which would add headers, cookies 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,14 @@ from gateway.upstream.port import ConnectFailed, Headers, Incoming, Outgoing, Up
 class HttpxTransport:
     """A `Transport` on a pool of keep-alive connections. Proxies of the environment are ignored."""
 
-    def __init__(self, *, connections: int = 1024, keepalive: int = 128, keepalive_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        connections: int = 1024,
+        keepalive: int = 128,
+        keepalive_s: float = 30.0,
+        tls: ssl.SSLContext | None = None,  # None: the certificates that httpx trusts
+    ) -> None:
         limits = httpx.Limits(
             max_connections=connections, max_keepalive_connections=keepalive, keepalive_expiry=keepalive_s
         )

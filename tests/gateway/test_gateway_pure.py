@@ -215,8 +215,9 @@ def test_a_client_key_is_admitted_whole_and_never_goes_on(pair):
     assert onward_credential(caller, own) == ((b"authorization", b"Bearer sk-up"),)
 
 
-@given(st.integers(0, len(SECRET) - 1), st.binary(min_size=1, max_size=1))
-def test_a_key_that_differs_anywhere_is_not_admitted(at, byte):
+@given(st.integers(0, len(SECRET) - 1), st.integers(33, 126))
+def test_a_key_that_differs_anywhere_is_not_admitted(at, code):
+    byte = bytes([code])
     wrong = SECRET[:at] + byte + SECRET[at + 1 :]
     if wrong == SECRET:
         return

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from gateway.upstream.httpx_engine import HttpxTransport
 from store.errors import JournalFull
 from store.vocabulary import Attempt, Call, Choice, Feedback, Pairing, Route, State, Who
 
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # empty and quick to make: every test server speaks plain HTTP
 ACCOUNT_HEADERS = [
     (b"x-request-id", b"req_upstream_1"),
     (b"openai-processing-ms", b"12"),
@@ -310,7 +312,7 @@ async def house(*, timeouts: Timeouts | None = None, api_key: str | None = None,
         )
         gateway = build(
             GatewaySettings(**{"upstreams": (spec,), "salt": b"salt", "drain_s": 2.0, **settings}),
-            journal=journal, chooser=chooser, transport=HttpxTransport(), health=Healthy(),
+            journal=journal, chooser=chooser, transport=HttpxTransport(tls=TLS), health=Healthy(),
         )  # fmt: skip
         async with serving(gateway) as url:
             yield House(teacher, student, journal, chooser, gateway, url)
