@@ -16,7 +16,7 @@ from pathlib import Path
 from store.errors import LogLocked, SchemaTooNew, StoreError
 from store.journal import frame
 from store.journal.frame import Record
-from store.journal.segment import instance_of, names, sealed
+from store.journal.segment import instance_of, names, sealed, sweep
 from store.log import Log
 from store.log.load import Batch, Offset
 from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
@@ -59,6 +59,7 @@ class Ingester:
         self._lock = _lock(self._folder)
         self._offsets = {offset.segment: offset for offset in self._loader.offsets()}
         self._first = True
+        sweep(self._folder)
 
     def close(self) -> None:
         """Let another ingester take the folder."""

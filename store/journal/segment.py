@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from store.journal import frame
 
 SUFFIX = ".seg"
+_DRAFT_S = 60.0  # a draft lives for microseconds; one this old has no owner
 
 
 @dataclass(slots=True)
@@ -54,9 +56,16 @@ class Segment:
             while view:
                 view = view[os.write(self.handle, view) :]
         except OSError:
-            os.ftruncate(self.handle, self.size)
+            self._take_back()
             raise
         self.size += len(data)
+
+    def _take_back(self) -> None:
+        try:
+            os.ftruncate(self.handle, self.size)
+        except OSError:
+            # The torn bytes stay; a reader finds the next frame behind them.
+            self.size = os.fstat(self.handle).st_size
 
     def sync(self) -> None:
         """Bring what was appended to the disk."""
@@ -84,6 +93,18 @@ def sealed(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def sweep(folder: Path) -> None:
+    """Remove the drafts of writers that ended before they named them."""
+    for draft in folder.glob("*.tmp"):
+        handle = os.open(draft, os.O_RDONLY)
+        try:
+            old = time.time() - os.fstat(handle).st_mtime > _DRAFT_S
+            if old and sealed(handle):
+                draft.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:

@@ -145,8 +145,11 @@ class SegmentWriter:
         return self._measured + self._own_since
 
     def _measure(self) -> None:
-        self._measured, self._own_since = folder_bytes(self._folder), 0
         self._measured_at = time.monotonic()
+        try:
+            self._measured, self._own_since = folder_bytes(self._folder), 0
+        except OSError as error:
+            _log.warning("the journal's folder cannot be measured: %s", error)
 
     def _write(self, data: bytes) -> str | None:
         """Append a frame; the reason where the disk refused. The lock is held."""

@@ -123,7 +123,14 @@ def rolling(control, epoch):
 def test_every_noun_comes_back_as_it_was(control, epoch):
     version = TaskVersion(task_id="triage", version=1, head_hash="h", created=1.0, fingerprints=("f1", "f2"))
     trainset = Trainset(
-        trainset_id="x", task_id="triage", task_version=1, created=1.0, train=9, heldout=1, path="p", card={"a": [1]}
+        trainset_id="x",
+        task_id="triage",
+        task_version=1,
+        created=1.0,
+        train=9,
+        heldout=1,
+        path="p",
+        card={"a": [1]},
     )
     student = Student(
         student_id="s1",
@@ -220,7 +227,11 @@ def test_a_decision_that_counts_a_pair_twice_leaves_nothing(rolling, epoch):
     rolling.observe(replace(ROLLOUT, consumed_seq=1), [observation(1)], epoch)
     with pytest.raises(Conflict):
         rolling.transition(
-            replace(ROLLOUT, state=State.CANARY_1), transition(), ROUTE, [observation(2), observation(1)], epoch
+            replace(ROLLOUT, state=State.CANARY_1),
+            transition(),
+            ROUTE,
+            [observation(2), observation(1)],
+            epoch,
         )
     with pytest.raises(Conflict):
         rolling.observe(replace(ROLLOUT, consumed_seq=9), [observation(1)], epoch)

@@ -16,7 +16,9 @@ def records(payloads):
     for index, payload in enumerate(payloads):
         one = call(body=payload)
         made.append(
-            [one, attempt(one, body=payload), Feedback(feedback_id=new_id(), ts=1.0, target="x", score=0.5)][index % 3]
+            [one, attempt(one, body=payload), Feedback(feedback_id=new_id(), ts=1.0, target="x", score=0.5)][
+                index % 3
+            ]
         )
     return made
 

@@ -60,7 +60,19 @@ def test_what_is_no_json_object_is_not_split(body):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"a":1', b'{"a":1}x', b'{"a" 1}', b'{"a":1,}', b"{1:2}", b'{"messages":[}', b"[" * 99999]
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"a":1',
+        b'{"a":1}x',
+        b'{"a" 1}',
+        b'{"a":1,}',
+        b"{1:2}",
+        b'{"messages":[}',
+        b"[" * 99999,
+    ],
 )
 def test_damaged_json_is_refused(body):
     assert split(body) is None
@@ -75,7 +87,9 @@ def test_the_last_of_equal_keys_counts_as_in_any_parser():
 
 
 def test_head_hash_sees_the_head_only_and_not_its_spelling():
-    one = b'{"messages": [{"role":"system","content":"S\\u00e9"},{"role":"user","content":"1"}], "tools": null}'
+    one = (
+        b'{"messages": [{"role":"system","content":"S\\u00e9"},{"role":"user","content":"1"}], "tools": null}'
+    )
     two = '{"messages":[{"content":"Sé","role":"system"},{"role":"user","content":"2"}],"model":"m"}'.encode()
     assert split(one).head_hash == split(two).head_hash
     assert split(one).input_hash != split(two).input_hash
