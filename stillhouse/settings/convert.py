@@ -5,6 +5,7 @@ Only what was given is passed on: defaults are written down once, in the rooms.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,8 @@ FOR_ROUTER = (
     *("mode", "delta", "alpha", "holdback", "shadow_usd_per_day", "shadow", "dwell_s"),
     *("score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release"),
 )
+_EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
+NOT_DISTILLER = frozenset({"training", "background_usd_per_day"})
 OF_GATEWAY = ("models", "max_body", "shadow_concurrency", "drain_s")
 
 
@@ -57,7 +60,10 @@ def distiller(settings: Settings) -> DistillerSettings:
     with _of("student"):
         student = StudentSettings(**settings.student.given())
     with _of("distiller"):
-        given = {key: value for key, value in branch.given().items() if key != "training"}
+        given = {key: value for key, value in branch.given().items() if key not in NOT_DISTILLER}
+        if every := _EVERY.fullmatch(given.get("schedule", "")):
+            del given["schedule"]
+            given["tick_s"] = float(every[1]) * {"s": 1, "m": 60, "h": 3600}[every[2]]
         return DistillerSettings(**given, training=training, student=student)
 
 

@@ -118,7 +118,7 @@ def _unfit(error: convert.Unfit, values: dict[str, Any], sources: _Sources) -> C
     """Place a room's refusal at the key of that branch which its sentence names."""
     branch: Any = values
     for key in error.path:
-        branch = branch.get(key, {}) if isinstance(branch, dict) else branch[key]  # type: ignore[index]
+        branch = branch.get(key, {}) if isinstance(branch, dict) else branch[key]
     sentence = str(error)
     keys = [str(key) for key in branch] if isinstance(branch, dict) else []
     named = max((key for key in keys if key.removesuffix("s") in sentence), key=len, default=None)

@@ -118,7 +118,7 @@ class Training(Branch):
 class Distiller(Branch):
     """When a task is ready to be distilled, and with what."""
 
-    schedule: str | None = None  # crontab
+    schedule: str | None = None  # crontab, or "every 30s"
     tick_s: Seconds | None = None
     min_examples: Positive | None = None
     min_passing: Positive | None = None
@@ -129,6 +129,7 @@ class Distiller(Branch):
     heldout_max: Positive | None = None
     attempts: Positive | None = None
     similarity: Share | None = None
+    background_usd_per_day: Annotated[Real, Field(ge=0)] = 5.0  # for all judges together
     training: Training = Training()
 
 

@@ -1,0 +1,25 @@
+"""The command `stillhouse`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from stillhouse.errors import StillhouseError
+
+
+def main() -> None:
+    """Run a command. Every expected error is one sentence on standard error, and exit code 1 or 2."""
+    from stillhouse.cli.app import app  # noqa: PLC0415 - imports wait until they are needed
+
+    try:
+        app(prog_name="stillhouse")
+    except StillhouseError as error:
+        sys.stderr.write(f"stillhouse: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+__all__ = ["main"]

@@ -1,0 +1,46 @@
+"""The commands, gathered. Knows what each is called and nothing of what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from stillhouse import __version__
+from stillhouse.cli import act, keep, look, run
+
+app = typer.Typer(
+    name="stillhouse",
+    help="A language-model gateway with drop-in distillation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's way
+    if value:
+        typer.echo(f"stillhouse {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+]
+
+
+@app.callback(help="A language-model gateway with drop-in distillation.")
+def _root(*, version: VersionOption = False) -> None:
+    pass
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(run.up, run.demo),
+    *(look.status, look.tasks, look.calls, look.students, look.explain),
+    *(act.distill, act.rollout, act.stop_students),
+    *(keep.export, keep.doctor, keep.keys),
+)
+for _command in COMMANDS:
+    app.command()(_command)

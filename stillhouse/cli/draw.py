@@ -1,0 +1,189 @@
+"""How answers look in a terminal. Knows no store and no HTTP; text from calls is never read as markup."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Row = dict[str, Any]
+NONE = "–"  # noqa: RUF001 - a dash for what is not known
+TONE = {
+    **dict.fromkeys(("full", "complete", "done", "ok", "pass"), "green"),
+    **dict.fromkeys(("rolled_back", "rolling_back", "rejected", "hold", "failed", "error", "fail"), "red"),
+    **dict.fromkeys(("inconclusive", "awaiting_approval", "warning", "distilling"), "yellow"),
+}
+
+
+def status(console: Console, s: Row) -> None:
+    """Show the house on one screen."""
+    hour = s["last_hour"]
+    running = "[green]running[/]" if s["running"] else "[yellow]control is not running[/]"
+    console.print(f"[bold]Stillhouse[/] {s['version']}, {running}; data in {escape(s['data'])}")
+    if s["base_url"]:
+        console.print(f"Apps use OPENAI_BASE_URL={s['base_url']}")
+    if s["students_stopped"]:
+        console.print("[red]Students are stopped[/]; `stillhouse stop-students --resume` ends this.")
+    console.print(
+        f"{s['calls']:,} calls logged, {hour['calls']:,} in the last hour ({percent(hour['student_share'])} answered "
+        f"by students); {money(s['spent_usd'])} spent; {s['disk_bytes'] / 1e6:,.1f} MB on disk"
+    )
+    tasks(console, s["tasks"])
+    for job in s["jobs"]:
+        console.print(f"Under way: {job['kind']} {escape(job['task_id'])}: {progress(job)}")
+    for decision in s["decisions"][:5]:
+        console.print(
+            f"[dim]{clock(decision['ts'])}[/] {escape(decision['task_id'])}: {escape(decision['why'])}"
+        )
+
+
+def tasks(console: Console, rows: list[Row]) -> None:
+    """Show tasks in a table."""
+    if not rows:
+        console.print("No task yet. Calls that repeat their instructions become a task.")
+        return
+    table = _table("task", "calls", "mode", "state", "student's share", "evidence", "teacher scores")
+    for row in rows:
+        seen = row["evidence"]
+        table.add_row(
+            escape(row["task_id"]),
+            f"{row['calls']:,}",
+            row["mode"],
+            tone(row["state"]),
+            percent(row["share"]),
+            percent(seen["part"]) if seen else NONE,
+            percent(row["teacher_score"]),
+        )
+    console.print(table)
+
+
+def task(console: Console, row: Row) -> None:
+    """Show one task."""
+    tasks(console, [row])
+    for check in row["readiness"]:
+        console.print(f"{'[green]✓[/]' if check['ok'] else '[yellow]○[/]'} {escape(check['words'])}")
+    seen = row["evidence"]
+    if seen:
+        console.print(_evidence(seen))
+    for t in row["transitions"][-10:]:
+        console.print(f"[dim]{clock(t['ts'])}[/] {t['source']} → {tone(t['target'])}: {escape(t['why'])}")
+
+
+def calls(console: Console, rows: list[Row]) -> None:
+    """Show calls in a table."""
+    if not rows:
+        console.print("No call matches.")
+        return
+    table = _table("time", "call", "task", "model", "answered by", "outcome", "ms", "tokens", "cost")
+    for row in rows:
+        tokens = f"{row['prompt_tokens'] or 0}+{row['completion_tokens'] or 0}"
+        table.add_row(
+            clock(row["ts"]),
+            row["call_id"],
+            escape(row["task"] or NONE),
+            escape(row["model"] or NONE),
+            row["who"] or NONE,
+            tone(row["outcome"] or "open"),
+            NONE if row["duration_ms"] is None else f"{row['duration_ms']:.0f}",
+            tokens,
+            money(row["cost_usd"]),
+        )
+    console.print(table)
+
+
+def call(console: Console, row: Row) -> None:
+    """Show one call whole."""
+    console.print(json.dumps(row, ensure_ascii=False, indent=2), markup=False, highlight=False)
+
+
+def students(console: Console, rows: list[Row]) -> None:
+    """Show students in a table."""
+    if not rows:
+        console.print("No student yet.")
+        return
+    table = _table("student", "task", "base", "made", "parity", "evaluation", "server")
+    for row in rows:
+        evaluation, server = row["evaluation"], row["server"]
+        table.add_row(
+            row["student_id"],
+            escape(row["task_id"]),
+            escape(row["base"]),
+            clock(row["created"]),
+            percent(row["parity"]),
+            tone(evaluation["verdict"]) if evaluation else NONE,
+            f"pid {server['pid']}" if server and server["pid"] else "not running",
+        )
+    console.print(table)
+
+
+def story(console: Console, row: Row) -> None:
+    """Show the story of a task."""
+    console.print(f"[bold]{escape(row['task_id'])}[/]: {tone(row['state'])}, share {percent(row['share'])}")
+    for line in row["story"]:
+        console.print(f"[dim]{clock(line['ts'])}[/] {line['kind']}: {escape(line['sentence'])}")
+    if row["evidence"]:
+        console.print(_evidence(row["evidence"]))
+    for waiting in row["waiting_for"]:
+        console.print(f"[yellow]waits for[/] {escape(waiting)}")
+
+
+def findings(console: Console, rows: list[Row]) -> None:
+    """Show the doctor's findings."""
+    marks = {"ok": "[green]✓[/]", "note": "[cyan]i[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
+    for row in rows:
+        console.print(f"{marks[row['level']]} {row['name']}: {escape(row['text'])}")
+
+
+def exported(console: Console, row: Row) -> None:
+    """Say what was written."""
+    console.print(f"{row['bytes'] / 1e6:,.2f} MB written to {escape(row['path'])}.")
+
+
+def percent(share: float | None) -> str:
+    """Give a share as text."""
+    return NONE if share is None else f"{100 * share:.1f}%".replace(".0%", "%")
+
+
+def money(usd: float | None) -> str:
+    """Give dollars as text."""
+    return NONE if usd is None else f"${usd:,.4f}" if usd < 1 else f"${usd:,.2f}"
+
+
+def clock(ts: float) -> str:
+    """Give a time of this day or an earlier one, local."""
+    moment, now = time.localtime(ts), time.localtime()
+    return time.strftime("%H:%M:%S" if moment[:3] == now[:3] else "%Y-%m-%d %H:%M", moment)
+
+
+def tone(word: str) -> str:
+    """Colour a state or an outcome."""
+    shown = word.replace("_", " ")
+    return f"[{TONE[word]}]{shown}[/]" if word in TONE else shown
+
+
+def progress(job: Row) -> str:
+    """Say how far a job is."""
+    seen = job["progress"]
+    step = f" {seen['step']} of {seen['of']}" if seen.get("of") else ""
+    eta = f", about {seen['eta_s']:.0f} s left" if seen.get("eta_s") is not None else ""
+    return f"{seen.get('phase') or job['phase'] or job['state']}{step}{eta}"
+
+
+def _evidence(seen: Row) -> str:
+    lower = "nothing" if seen["lower"] is None else f"{100 * seen['lower']:+.2f} points"
+    mean = NONE if seen["mean_difference"] is None else f"{100 * seen['mean_difference']:+.2f} points"
+    return (
+        f"{seen['pairs']} pairs, mean difference {mean}, proven at least {lower} (margin -{100 * seen['margin']:g}); "
+        f"this step: {seen['pairs_in_step']} of {seen['minimum']}"
+    )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,178 @@
+"""Speaks to the admin API, for the command line and for scripts. Knows no terminal and opens no store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from stillhouse.errors import Missing, NotRunning, Refused, StillhouseError
+from store.paths import DataFolder
+
+_NOT_FOUND = 404
+_ERROR = 400
+
+
+class AdminClient:
+    """A connection to the control process: of a data folder (a Path), or at a URL (text). A context manager.
+
+    The token is that of the data folder unless it is given. Raises NotRunning when the data folder names no
+    running control process.
+    """
+
+    def __init__(self, where: Path | str, token: str | None = None) -> None:
+        url, token = _found(where, token) if isinstance(where, Path) else (where, token)
+        self.url = url.rstrip("/")
+        self.token = token or ""
+        headers = {"authorization": f"Bearer {self.token}"}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=60.0, trust_env=False)
+
+    def __enter__(self) -> Self:
+        """Give the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def status(self) -> dict[str, Any]:
+        """Give figures, tasks, work and last decisions."""
+        return self.get("/api/status")  # type: ignore[no-any-return]
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Give all tasks, busiest first."""
+        return self.get("/api/tasks")  # type: ignore[no-any-return]
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        """Give everything about a task. Raises Missing."""
+        return self.get(f"/api/tasks/{_part(task_id)}")  # type: ignore[no-any-return]
+
+    def calls(self, **wish: Any) -> list[dict[str, Any]]:
+        """List calls, newest first; the keys are those of `stillhouse.views.calls.Wish`."""
+        return self.get("/api/calls", **wish)  # type: ignore[no-any-return]
+
+    def call(self, call_id: str) -> dict[str, Any]:
+        """Give everything about one call. Raises Missing."""
+        return self.get(f"/api/calls/{_part(call_id)}")  # type: ignore[no-any-return]
+
+    def students(self, task: str | None = None) -> list[dict[str, Any]]:
+        """Give the students, oldest first."""
+        return self.get("/api/students", task=task)  # type: ignore[no-any-return]
+
+    def jobs(self, task: str | None = None) -> list[dict[str, Any]]:
+        """Give the jobs, oldest first."""
+        return self.get("/api/jobs", task=task)  # type: ignore[no-any-return]
+
+    def rollouts(self, task: str | None = None, *, live: bool = False) -> list[dict[str, Any]]:
+        """Give the rollouts, oldest first."""
+        return self.get("/api/rollouts", task=task, live=live)  # type: ignore[no-any-return]
+
+    def transitions(self, task: str | None = None, rollout: str | None = None) -> list[dict[str, Any]]:
+        """Give the decisions with their inputs, oldest first."""
+        return self.get("/api/transitions", task=task, rollout=rollout)  # type: ignore[no-any-return]
+
+    def routes(self) -> list[dict[str, Any]]:
+        """Give the published routes."""
+        return self.get("/api/routes")  # type: ignore[no-any-return]
+
+    def servers(self) -> list[dict[str, Any]]:
+        """Give the student servers, wanted or not."""
+        return self.get("/api/servers")  # type: ignore[no-any-return]
+
+    def orders(self, *, pending: bool = False) -> list[dict[str, Any]]:
+        """Give the operator's orders and what became of them."""
+        return self.get("/api/orders", pending=pending)  # type: ignore[no-any-return]
+
+    def explain(self, task_id: str) -> dict[str, Any]:
+        """Give the story of a task. Raises Missing."""
+        return self.get(f"/api/explain/{_part(task_id)}")  # type: ignore[no-any-return]
+
+    def doctor(self) -> list[dict[str, Any]]:
+        """Give the findings of an examination from inside."""
+        return self.get("/api/doctor")  # type: ignore[no-any-return]
+
+    def export(self, path: Path, task: str | None = None) -> int:
+        """Write calls with their answers as JSON lines; gives the bytes written."""
+        params = _given({"task": task})
+        written = 0
+        try:
+            with self._http.stream("GET", "/api/export", params=params) as answer:
+                if answer.status_code >= _ERROR:
+                    answer.read()
+                    self._refuse(answer)
+                with path.open("wb") as file:
+                    for piece in answer.iter_bytes():
+                        written += file.write(piece)
+        except httpx.TransportError as error:
+            raise self._not_running() from error
+        except OSError as error:
+            raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
+        return written
+
+    def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
+        """Queue a distillation now, `anyway` even if not all is ready; gives the job. Raises Refused."""
+        return self._post(f"/api/tasks/{_part(task_id)}/distill?anyway={str(anyway).lower()}")
+
+    def order(self, target: str, verb: str, reason: str = "") -> dict[str, Any]:
+        """Order something of a rollout, named by its id or its task. Raises Refused."""
+        return self._post(f"/api/rollouts/{_part(target)}/{verb}", {"reason": reason})
+
+    def stop_students(self) -> None:
+        """Let the teacher answer everything."""
+        self._post("/api/students/stop")
+
+    def resume_students(self) -> None:
+        """Let routes count again."""
+        self._post("/api/students/resume")
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read any path below /api; gives its JSON."""
+        return self._ask("GET", path, params=_given(params))
+
+    def _post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._ask("POST", path, json=body if body is not None else {})
+        return answer
+
+    def _ask(self, method: str, path: str, **parts: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **parts)
+        except httpx.TransportError as error:
+            raise self._not_running() from error
+        if answer.status_code >= _ERROR:
+            self._refuse(answer)
+        return answer.json()
+
+    def _refuse(self, answer: httpx.Response) -> None:
+        try:
+            sentence = str(answer.json()["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            sentence = f"Control answered with status {answer.status_code}."
+        raise Missing(sentence) if answer.status_code == _NOT_FOUND else Refused(sentence)
+
+    def _not_running(self) -> NotRunning:
+        return NotRunning(f"Control does not answer at {self.url}; is `stillhouse up` running?")
+
+
+def _found(data: Path, token: str | None) -> tuple[str, str]:
+    folder = DataFolder(data)
+    file = folder.run / "control.url"
+    if not file.exists():
+        raise NotRunning(f"Nothing runs on the data folder {folder.root}; start with `stillhouse up`.")
+    return file.read_text("utf-8").strip(), token or folder.admin_token()
+
+
+def _given(params: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in params.items() if value is not None}
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")

@@ -1,0 +1,192 @@
+"""The control process: the owner of the log, the only writer of the control state, the clock.
+
+Knows the loops and their times; how the rooms are joined stands in `stillhouse.house`. A second control
+process waits for the first one's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import uvloop
+
+from distiller import cost
+from gateway.upstream.httpx_engine import HttpxTransport
+from stillhouse import house
+from stillhouse.admin import app as admin
+from stillhouse.desk import ControlDesk
+from stillhouse.errors import ConfigError, StillhouseError
+from stillhouse.grants import Grants
+from stillhouse.house import House
+from stillhouse.journal import LateJournal
+from stillhouse.loopback import Loopback
+from stillhouse.loops import every, in_thread
+from stillhouse.processes import arguments, logs, offspring, ports, stdin
+from stillhouse.processes.arguments import Told
+from stillhouse.processes.lock import FileLock
+from stillhouse.processes.served import Served
+from stillhouse.settings import convert
+from stillhouse.settings.tree import LOOPBACK
+from stillhouse.views.stores import Stores
+from store.control import Control
+from store.errors import LogLocked, SchemaTooNew, StoreError
+from store.log import Log, Retention
+from store.paths import DataFolder
+
+logger = logging.getLogger(__name__)
+WAIT_S = 0.1
+INGEST_S = 0.1
+GROUP_S = 1.0
+SCORE_S = 1.0
+DECIDE_S = 0.5
+PIDS_S = 0.25
+RETAIN_S = 6 * 3600.0
+LAST_INGEST_S = 5.0
+DRAIN_S = 2.0
+
+
+class Stopped(Exception):  # noqa: N818 - an end, not a fault
+    """Standard input closed before there was anything to stop."""
+
+
+async def serve(told: Told) -> None:
+    """Lead until standard input closes. Raises StaleEpoch when a later leader exists."""
+    settings, closed = told.settings, threading.Event()
+    stdin.watch(closed.set)
+    folder = DataFolder(settings.data).create()
+    lock = FileLock(folder.run / "control.lock")
+    while not lock.try_take():
+        await _wait(closed)
+    log, control = await _open_log(folder, closed), Control.open(folder.control)
+    epoch = control.take_epoch(f"pid {os.getpid()}")
+    grants = Grants(time.time)
+    stores = Stores(log=log, control=control, folder=folder, settings=settings)
+    inner_url = f"http://{LOOPBACK}:{told.port}/internal/v1"
+    parts = house.build(stores, epoch=epoch, grants=grants, inner_url=inner_url)
+    journal = LateJournal(folder.journal, "control", settings)
+    own = convert.gateway(settings, folder.salt())
+    transport = HttpxTransport()
+    loopback = Loopback(
+        upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=cost.price
+    )
+    hosts = (settings.control.host, *settings.control.allowed_hosts)
+    app = admin.build(stores, ControlDesk(stores, epoch), loopback, token=folder.admin_token(), hosts=hosts)
+    served = Served(app, drain_s=DRAIN_S)
+    logger.info("leading with epoch %d", epoch)
+    try:
+        await _lead(served, ports.shared(settings.control.host, told.port), _loops(parts, stores), closed)
+    finally:
+        await parts.scorer.close()
+        offspring.name(folder.run)
+        journal.close()
+        await asyncio.to_thread(_ingest_rest, parts)
+        await transport.aclose()
+        log.close()
+        control.close()
+
+
+def _loops(parts: House, stores: Stores) -> list[Coroutine[Any, Any, None]]:
+    """Everything that is done again and again, and how often."""
+
+    def retain() -> None:
+        days = stores.settings.retention.days
+        removed = stores.log.apply_retention(Retention(days=days, now=time.time()))
+        if removed.calls:
+            logger.info("retention removed %d calls", removed.calls)
+
+    def name_children() -> None:
+        offspring.name(stores.folder.run)
+
+    return [
+        every("ingest", INGEST_S, in_thread(parts.ingester.step)),
+        every("grouping", GROUP_S, in_thread(parts.grouper.step)),
+        every("scoring", SCORE_S, parts.scoring.step),
+        every("cutover", DECIDE_S, in_thread(parts.controller.tick)),
+        every("retention", RETAIN_S, in_thread(retain)),
+        every("pid files", PIDS_S, in_thread(name_children)),
+    ]
+
+
+async def _lead(
+    served: Served, sock: Any, loops: list[Coroutine[Any, Any, None]], closed: threading.Event
+) -> None:
+    """Run all until standard input closes or one loop says that this leader was replaced."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    server = asyncio.create_task(served.run(sock))
+    end = asyncio.create_task(asyncio.to_thread(closed.wait))
+    done, _ = await asyncio.wait([*tasks, server, end], return_when=asyncio.FIRST_COMPLETED)
+    served.stop()
+    closed.set()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, server, end, return_exceptions=True)
+    for ended in done:
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            raise error
+
+
+async def _open_log(folder: DataFolder, closed: threading.Event) -> Log:
+    """Open the log, waiting while somebody reads it from outside."""
+    complained = False
+    while True:
+        try:
+            return await asyncio.to_thread(Log.open, folder.log)
+        except LogLocked as error:
+            if not complained:
+                logger.warning("waiting for the log: %s", error)
+            complained = True
+        await _wait(closed)
+
+
+async def _wait(closed: threading.Event) -> None:
+    if closed.is_set():
+        raise Stopped
+    await asyncio.sleep(WAIT_S)
+
+
+def _ingest_rest(parts: House) -> None:
+    """Load what the workers left, bounded; the next start loads the rest."""
+    deadline = time.monotonic() + LAST_INGEST_S
+    try:
+        while parts.ingester.step() and time.monotonic() < deadline:
+            pass
+    except StoreError:
+        logger.exception("the last records stay in the journal until the next start")
+    parts.ingester.close()
+
+
+def main() -> int:
+    """Run the process; 2 tells the supervisor that the settings or files cannot work."""
+    logs.configure("control")
+    try:
+        told = arguments.read("stillhouse.control")
+        _forget_keys(told)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(told))
+    except Stopped:
+        return 0
+    except (SchemaTooNew, ConfigError) as error:
+        sys.stderr.write(f"{error}\n")
+        return ConfigError.exit_code
+    except (StillhouseError, StoreError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _forget_keys(told: Told) -> None:
+    """Take the upstreams' keys out of the environment: scorer and jobs inherit it."""
+    for upstream in told.settings.upstreams:
+        if upstream.api_key_env:
+            os.environ.pop(upstream.api_key_env, None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

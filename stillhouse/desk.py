@@ -1,0 +1,80 @@
+"""What an operator may order of a running house. Knows no HTTP; decides nothing that the router decides."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from router import steps
+from router.verbs import VERBS
+from stillhouse.errors import Missing, Refused
+from stillhouse.views import tasks
+from stillhouse.views.plain import plain
+from stillhouse.views.stores import Stores
+from store.control import Order
+from store.ids import new_id
+from store.vocabulary import Job, JobKind, JobState, Rollout
+
+
+class ControlDesk:
+    """Writes orders and jobs into the control state; the loops of control carry them out."""
+
+    def __init__(self, stores: Stores, epoch: int) -> None:
+        self._stores = stores
+        self._control = stores.control
+        self._epoch = epoch
+
+    def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
+        """Queue a distillation now. Raises Missing, or Refused where something is missing or one is under way."""
+        task = self._control.task(task_id)
+        if task is None:
+            raise Missing(f"There is no task {task_id!r}.")
+        under_way = {JobState.QUEUED, JobState.RUNNING}
+        if any(job.state in under_way for job in self._control.jobs(task_id)):
+            raise Refused(f"A distillation of {task_id!r} is under way already.")
+        lacking = [check["words"] for check in tasks.checks(self._stores, task) if not check["ok"]]
+        if lacking and not anyway:
+            raise Refused(f"The task {task_id!r} is not ready: {'; '.join(lacking)}.")
+        now = time.time()
+        job = Job(job_id=new_id(), kind=JobKind.DISTILL, task_id=task_id, due=now, created=now, updated=now)
+        self._control.add_job(job, self._epoch)
+        shown: dict[str, Any] = plain(job)
+        return shown
+
+    def order(self, target: str, verb: str, reason: str) -> dict[str, Any]:
+        """Write an order for a rollout, or for the live one of a task. Raises Missing or Refused."""
+        if verb not in VERBS:
+            raise Refused(f"There is no order {verb!r}; there are {', '.join(VERBS)}.")
+        if verb == "force" and not reason.strip():
+            raise Refused("A forced step needs a reason.")
+        rollout = self._rollout(target)
+        order = Order(
+            order_id=new_id(),
+            rollout_id=rollout.rollout_id,
+            verb=verb,
+            actor="operator",
+            reason=reason.strip(),
+            ts=time.time(),
+        )
+        self._control.order(order)
+        shown: dict[str, Any] = plain(order)
+        return shown
+
+    def stop_students(self) -> None:
+        """Make the STOP file."""
+        self._stores.folder.stop_file.touch(mode=0o600)
+
+    def resume_students(self) -> None:
+        """Take the STOP file away."""
+        self._stores.folder.stop_file.unlink(missing_ok=True)
+
+    def _rollout(self, target: str) -> Rollout:
+        named = next((r for r in self._control.rollouts() if r.rollout_id == target), None)
+        if named is not None:
+            return named
+        if self._control.task(target) is None:
+            raise Missing(f"There is no task and no rollout {target!r}.")
+        live = [r for r in self._control.rollouts(target) if r.state not in steps.TERMINAL]
+        if not live:
+            raise Refused(f"The task {target!r} has no rollout under way.")
+        return live[-1]

@@ -1,0 +1,76 @@
+"""How the rooms are joined: every part of the control process, made once, in one place. Decides nothing.
+
+The siblings never meet but here: the distiller's students go to the router, the gateway's reader of
+answers and the distiller's prices go to the ingester, the scores' names go to the controller.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from distiller import cost
+from distiller.grouping.grouper import Grouper
+from distiller.scoring.client import ScorerClient
+from distiller.scoring.scoring import Scoring
+from distiller.scoring.shapes import Shapes
+from distiller.settings import Policies, TaskPolicy
+from gateway.capture import read_answer
+from router.controller import Controller
+from router.settings import RolloutPolicy
+from stillhouse.grants import Grants
+from stillhouse.settings import convert
+from stillhouse.views.stores import Stores
+from store.ingester import Ingester
+
+JUDGE_CALLS_A_DAY = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Everything that the loops of control turn."""
+
+    ingester: Ingester
+    grouper: Grouper
+    scorer: ScorerClient
+    scoring: Scoring
+    controller: Controller
+
+
+def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> House:
+    """Join the rooms. `inner_url` is where jobs and judges reach an upstream."""
+    settings, folder, log, control = stores.settings, stores.folder, stores.log, stores.control
+    limits = convert.distiller(settings)
+    policies = _with_judges(convert.task_policies(settings), inner_url)
+    token = grants.issue(
+        "judge", usd=settings.distiller.background_usd_per_day, calls=JUDGE_CALLS_A_DAY, daily=True
+    )
+    shapes = Shapes(log=log, control=control, policies=policies, judge_token=token)
+    scorer = ScorerClient(cache=folder.root / "cache" / "dspy", timeout_s=limits.scorer_timeout_s)
+    scoring = Scoring(log=log, control=control, scorer=scorer, shapes=shapes, settings=limits)
+
+    def rollout_policy(task_id: str) -> RolloutPolicy:
+        task = control.task(task_id)
+        policy = convert.rollout_policy(settings, task_id)
+        return replace(policy, mode=task.mode) if task else policy
+
+    return House(
+        ingester=Ingester(log, folder.journal, read_answer, cost.price),
+        grouper=Grouper(
+            log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits
+        ),
+        scorer=scorer,
+        scoring=scoring,
+        controller=Controller(control, log, rollout_policy, epoch, time.time, scoring.score_name),
+    )
+
+
+def _with_judges(policies: Policies, url: str) -> Policies:
+    """Let judges without a base URL of their own go through control."""
+
+    def told(policy: TaskPolicy) -> TaskPolicy:
+        if policy.judge is None or policy.judge.base_url:
+            return policy
+        return replace(policy, judge=replace(policy.judge, base_url=url))
+
+    return Policies(default=told(policies.default), tasks={k: told(p) for k, p in policies.tasks.items()})

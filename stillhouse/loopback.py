@@ -1,0 +1,168 @@
+"""The way of jobs and judges to an upstream: `POST /internal/v1/chat/completions` on the control port.
+
+They hold a token with a budget instead of a key. Their calls are journalled with origin=internal: costed,
+never a task, never a pair, never a training row. Knows no job.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from gateway import outcome as outcomes
+from gateway.calls import pick
+from gateway.capture import read_answer
+from gateway.errors import Refusal
+from gateway.ports import Journal
+from gateway.settings import UpstreamSpec
+from gateway.upstream.port import Outgoing, Transport, UpstreamError
+from stillhouse.grants import Grants
+from store.ids import new_id
+from store.vocabulary import Attempt, Call, Origin, Role, Usage, Who
+
+PATH = "/internal/v1/chat/completions"
+MOST = 16 * 1024 * 1024  # bytes of a request or an answer
+
+Price = Callable[[str, Usage], float | None]
+
+
+class Loopback:
+    """Forwards one call at a time of each caller; never retries."""
+
+    def __init__(
+        self,
+        *,
+        upstreams: tuple[UpstreamSpec, ...],
+        grants: Grants,
+        journal: Journal,
+        transport: Transport,
+        price: Price,
+    ) -> None:
+        self._upstreams = upstreams
+        self._grants = grants
+        self._journal = journal
+        self._transport = transport
+        self._price = price
+
+    def mount(self, app: FastAPI) -> None:
+        """Add the path to an app."""
+        app.add_api_route(PATH, self.answer, methods=["POST"], response_model=None)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one call in the shape of OpenAI's API, errors included."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        grant = self._grants.begin(token)
+        if grant is None:
+            return _refusal(401, "This token is not known here.", "invalid_api_key")
+        if grant.exhausted is not None:
+            return _refusal(402, f"The budget is used up: {grant.exhausted}.", "budget_exhausted")
+        body = await request.body()
+        try:
+            model = _model(body)
+            upstream = pick(self._upstreams, model)
+        except Refusal as refusal:
+            return _refusal(refusal.status, str(refusal), refusal.code or "invalid_request_error")
+        if upstream.api_key is None:
+            sentence = f"The upstream {upstream.name} has no key of its own, so nothing may call it in the background."
+            return _refusal(403, sentence, "no_upstream_key")
+        return await self._forward(token, grant.name, upstream, model, body)
+
+    async def _forward(
+        self, token: str, name: str, upstream: UpstreamSpec, model: str, body: bytes
+    ) -> Response:
+        call = Call(
+            call_id=new_id(),
+            ts=time.time(),
+            origin=Origin.INTERNAL,
+            path=PATH,
+            tenant=name,
+            model=model,
+            body=body,
+        )
+        self._journal.append(call)
+        exchange = _Exchange(call, upstream)
+        try:
+            status, kind, answer = await self._exchange(upstream, body)
+        except UpstreamError as error:
+            self._journal.append(exchange.failed(error))
+            return _refusal(502, f"The upstream {upstream.name} did not answer: {error}", "upstream_error")
+        self._journal.append(exchange.ended(status, kind, answer))
+        usage = read_answer("chat", kind, status, answer).usage
+        self._grants.spend(token, self._price(model, usage) or 0.0)
+        return Response(answer, status, media_type=kind or "application/json")
+
+    async def _exchange(self, upstream: UpstreamSpec, body: bytes) -> tuple[int, str, bytes]:
+        headers = (
+            (b"content-type", b"application/json"),
+            (b"accept-encoding", b"identity"),
+            (b"authorization", f"Bearer {upstream.api_key}".encode()),
+        )
+        incoming = await self._transport.send(
+            Outgoing(
+                method="POST",
+                url=upstream.base_url.rstrip("/") + "/chat/completions",
+                headers=headers,
+                body=body,
+                timeouts=upstream.timeouts,
+            )
+        )
+        try:
+            answer = b"".join([piece async for piece in incoming.pieces()])
+        finally:
+            await incoming.aclose()
+        kind = dict(incoming.headers).get(b"content-type", b"").decode("latin-1")
+        return incoming.status, kind, answer
+
+
+class _Exchange:
+    """The attempt in the making."""
+
+    def __init__(self, call: Call, upstream: UpstreamSpec) -> None:
+        self._call = call
+        self._upstream = upstream
+        self._began = time.monotonic()
+
+    def ended(self, status: int, kind: str, answer: bytes) -> Attempt:
+        outcome = outcomes.of_answer("chat", kind, status, answer)
+        return self._attempt(outcome=outcome, status=status, content_type=kind, body=answer)
+
+    def failed(self, error: UpstreamError) -> Attempt:
+        return self._attempt(outcome=outcomes.of_error(error), error=str(error))
+
+    def _attempt(self, **known: Any) -> Attempt:
+        return Attempt(
+            attempt_id=new_id(),
+            call_id=self._call.call_id,
+            ts=time.time(),
+            role=Role.SERVE,
+            who=Who.TEACHER,
+            served=True,
+            model=self._call.model,
+            upstream=self._upstream.name,
+            started=self._call.ts,
+            duration_ms=1000 * (time.monotonic() - self._began),
+            **known,
+        )
+
+
+def _model(body: bytes) -> str:
+    if len(body) > MOST:
+        raise Refusal(413, "The request is too large.", code="request_too_large")
+    try:
+        asked = json.loads(body)
+    except ValueError as error:
+        raise Refusal(400, "The request is not valid JSON.", code="invalid_json") from error
+    model = asked.get("model") if isinstance(asked, dict) else None
+    if not isinstance(model, str) or asked.get("stream"):
+        raise Refusal(400, "A model is needed, and no stream.", code="invalid_request_error")
+    return model
+
+
+def _refusal(status: int, sentence: str, code: str) -> JSONResponse:
+    error = {"message": sentence, "type": "invalid_request_error", "param": None, "code": code}
+    return JSONResponse({"error": error}, status)

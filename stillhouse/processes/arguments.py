@@ -1,0 +1,33 @@
+"""What the supervisor tells its own processes, and the settings that follow. Knows no process by name."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhouse.settings import Settings, load
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """From the command line of a process."""
+
+    settings: Settings
+    port: int
+    index: int
+
+
+def read(program: str) -> Told:
+    """Read the command line, then the settings. Raises ConfigError."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
+    parser.add_argument("--port", type=int, required=True, help="to listen on")
+    parser.add_argument("--index", type=int, default=0, help="which of several workers this is")
+    parser.add_argument("--config", type=Path, help="the YAML file")
+    parser.add_argument("--data", type=Path, help="the data folder; wins over the settings")
+    given = parser.parse_args()
+    settings = load(given.config, os.environ)
+    if given.data:
+        settings = settings.model_copy(update={"data": given.data})
+    return Told(settings=settings, port=given.port, index=given.index)

@@ -1,0 +1,181 @@
+"""`stillhouse up`: starts the other processes and keeps them running. Knows no call, no model and no statistics.
+
+Every child has a pipe of ours as its standard input, so none outlives us. On the way out the workers go
+first (they drain), then control (it ingests what they left), then the student servers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from stillhouse.errors import AlreadyRunning
+from stillhouse.processes import ports, stdin
+from stillhouse.processes.child import CONFIG_ERROR, Child, Spec, meaning, write_atomic
+from stillhouse.processes.lock import FileLock
+from stillhouse.serving import StudentServers
+from stillhouse.settings import Settings
+from store.paths import DataFolder
+
+logger = logging.getLogger(__name__)
+TICK_S = 0.1
+READY_S = 60.0
+DRAIN_S = 20.0  # a worker's own drain is shorter
+STOP_S = 10.0
+
+
+def up(settings: Settings, config: Path | None, say: Callable[[str], None]) -> int:
+    """Run until a signal comes; gives the exit code.
+
+    Raises AlreadyRunning, PortTaken or ConfigError before anything was started.
+    """
+    folder = DataFolder(settings.data).create()
+    lock = FileLock(folder.run / "supervisor.lock")
+    if not lock.try_take():
+        raise AlreadyRunning(f"Another `stillhouse up` already uses the data folder {folder.root}.")
+    sockets: list[socket.socket] = []
+    try:
+        for host, port, setting in (
+            (settings.gateway.host, settings.gateway.port, "gateway.port"),
+            (settings.control.host, settings.control.port, "control.port"),
+        ):
+            sockets.append(ports.reserve(host, port, setting))
+        gateway, control = (ports.port_of(sock) for sock in sockets)
+        return Supervisor(settings, folder, config, gateway, control).run(say)
+    finally:
+        for sock in sockets:
+            sock.close()
+        lock.release()
+
+
+class Supervisor:
+    """Owns the children. One `tick` looks at each once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        config: Path | None,
+        gateway_port: int,
+        control_port: int,
+    ) -> None:
+        self._folder = folder
+        self._stopping = threading.Event()
+        self._logs = folder.root / "logs"
+        self._logs.mkdir(mode=0o700, exist_ok=True)
+        self._gateway = (settings.gateway.host, gateway_port)
+        self._admin = (settings.control.host, control_port)
+        given = ("--data", str(folder.root), *(("--config", str(config)) if config else ()))
+        count = settings.gateway.workers or len(os.sched_getaffinity(0))
+        self._workers = [
+            self._child(
+                f"worker-{i}", "stillhouse.worker", "--index", str(i), "--port", str(gateway_port), *given
+            )
+            for i in range(count)
+        ]
+        self._control = self._child("control", "stillhouse.control", "--port", str(control_port), *given)
+        self._keys = {u.api_key_env for u in settings.upstreams if u.api_key_env}
+        self._servers = StudentServers(folder, self._keyless)
+
+    def run(self, say: Callable[[str], None]) -> int:
+        """Start all, watch all, stop all; gives the exit code."""
+        self._catch_signals()
+        for file in self._folder.run.glob("*.pid"):
+            file.unlink()  # of a house that was killed
+        if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+            stdin.watch(self._stopping.set)  # a pipe has an owner; when it is gone, so are we
+        write_atomic(self._folder.run / "gateway.url", ports.url(*self._gateway))
+        write_atomic(self._folder.run / "control.url", ports.url(*self._admin))
+        code, announced, started = 0, False, time.monotonic()
+        try:
+            while not self._stopping.is_set():
+                wrong = self._tick()
+                if wrong is not None:
+                    say(f"Stopped: {wrong}")
+                    code = CONFIG_ERROR
+                    break
+                waited = time.monotonic() - started
+                if not announced and (self._listening() or waited > READY_S):
+                    announced = True
+                    say(self._banner())
+                self._stopping.wait(TICK_S)
+        finally:
+            self._stop()
+        return code
+
+    def _tick(self) -> str | None:
+        for child in (*self._workers, self._control):
+            code = child.tick()
+            if code == CONFIG_ERROR and child.restarts == 1:
+                return child.last_line or f"{child.spec.name} ended with {meaning(code)}."
+        self._servers.tick()
+        return None
+
+    def _stop(self) -> None:
+        logger.info("stopping")
+        for group, patience in (
+            (self._workers, DRAIN_S),
+            ([self._control], STOP_S),
+            (self._servers.children(), STOP_S),
+        ):
+            for child in group:
+                child.ask_to_stop()
+            deadline = time.monotonic() + patience
+            for child in group:
+                child.finish(deadline - time.monotonic())
+        for name in ("gateway.url", "control.url"):
+            (self._folder.run / name).unlink(missing_ok=True)
+
+    def _child(self, name: str, module: str, *arguments: str) -> Child:
+        run, logs = self._folder.run, self._logs
+        argv = (sys.executable, "-m", module, *arguments)
+        spec = Spec(name=name, argv=argv, pid_file=run / f"{name}.pid", log_file=logs / f"{name}.log")
+        return Child(spec, time.monotonic)
+
+    def _keyless(self, name: str, module: str, *arguments: str) -> Child:
+        """Make a child whose environment holds no key of an upstream."""
+        child = self._child(name, module, *arguments)
+        environ = {key: value for key, value in os.environ.items() if key not in self._keys}
+        child.spec = replace(child.spec, environ=environ)
+        return child
+
+    def _catch_signals(self) -> None:
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self._stopping.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+
+    def _listening(self) -> bool:
+        return all(_accepts(host, port) for host, port in (self._gateway, self._admin))
+
+    def _banner(self) -> str:
+        gateway, admin = ports.url(*self._gateway), ports.url(*self._admin)
+        return "\n".join(
+            (
+                "Stillhouse is up.",
+                f"  In your app:   export OPENAI_BASE_URL={gateway}/v1",
+                f"  Status page:   {admin}/   (`stillhouse status --open`)",
+                f"  Everything is kept in {self._folder.root}",
+                "  Stop with Ctrl-C.",
+            )
+        )
+
+
+def _accepts(host: str, port: int) -> bool:
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    try:
+        with socket.create_connection((target, port), timeout=0.2):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,136 @@
+"""Looks for what is wrong or will be. Knows no terminal; changes nothing.
+
+Each finding is a mapping: `name`, `level` (ok | note | warning | error), `text`, one sentence.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+import time
+from typing import Any
+
+from stillhouse.settings import Settings
+from stillhouse.views.status import HEARTBEAT_OLD_S, journal_bytes
+from stillhouse.views.stores import Stores
+from store.paths import DataFolder
+
+Finding = dict[str, Any]
+LEAST_FREE = 2 * 1024**3
+BACKLOG = 256 * 1024**2
+LOCAL_MODULES = ("torch", "transformers", "peft", "gguf", "xllamacpp")
+
+
+def examine(settings: Settings, stores: Stores | None) -> list[Finding]:
+    """Examine the settings, the machine and, where they can be read, the stores."""
+    findings = [_config(settings), *_keys(settings), _leaves(settings), _extras(), _disk(settings)]
+    if stores is None:
+        return [*findings, *_ports(settings)]
+    return [*findings, *_records(stores), *_routes(stores)]
+
+
+def _config(settings: Settings) -> Finding:
+    source = f"read from {settings.source}" if settings.source else "no file; defaults and variables"
+    return _finding("settings", "ok", f"The settings are valid ({source}).")
+
+
+def _keys(settings: Settings) -> list[Finding]:
+    findings = []
+    for upstream in settings.upstreams:
+        if upstream.api_key:
+            findings.append(_finding("key", "ok", f"Upstream {upstream.name} has a key of its own."))
+        else:
+            text = f"Upstream {upstream.name} gets the caller's own key; there is none for judges in the background."
+            findings.append(_finding("key", "note", text))
+    exposed = settings.gateway.host not in {"127.0.0.1", "localhost", "::1"}
+    if exposed and not settings.client_keys and any(upstream.api_key for upstream in settings.upstreams):
+        text = (
+            f"The gateway listens on {settings.gateway.host} and spends your key for anyone; set client_keys."
+        )
+        findings.append(_finding("exposure", "error", text))
+    return findings
+
+
+def _leaves(settings: Settings) -> Finding:
+    to = ", ".join(f"{u.name} ({u.base_url})" for u in settings.upstreams)
+    judges = [p.judge.model for p in (settings.policy, *settings.tasks.values()) if p.judge]
+    judged = f" Judges see calls, too: {', '.join(judges)}." if judges else ""
+    text = f"Calls go to {to} and nowhere else; training and students stay on this machine.{judged}"
+    return _finding("leaves the machine", "note", text)
+
+
+def _extras() -> Finding:
+    missing = [name for name in LOCAL_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        text = f"Training on this machine needs `pip install 'stillhouse[local]'` (missing: {', '.join(missing)})."
+        return _finding("extra local", "warning", text)
+    return _finding("extra local", "ok", "Training and serving on this machine are installed.")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.data.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    level = "ok" if free >= LEAST_FREE else "error"
+    return _finding("disk", level, f"{free / 1e9:.1f} GB are free where {settings.data} lies.")
+
+
+def _ports(settings: Settings) -> list[Finding]:
+    running = (DataFolder(settings.data).run / "gateway.url").exists()
+    findings = []
+    for name, host, port in (
+        ("gateway.port", settings.gateway.host, settings.gateway.port),
+        ("control.port", settings.control.host, settings.control.port),
+    ):
+        taken = port != 0 and not _free(host, port)
+        if taken and not running:
+            text = f"Port {port} on {host} is taken; set {name} to a free one."
+            findings.append(_finding("port", "error", text))
+        else:
+            findings.append(
+                _finding("port", "ok", f"{name} {port} on {host} {'is ours' if taken else 'is free'}.")
+            )
+    return findings
+
+
+def _free(host: str, port: int) -> bool:
+    try:
+        with socket.create_server((host, port)):
+            return True
+    except OSError:
+        return False
+
+
+def _records(stores: Stores) -> list[Finding]:
+    totals, backlog = stores.log.totals(), journal_bytes(stores)
+    behind = time.time() - stores.control.heartbeat_at()
+    alive = behind < HEARTBEAT_OLD_S
+    checks = (
+        ("control", alive, "Control is alive.", f"Control was last alive {behind:.0f} s ago."),
+        ("journal", backlog < BACKLOG, f"The journal holds {backlog / 1e6:.1f} MB.", f"The journal holds {backlog / 1e6:.0f} MB that are not in the log yet."),
+        ("lost calls", not totals.lost_calls, "No call lost its answer's record.", f"{totals.lost_calls} calls have no outcome: their worker died before the answer ended."),
+        ("damage", not totals.corrupt_frames, "The journal is undamaged.", f"{totals.corrupt_frames} damaged records were skipped in the journal."),
+        ("feedback", not totals.unresolved_feedback, "All feedback found its call.", f"{totals.unresolved_feedback} pieces of feedback name no known call."),
+    )  # fmt: skip
+    return [
+        _finding(name, "ok" if good else "warning", yes if good else no) for name, good, yes, no in checks
+    ]
+
+
+def _routes(stores: Stores) -> list[Finding]:
+    findings = []
+    if stores.folder.stop_file.exists():
+        text = "Students are stopped; `stillhouse stop-students --resume` ends this."
+        findings.append(_finding("students", "warning", text))
+    live = {rollout.rollout_id for rollout in stores.control.rollouts(live=True)}
+    for route in stores.control.routes():
+        if route.rollout_id not in live:
+            text = f"The route of {route.task_id} belongs to a rollout that has ended."
+            findings.append(_finding("stale route", "error", text))
+    return findings
+
+
+def _finding(name: str, level: str, text: str) -> Finding:
+    return {"name": name, "level": level, "text": text}

@@ -1,0 +1,70 @@
+"""The story of a task in sentences, from the rows that the decisions left. Knows no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stillhouse.views.plain import plain
+from stillhouse.views.stores import Stores
+from stillhouse.views.tasks import task as whole_task
+
+
+def explain(stores: Stores, task_id: str) -> dict[str, Any]:
+    """Give what happened, oldest first, and what is waited for. Raises Missing."""
+    whole = whole_task(stores, task_id)
+    story = [*_learned(stores, task_id), *_decided(stores, task_id)]
+    story.sort(key=lambda line: line["ts"])
+    return {
+        "task_id": task_id,
+        "state": whole["state"],
+        "share": whole["share"],
+        "waiting_for": _waiting(whole),
+        "evidence": whole["evidence"],
+        "story": story,
+    }
+
+
+def _learned(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
+    control = stores.control
+    for trainset in control.trainsets(task_id):
+        sentence = f"{trainset.train} rows frozen, {trainset.heldout} held out."
+        yield _line(trainset.created, "trainset", sentence, trainset)
+    for student in control.students(task_id):
+        parity = "" if student.parity is None else f", parity {student.parity:.3f}"
+        sentence = f"{student.student_id} made from {student.base}{parity}."
+        yield _line(student.created, "student", sentence, student)
+        for evaluation in control.evaluations(student.student_id):
+            sentence = f"{evaluation.verdict.value}: {evaluation.why}"
+            yield _line(evaluation.created, "evaluation", sentence, evaluation)
+    for job in control.jobs(task_id):
+        if job.error:
+            yield _line(job.updated, "job", f"{job.kind.value} {job.state.value}: {job.error}", job)
+
+
+def _decided(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
+    for t in stores.control.transitions(task_id=task_id):
+        sentence = f"{t.source.value} → {t.target.value} ({t.cause}, by {t.actor}): {t.why}"
+        yield _line(t.ts, "decision", sentence, t)
+
+
+def _line(ts: float, kind: str, sentence: str, row: Any) -> dict[str, Any]:
+    return {"ts": ts, "kind": kind, "sentence": sentence, "row": plain(row)}
+
+
+def _waiting(task: dict[str, Any]) -> list[str]:
+    if task["rollout_id"] is None:
+        return [check["words"] for check in task["readiness"] if not check["ok"]]
+    seen = task["evidence"]
+    if task["state"] == "awaiting_approval":
+        return [f"an operator: `stillhouse rollout approve {task['task_id']}`"]
+    if seen is None:
+        return ["the first compared pair"]
+    waiting = []
+    if seen["pairs_in_step"] < seen["minimum"]:
+        waiting.append(f"{seen['minimum'] - seen['pairs_in_step']} more compared pairs in this step")
+    wealth, threshold = seen["log_wealth"] or 0.0, seen["log_threshold"]
+    if wealth < threshold:
+        claim = f"that the student is less than {seen['margin']:g} worse"
+        waiting.append(f"evidence {claim}: {wealth:.2f} of {threshold:.2f} (natural logarithms)")
+    return waiting

@@ -1,0 +1,121 @@
+"""Tasks with their traffic, readiness, students and rollout. Knows no HTTP and no terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from distiller import readiness
+from router import steps
+from stillhouse.errors import Missing
+from stillhouse.settings import convert
+from stillhouse.views.calls import fingerprints_of
+from stillhouse.views.evidence import evidence
+from stillhouse.views.plain import plain
+from stillhouse.views.stores import Stores
+from store.vocabulary import Job, JobState, Rollout, Route, Task
+
+HOUR = 3600.0
+
+
+def tasks(stores: Stores) -> list[dict[str, Any]]:
+    """Give each task in one flat mapping, busiest first."""
+    rows = [summary(stores, task) for task in stores.control.tasks()]
+    return sorted(rows, key=lambda row: -row["calls"])
+
+
+def summary(stores: Stores, task: Task) -> dict[str, Any]:
+    """Give what a person sees of a task in a list."""
+    control = stores.control
+    counts = stores.log.counts(fingerprints_of(stores, task.task_id))
+    rollouts = control.rollouts(task.task_id)
+    rollout = rollouts[-1] if rollouts else None
+    live = rollout if rollout and rollout.state not in steps.TERMINAL else None
+    job = _running(control.jobs(task.task_id))
+    found = checks(stores, task)
+    ready = all(check["ok"] for check in found)
+    return {
+        "task_id": task.task_id,
+        "name": task.name,
+        "tenant": task.tenant,
+        "mode": task.mode.value,
+        "trials": task.trials,
+        "versions": len(control.versions(task.task_id)),
+        "calls": counts.calls,
+        "complete": counts.complete,
+        "scored": counts.scored,
+        "feedback": counts.feedback,
+        "teacher_score": counts.mean_score,
+        "state": _state(rollout, job, ready=ready),
+        "share": _share(live, control.routes()),
+        "rollout_id": live.rollout_id if live else None,
+        "student_id": live.student_id if live else None,
+        "evidence": evidence(live, convert.rollout_policy(stores.settings, task.task_id)) if live else None,
+        "readiness": found,
+        "why": rollout.reason if rollout else None,
+    }
+
+
+def task(stores: Stores, task_id: str) -> dict[str, Any]:
+    """Everything about one task. Raises Missing."""
+    found = stores.control.task(task_id)
+    if found is None:
+        fingerprints_of(stores, task_id)
+        raise Missing(f"There is no task {task_id!r}.")
+    fingerprints = set(fingerprints_of(stores, task_id))
+    traffic = stores.log.by_task(time.time() - HOUR)
+    students = stores.control.students(task_id)
+    return {
+        **summary(stores, found),
+        "wordings": plain(stores.control.versions(task_id)),
+        "last_hour": [plain(row) for row in traffic if row.fingerprint in fingerprints],
+        "students": plain(students),
+        "evaluations": [plain(e) for s in students for e in stores.control.evaluations(s.student_id)],
+        "rollouts": plain(stores.control.rollouts(task_id)),
+        "jobs": plain(stores.control.jobs(task_id)),
+        "transitions": plain(stores.control.transitions(task_id=task_id)),
+    }
+
+
+def students(stores: Stores, task_id: str | None = None) -> list[dict[str, Any]]:
+    """Give the students, oldest first, each with its last evaluation and its server."""
+    control = stores.control
+    servers = {server.student_id: server for server in control.servers()}
+    return [
+        {
+            **plain(student),
+            "evaluation": plain(next(reversed(control.evaluations(student.student_id)), None)),
+            "server": plain(servers.get(student.student_id)),
+        }
+        for student in control.students(task_id)
+    ]
+
+
+def checks(stores: Stores, task: Task) -> list[dict[str, Any]]:
+    """Give each condition of a distillation: name, ok, words."""
+    counts = stores.log.counts(fingerprints_of(stores, task.task_id))
+    policy, limits = (
+        convert.task_policies(stores.settings).of(task.task_id),
+        convert.distiller(stores.settings),
+    )
+    return [plain(check) for check in readiness.check(counts, policy, limits)]
+
+
+def _running(jobs: list[Job]) -> Job | None:
+    return next((job for job in reversed(jobs) if job.state in {JobState.RUNNING, JobState.QUEUED}), None)
+
+
+def _state(rollout: Rollout | None, job: Job | None, *, ready: bool) -> str:
+    if rollout and rollout.state not in steps.TERMINAL:
+        return rollout.state.value
+    if job:
+        return "distilling"
+    if rollout:
+        return rollout.state.value
+    return "ready" if ready else "collecting"
+
+
+def _share(rollout: Rollout | None, routes: list[Route]) -> float:
+    if rollout is None:
+        return 0.0
+    return next((route.share for route in routes if route.rollout_id == rollout.rollout_id), 0.0)

@@ -1,0 +1,94 @@
+"""One gateway worker's process: settings, journal, routes, transport, server. Knows no log and no model.
+
+It serves the teacher as long as it lives, whatever became of control and of the control state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+import uvloop
+
+from gateway import app
+from gateway.ports import Readiness
+from gateway.upstream.httpx_engine import HttpxTransport
+from stillhouse.errors import StillhouseError
+from stillhouse.journal import LateJournal
+from stillhouse.processes import alive, arguments, logs, ports, stdin
+from stillhouse.processes.alive import WorkerState
+from stillhouse.processes.arguments import Told
+from stillhouse.processes.served import Served
+from stillhouse.routes import Routes
+from stillhouse.settings import convert
+from store.paths import DataFolder
+
+logger = logging.getLogger(__name__)
+SAY_S = 0.1
+
+
+async def serve(told: Told) -> None:
+    """Serve until standard input closes."""
+    settings, name = told.settings, f"worker-{told.index}"
+    folder = DataFolder(settings.data).create()
+    journal = LateJournal(folder.journal, f"w{told.index}", settings)
+    routes = Routes(folder)
+    own = convert.gateway(settings, folder.salt())
+    health = Health(journal, routes)
+    gateway = app.build(own, journal=journal, chooser=routes, transport=HttpxTransport(), health=health)
+    served = Served(gateway, drain_s=own.drain_s)
+    stdin.watch(served.stop)
+    beside = [asyncio.create_task(routes.run()), asyncio.create_task(_say(folder, name, routes))]
+    try:
+        await served.run(ports.shared(settings.gateway.host, told.port))
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        journal.close()
+
+
+class Health:
+    """What /readyz tells: a worker without routes is ready, it serves the teacher."""
+
+    def __init__(self, journal: LateJournal, routes: Routes) -> None:
+        self._journal = journal
+        self._routes = routes
+
+    def readiness(self) -> Readiness:
+        """Tell of journal and routes."""
+        detail = {"journal": "ok" if self._journal.well else "full", "routes": self._routes.state}
+        return Readiness(ready=True, detail=detail)
+
+
+async def _say(folder: DataFolder, name: str, routes: Routes) -> None:
+    """Keep the file beside the pid file true: `stop-students` waits for it."""
+    last: WorkerState | None = None
+    while True:
+        state = WorkerState(name=name, pid=os.getpid(), stopped=routes.stopped)
+        if state != last:
+            try:
+                alive.say(folder.run, state)
+                last = state
+            except OSError as error:
+                logger.warning("%s cannot be written: %s", folder.run / name, error)
+        await asyncio.sleep(SAY_S)
+
+
+def main() -> int:
+    """Run the process; 2 tells the supervisor that the settings cannot work."""
+    try:
+        told = arguments.read("stillhouse.worker")
+        logs.configure(f"worker-{told.index}")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(told))
+    except StillhouseError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
