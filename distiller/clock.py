@@ -18,6 +18,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from distiller.pipeline.survey import survey
 from distiller.readiness import check, missing
 from distiller.settings import DistillerSettings, Policies, SettingsError
+from store.errors import StaleEpoch
 from store.ids import new_id
 from store.vocabulary import Job, JobKind, JobState, Task, TaskMode
 
@@ -109,7 +110,9 @@ class Clock:
         for task in self._control.tasks():
             try:
                 job = self._queue(task) if self._ready(task) else None
-            except Exception:
+            except StaleEpoch:
+                raise
+            except Exception:  # noqa: BLE001 - the top of a loop
                 _log.exception("task %s could not be looked at", task.task_id)
                 continue
             queued += [job] if job is not None else []

@@ -52,8 +52,6 @@ class Pipeline:
         (parts.jobs / job.job_id).mkdir(mode=0o700, parents=True, exist_ok=True)
         beating = asyncio.create_task(keeper.beat())
         try:
-            if job.attempts > _MOST_LEASES:
-                raise HopelessError(f"given up: begun {job.attempts} times without getting further")
             await self._phases(keeper)
             keeper.end(JobState.DONE)
         except asyncio.CancelledError:
@@ -73,6 +71,8 @@ class Pipeline:
         return keeper.job
 
     async def _phases(self, keeper: Keeper) -> None:
+        if keeper.job.attempts > _MOST_LEASES:
+            raise HopelessError(f"given up: begun {keeper.job.attempts} times without getting further")
         names = list(PHASES)
         first = names.index(keeper.job.phase) if keeper.job.phase in names else 0
         for name in names[first:]:

@@ -1,0 +1,184 @@
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from slowpath import served
+
+from distiller.grouping import Grouper, Kind, Known, KnownVersion, Sighting, place
+from distiller.grouping.words import shingles, slug, text_of
+from distiller.settings import Policies, TaskPolicy
+from store.prompt import head_hash
+from store.vocabulary import TaskMode
+
+TRIAGE = "You sort support tickets. Answer with the category, the priority and the order id as JSON."
+EDITED = TRIAGE + " Use null where there is none."
+OTHER = "Translate what the customer wrote into plain English, keep names as they are."
+
+
+def seen(fingerprint="f1", *, name=None, text=TRIAGE, model="gpt-x", tenant="", head=None):
+    return Sighting(
+        fingerprint=fingerprint,
+        tenant=tenant,
+        task_name=name,
+        model=model,
+        head_hash=head or f"h:{text}",
+        text=text.lower(),
+    )
+
+
+def known(task_id="triage", *, text=TRIAGE, model="gpt-x", tenant="", explicit=False, name=None, version=1):
+    return Known(
+        task_id=task_id,
+        tenant=tenant,
+        name=name or task_id,
+        explicit=explicit,
+        models=frozenset({model}),
+        headless=not text,
+        versions=(KnownVersion(version=version, head_hash=f"h:{text}", shingles=shingles(text.lower())),),
+    )
+
+
+def test_a_new_prompt_makes_a_task_named_by_its_first_telling_words():
+    placed = place(seen(), [])
+    assert (placed.kind, placed.task_id, placed.version) == (Kind.NEW_TASK, "sort-support-tickets-answer", 1)
+
+
+def test_an_edited_prompt_is_a_new_version_and_another_prompt_another_task():
+    assert place(seen(text=EDITED), [known()]).kind is Kind.NEW_VERSION
+    assert place(seen(text=EDITED), [known(version=3)]).version == 4
+    assert place(seen(text=OTHER), [known()]).kind is Kind.NEW_TASK
+
+
+def test_the_same_head_joins_its_version():
+    placed = place(seen("f2"), [known(version=2)])
+    assert (placed.kind, placed.version) == (Kind.JOIN, 2)
+
+
+def test_another_model_or_tenant_is_another_task():
+    assert place(seen(model="gpt-y"), [known()]).task_id != "triage"
+    assert place(seen(tenant="acme"), [known()]).kind is Kind.NEW_TASK
+
+
+def test_the_apps_own_name_decides_alone():
+    mine = known("triage", explicit=True, name="triage")
+    assert place(seen(name="triage", text=OTHER), [mine]).kind is Kind.NEW_VERSION
+    assert place(seen("f2", name="triage", model="gpt-y"), [mine]).kind is Kind.JOIN
+    assert place(seen(name="Other Task"), [mine]).task_id == "other-task"
+    assert place(seen(name="triage", tenant="acme"), [mine]).task_id == "triage-2"
+    assert place(seen(), [mine]).kind is Kind.NEW_TASK
+
+
+def test_calls_without_instructions_are_one_task_for_each_model():
+    first = place(seen(text=""), [])
+    assert first.headless
+    assert first.task_id == "chat-gpt-x"
+    assert place(seen("f2", text=""), [known("chat-gpt-x", text="")]).kind is Kind.JOIN
+    assert place(seen("f2", text="", model="gpt-y"), [known("chat-gpt-x", text="")]).kind is Kind.NEW_TASK
+
+
+_texts = st.sampled_from(["", TRIAGE, EDITED, OTHER, "one word"])
+_sightings = st.builds(
+    seen,
+    st.uuids().map(str),
+    name=st.sampled_from([None, None, "triage", "Triage!"]),
+    text=_texts,
+    model=st.sampled_from(["a", "b"]),
+    tenant=st.sampled_from(["", "t"]),
+)
+
+
+@given(st.lists(_sightings, max_size=12))
+def test_every_placement_is_consistent_with_what_is_known(sightings):
+    tasks = {}
+    for sighting in sightings:
+        placed = place(sighting, list(tasks.values()))
+        if placed.kind is Kind.NEW_TASK:
+            assert placed.task_id not in tasks
+            assert placed.version == 1
+            tasks[placed.task_id] = Known(
+                task_id=placed.task_id, tenant=sighting.tenant, name=placed.name, explicit=placed.explicit,
+                models=frozenset(), headless=placed.headless, versions=(),
+            )  # fmt: skip
+        task = tasks[placed.task_id]
+        assert task.tenant == sighting.tenant
+        versions = {v.version for v in task.versions}
+        assert (placed.version in versions) == (placed.kind is Kind.JOIN)
+        added = KnownVersion(
+            version=placed.version, head_hash=sighting.head_hash, shingles=shingles(sighting.text)
+        )
+        kept = () if placed.kind is Kind.JOIN else (added,)
+        tasks[placed.task_id] = Known(
+            task_id=task.task_id, tenant=task.tenant, name=task.name, explicit=task.explicit,
+            models=task.models | {sighting.model}, headless=task.headless, versions=(*task.versions, *kept),
+        )  # fmt: skip
+        again = place(sighting, list(tasks.values()))
+        assert again.kind is Kind.JOIN or sighting.task_name is None
+        assert again.task_id == placed.task_id
+
+
+@given(st.text())
+def test_a_slug_is_always_a_name(text):
+    assert slug(text)
+    assert slug(text).strip("-") == slug(text)
+
+
+def test_the_text_of_a_head_leaves_out_roles_and_json():
+    pieces = (json.dumps({"role": "system", "content": "Be  BRIEF."}), json.dumps({"type": "json_object"}))
+    assert text_of(pieces) == "be brief. type json_object"
+
+
+def _log(house, fingerprint, system, answer="red", **fields):
+    house.load(served("a thing", answer, fingerprint=fingerprint, system=system, **fields))
+
+
+def _grouper(house, policies=None):
+    return Grouper(
+        log=house.log,
+        control=house.control,
+        epoch=house.epoch,
+        shapes=house.shapes(policies),
+        policies=policies,
+    )
+
+
+def test_the_log_becomes_tasks_and_versions(house):
+    grouper = _grouper(house)
+    _log(house, "1" * 32, TRIAGE)
+    assert grouper.step() == 1
+    _log(house, "2" * 32, EDITED)
+    _log(house, "3" * 32, OTHER)
+    _log(house, "4" * 32, "", task_name=None)
+    assert grouper.step() == 3
+    assert grouper.step() == 0
+    tasks = {t.task_id: t for t in house.control.tasks()}
+    assert len(tasks) == 3
+    versions = house.control.versions("sort-support-tickets-answer")
+    assert [v.fingerprints for v in versions] == [("1" * 32,), ("2" * 32,)]
+    request = {"messages": [{"role": "system", "content": TRIAGE}]}
+    assert versions[0].head_hash == head_hash(request)
+    assert tasks["chat-gpt-x"].mode is TaskMode.OBSERVE
+    assert _grouper(house).step() == 0  # a restarted control finds everything in its place
+
+
+def test_a_named_task_joins_many_fingerprints(house):
+    _log(house, "1" * 32, TRIAGE, task_name="triage")
+    _log(house, "2" * 32, TRIAGE, task_name="triage", model="gpt-y")
+    assert _grouper(house).step() == 2
+    (version,) = house.control.versions("triage")
+    assert set(version.fingerprints) == {"1" * 32, "2" * 32}
+    assert house.control.task("triage").explicit
+
+
+def test_closed_answers_allow_auto_and_a_policy_overrules(house):
+    for i in range(30):
+        _log(house, "1" * 32, TRIAGE, answer=["bug", "bill"][i % 2])
+        _log(house, "2" * 32, OTHER, answer=f"the customer says that the {i}th parcel never came to them")
+    _grouper(house).step()
+    modes = {t.task_id: t.mode for t in house.control.tasks()}
+    assert modes == {
+        "sort-support-tickets-answer": TaskMode.AUTO,
+        "translate-what-customer-wrote": TaskMode.APPROVE,
+    }
+    own = Policies(tasks={"sort-support-tickets-answer": TaskPolicy(mode=TaskMode.APPROVE)})
+    _grouper(house, own).step()
+    assert house.control.task("sort-support-tickets-answer").mode is TaskMode.APPROVE
