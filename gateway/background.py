@@ -23,11 +23,11 @@ class Background:
         """Jobs that wait or run."""
         return len(self._tasks)
 
-    def submit(self, job: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-        """Take a job; False where there is no room for it."""
+    def submit(self, job: Callable[[], Coroutine[Any, Any, None]], *, never: Callable[[], None]) -> bool:
+        """Take a job; False where there is no room for it. `never` is called if it is cancelled unbegun."""
         if len(self._tasks) >= self._most:
             return False
-        task = asyncio.ensure_future(self._run(job))
+        task = asyncio.ensure_future(self._run(job, never))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
@@ -41,10 +41,15 @@ class Background:
         if self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    async def _run(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Await the job in a slot. One that waits while it is cancelled still starts, and ends itself."""
+    async def _run(self, job: Callable[[], Coroutine[Any, Any, None]], never: Callable[[], None]) -> None:
+        begun = False
         try:
             async with self._slots:
+                begun = True
                 await job()
+        except asyncio.CancelledError:
+            if not begun:
+                never()
+            raise
         except Exception:
             log.exception("A background job failed.")

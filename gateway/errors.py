@@ -66,3 +66,9 @@ def journal_full() -> Refusal:
         code="journal_full",
         kind="server_error",
     )
+
+
+def journal_closed() -> Refusal:
+    """Say that a call that cannot be logged at all, as while shutting down, is refused."""
+    text = "The journal is not open; nothing was forwarded."
+    return Refusal(503, text, code="journal_closed", kind="server_error")

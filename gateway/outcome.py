@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from gateway.capture import read_answer
-from gateway.capture.reading import DONE, is_stream, stream_objects
-from gateway.capture.sse import events
+from gateway.capture.reading import Reading, is_stream, read
 from gateway.upstream.port import UpstreamCut, UpstreamError, UpstreamTimeout
 from store.vocabulary import Answer, Outcome
 
 _OK = range(200, 300)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """An answer with its outcome."""
+
+    answer: Answer
+    outcome: Outcome
+
+
+def judge(surface: str, content_type: str, status: int, body: bytes) -> Judged:
+    """Read and classify an answer whose connection ended cleanly. A chat stream needs its end in it."""
+    said = read(surface, content_type, status, body)
+    if status not in _OK or said.failed:
+        outcome = Outcome.ERROR
+    elif surface != "chat":
+        outcome = Outcome.COMPLETE
+    elif is_stream(content_type) and not _ended(said):
+        outcome = Outcome.UPSTREAM_CUT
+    else:
+        outcome = of_completion(said.answer.completion)
+    return Judged(answer=said.answer, outcome=outcome)
+
+
 def of_answer(surface: str, content_type: str, status: int, body: bytes) -> Outcome:
-    """Classify an answer whose connection ended cleanly. A chat stream needs its end in it."""
-    if status not in _OK:
-        return Outcome.ERROR
-    if surface != "chat":
-        return Outcome.COMPLETE
-    answer = read_answer(surface, content_type, status, body)
-    if is_stream(content_type):
-        if any("error" in chunk and "choices" not in chunk for chunk in stream_objects(body)):
-            return Outcome.ERROR
-        if not _ended(answer, body):
-            return Outcome.UPSTREAM_CUT
-    return of_completion(answer.completion)
+    """Classify an answer whose connection ended cleanly."""
+    return judge(surface, content_type, status, body).outcome
 
 
 def of_completion(completion: dict[str, Any] | None) -> Outcome:
@@ -46,7 +57,6 @@ def of_error(error: UpstreamError) -> Outcome:
     return Outcome.UPSTREAM_CUT if isinstance(error, UpstreamCut) else Outcome.ERROR
 
 
-def _ended(answer: Answer, body: bytes) -> bool:
-    choices = (answer.completion or {}).get("choices", [])
-    finished = bool(choices) and all(choice.get("finish_reason") for choice in choices)
-    return finished or any(event.data.strip() == DONE for event in events(body))
+def _ended(said: Reading) -> bool:
+    choices = (said.answer.completion or {}).get("choices", [])
+    return said.done or (bool(choices) and all(choice.get("finish_reason") for choice in choices))

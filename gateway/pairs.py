@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from gateway import surgery
 from gateway.attempt import Exchange
@@ -54,10 +55,13 @@ class Pairs:
         due = second(job.call.choice, answered)
         if due is Pairing.NONE or job.route is None:
             return
+        missing = partial(self._missing, job, job.route, due)
         if outcome is not Outcome.COMPLETE:
-            self._missing(job, job.route, due, f"Not asked: the answer to pair with is {outcome}.")
-        elif not self._background.submit(lambda: self._make(job, due)):
-            self._missing(job, job.route, due, "Not asked: shadow queue full.")
+            missing(f"Not asked: the answer to pair with is {outcome}.")
+        elif not self._background.submit(
+            lambda: self._make(job, due), never=lambda: missing("Not asked: the gateway was stopped.")
+        ):
+            missing("Not asked: shadow queue full.")
         self._records.metrics.shadows.put(self._background.pending)
 
     async def _make(self, job: Job, due: Pairing) -> None:

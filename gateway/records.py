@@ -10,13 +10,12 @@ import logging
 
 from gateway import outcome as outcomes
 from gateway.attempt import Exchange
-from gateway.capture import read_answer
-from gateway.errors import journal_full
+from gateway.errors import journal_closed, journal_full
 from gateway.metrics import Metrics
 from gateway.ports import Journal
 from gateway.upstream.port import UpstreamError
-from store.errors import JournalFull
-from store.vocabulary import Attempt, Call, Feedback, Outcome
+from store.errors import JournalFull, StoreError
+from store.vocabulary import Attempt, Call, Feedback, Outcome, Usage
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +34,24 @@ class Records:
                 self.metrics.lost.add()
         except JournalFull as error:
             raise journal_full() from error
+        except StoreError as error:
+            log.warning("The journal takes no call: %s", error)
+            raise journal_closed() from error
 
-    def settle(self, exchange: Exchange, *, served: bool = True, logged: int | None = None) -> Outcome:
+    def settle(self, exchange: Exchange, *, served: bool = True) -> Outcome:
         """Record an answer that came to its end, once; give its outcome."""
         if exchange.recorded is not None:
             return exchange.recorded
         body = exchange.body()
         error = None
-        outcome = outcomes.of_answer(exchange.surface, exchange.content_type, exchange.status, body)
+        judged = outcomes.judge(exchange.surface, exchange.content_type, exchange.status, body)
+        outcome = judged.outcome
         if exchange.truncated and exchange.surface == "chat":
             outcome, error = Outcome.ERROR, f"Only the first {len(body)} bytes of the answer were kept."
         elif outcome is Outcome.UPSTREAM_CUT:
             error = "The stream ended without its end mark."
-        self._write(exchange, outcome=outcome, served=served, body=body[:logged], error=error)
+        self._write(exchange, outcome=outcome, served=served, body=body, error=error)
+        self._count_tokens(exchange, judged.answer.usage)
         return outcome
 
     def close(self, exchange: Exchange, outcome: Outcome, *, served: bool, error: str | None = None) -> None:
@@ -67,9 +71,9 @@ class Records:
         try:
             if not self._journal.append(attempt):
                 self.metrics.lost.add()
-        except JournalFull as full:
+        except StoreError as failure:
             self.metrics.lost.add()
-            log.warning("The attempt %s is lost to the log: %s", attempt.attempt_id, full)
+            log.warning("The attempt %s is lost to the log: %s", attempt.attempt_id, failure)
         self._measure(exchange, attempt)
 
     def _measure(self, exchange: Exchange, attempt: Attempt) -> None:
@@ -79,7 +83,10 @@ class Records:
         self.metrics.operation.observe(attempt.duration_ms / 1000, *labels, failure)
         if attempt.first_byte_ms is not None:
             self.metrics.first_token.observe(attempt.first_byte_ms / 1000, *labels)
-        usage = read_answer(exchange.surface, attempt.content_type, attempt.status, attempt.body).usage
+
+    def _count_tokens(self, exchange: Exchange, usage: Usage) -> None:
         for kind, count in (("input", usage.prompt_tokens), ("output", usage.completion_tokens)):
             if count is not None:
-                self.metrics.tokens.observe(float(count), *labels, kind)
+                self.metrics.tokens.observe(
+                    float(count), exchange.surface, exchange.upstream, exchange.call.model, kind
+                )

@@ -14,7 +14,7 @@ from gateway import canonical, check, disguise, surgery
 from gateway import outcome as outcomes
 from gateway.attempt import Exchange
 from gateway.calls import CHAT, Job
-from gateway.capture import read_answer, sse
+from gateway.capture import sse
 from gateway.errors import AnswerCut
 from gateway.inbound import Send
 from gateway.outbound import reply
@@ -147,9 +147,9 @@ class StudentDesk:
     def _finish(self, exchange: Exchange, job: Job, *, served: bool) -> bool:
         """Validate and record; False where the answer must not go out."""
         body = exchange.body()
-        answer = read_answer("chat", exchange.content_type, exchange.status, body)
-        outcome = outcomes.of_answer("chat", exchange.content_type, exchange.status, body)
-        wrong = check.problem(answer.completion, job.asked.request)
+        judged = outcomes.judge("chat", exchange.content_type, exchange.status, body)
+        outcome = judged.outcome
+        wrong = check.problem(judged.answer.completion, job.asked.request)
         if exchange.status not in _OK:
             wrong = f"The student answered with status {exchange.status}."
         elif served and exchange.streamed != job.call.stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,15 +16,36 @@ _OK = range(200, 300)
 EVENT_STREAM = "text/event-stream"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """An answer, and what its bytes say beyond it."""
+
+    answer: Answer
+    done: bool = False  # a stream's `[DONE]` is there
+    failed: bool = False  # a stream holds an error event
+
+
 def read_answer(surface: str, content_type: str, status: int, body: bytes) -> Answer:
     """Read an answer as it was sent, after content-decoding. What cannot be read is `completion=None`.
 
     `surface` "chat" gives the whole completion object, reassembled where it was streamed; any other
     surface gives the id and the usage only.
     """
+    return read(surface, content_type, status, body).answer
+
+
+def read(surface: str, content_type: str, status: int, body: bytes) -> Reading:
+    """Read an answer in one pass, for the log and for its outcome."""
     if status not in _OK:
-        return Answer(completion=None)
-    completion = chunks.fold(stream_objects(body)) if is_stream(content_type) else _object(body)
+        return Reading(answer=Answer(completion=None))
+    if not is_stream(content_type):
+        return Reading(answer=_answer(surface, _object(body)))
+    said, done = _stream(body)
+    failed = any("error" in chunk and "choices" not in chunk for chunk in said)
+    return Reading(answer=_answer(surface, chunks.fold(said)), done=done, failed=failed)
+
+
+def _answer(surface: str, completion: dict[str, Any] | None) -> Answer:
     if completion is None:
         return Answer(completion=None)
     if surface != "chat":
@@ -43,16 +65,16 @@ def is_stream(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == EVENT_STREAM
 
 
-def stream_objects(body: bytes) -> list[dict[str, Any]]:
-    """Give the JSON objects of a stream up to `[DONE]`; comments, pings and broken data are left out."""
-    found = []
+def _stream(body: bytes) -> tuple[list[dict[str, Any]], bool]:
+    """Give a stream's JSON objects up to `[DONE]`, and whether that came; broken data is left out."""
+    found: list[dict[str, Any]] = []
     for event in sse.events(body):
         if event.data.strip() == DONE:
-            break
+            return found, True
         value = _object(event.data)
         if value is not None:
             found.append(value)
-    return found
+    return found, False
 
 
 def _object(data: bytes) -> dict[str, Any] | None:

@@ -33,7 +33,7 @@ class HttpxTransport:
             max_connections=connections, max_keepalive_connections=keepalive, keepalive_expiry=keepalive_s
         )
         self._pool = httpx.AsyncHTTPTransport(
-            http1=True, http2=False, limits=limits, trust_env=False, retries=0
+            verify=tls or True, http1=True, http2=False, limits=limits, trust_env=False, retries=0
         )
 
     async def send(self, request: Outgoing) -> Incoming:

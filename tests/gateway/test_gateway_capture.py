@@ -47,18 +47,35 @@ def test_a_stream_reads_as_the_whole_answer_would(extra):
 
 
 def test_every_log_probability_is_kept():
-    parts = [chunk({"content": c}, logprobs={"content": [{"token": c, "logprob": -1.0}], "refusal": None}) for c in "abc"]
+    parts = [
+        chunk({"content": c}, logprobs={"content": [{"token": c, "logprob": -1.0}], "refusal": None})
+        for c in "abc"
+    ]
     answer = read_answer("chat", SSE, 200, streamed(*parts, chunk(reason="stop")))
     assert [t["token"] for t in answer.completion["choices"][0]["logprobs"]["content"]] == ["a", "b", "c"]
 
 
 def test_a_tool_id_in_every_chunk_is_one_id_and_interleaved_calls_stay_apart():
     def part(i, arguments, name="f"):
-        return chunk({"tool_calls": [{"index": i, "id": f"id{i}", "type": "function", "function": {"name": name, "arguments": arguments}}]})
+        return chunk(
+            {
+                "tool_calls": [
+                    {
+                        "index": i,
+                        "id": f"id{i}",
+                        "type": "function",
+                        "function": {"name": name, "arguments": arguments},
+                    }
+                ]
+            }
+        )
 
     body = streamed(part(1, "{"), part(0, "["), part(1, "}"), part(0, "]"), chunk(reason="tool_calls"))
     calls = read_answer("chat", SSE, 200, body).message["tool_calls"]
-    assert [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls] == [("id0", "f", "[]"), ("id1", "f", "{}")]
+    assert [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls] == [
+        ("id0", "f", "[]"),
+        ("id1", "f", "{}"),
+    ]
     assert all("index" not in c for c in calls)
 
 
@@ -66,7 +83,14 @@ def test_refusals_reasoning_annotations_and_unknown_members_are_kept():
     body = streamed(
         chunk({"role": "assistant", "refusal": "I "}),
         chunk({"refusal": "can't", "reasoning_content": "hm", "annotations": [{"type": "url_citation"}]}),
-        chunk({"reasoning_content": "m", "annotations": [{"type": "file"}], "x_new": {"a": "1"}, "reasoning_details": [{"t": "a"}]}),
+        chunk(
+            {
+                "reasoning_content": "m",
+                "annotations": [{"type": "file"}],
+                "x_new": {"a": "1"},
+                "reasoning_details": [{"t": "a"}],
+            }
+        ),
         chunk({"x_new": {"a": "2"}, "reasoning_details": [{"t": "b"}]}),
         chunk(reason="stop"),
     )
@@ -82,12 +106,17 @@ def test_refusals_reasoning_annotations_and_unknown_members_are_kept():
 def test_a_usage_chunk_with_choices_counts_too():
     last = {**chunk(reason="stop"), "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
     answer = read_answer("chat", SSE, 200, streamed(chunk({"content": "a"}), {**last}))
-    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.cached_tokens) == (1, 2, None)
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.cached_tokens) == (
+        1,
+        2,
+        None,
+    )
 
 
 def test_pings_comments_ids_and_empty_data_do_no_harm():
-    body = b': ping\n\nid: 7\n\n: x\nretry: 3\n\nevent: ping\ndata: {"type":"ping"}\n\ndata: \n\ndata: nonsense\n\n' + streamed(
-        chunk({"content": "a"}), chunk(reason="stop")
+    body = (
+        b': ping\n\nid: 7\n\n: x\nretry: 3\n\nevent: ping\ndata: {"type":"ping"}\n\ndata: \n\ndata: nonsense\n\n'
+        + streamed(chunk({"content": "a"}), chunk(reason="stop"))
     )
     assert read_answer("chat", SSE, 200, body.replace(b"\n", b"\r\n")).message["content"] == "a"
 
@@ -137,7 +166,11 @@ def test_answers_of_any_shape_are_read_without_an_exception(values, one):
 
 def test_an_opaque_answer_gives_its_id_and_usage():
     answer = read_answer("opaque", JSON, 200, b'{"id":"resp_1","usage":{"input_tokens":3,"output_tokens":4}}')
-    assert (answer.completion_id, answer.usage.prompt_tokens, answer.usage.completion_tokens) == ("resp_1", 3, 4)
+    assert (answer.completion_id, answer.usage.prompt_tokens, answer.usage.completion_tokens) == (
+        "resp_1",
+        3,
+        4,
+    )
 
 
 @given(st.lists(st.sampled_from([b"data: a", b"data:b", b": c", b"event: e", b"", b"id: 1"]), max_size=12))

@@ -25,13 +25,27 @@ from store.prompt import head_hash
 from store.vocabulary import Capabilities, Choice, Pairing, Program, Who
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-scalar = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(allow_nan=False, allow_infinity=False) | text
-value = st.recursive(scalar, lambda s: st.lists(s, max_size=3) | st.dictionaries(text, s, max_size=3), max_leaves=8)
+scalar = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**6), 10**6)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | text
+)
+value = st.recursive(
+    scalar, lambda s: st.lists(s, max_size=3) | st.dictionaries(text, s, max_size=3), max_leaves=8
+)
 role = st.sampled_from(["system", "developer", "user", "assistant"])
 message = st.fixed_dictionaries({"role": role, "content": text}, optional={"name": text})
 request = st.fixed_dictionaries(
     {"messages": st.lists(message, max_size=5)},
-    optional={"model": text, "stream": st.booleans(), "temperature": scalar, "x": value, "tools": st.lists(value, max_size=2)},
+    optional={
+        "model": text,
+        "stream": st.booleans(),
+        "temperature": scalar,
+        "x": value,
+        "tools": st.lists(value, max_size=2),
+    },
 )
 written = st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}])
 
@@ -69,7 +83,10 @@ def test_an_edit_of_nothing_changes_no_byte(obj, how):
 
 def test_surgery_keeps_number_spelling_nulls_and_whitespace():
     body = b'{ "a":1.50e+1 ,"model" : "x", "b":null,"c":"\\u00e9\\"}" }'
-    assert surgery.edit(body, replace={"model": b'"y"'}) == b'{ "a":1.50e+1 ,"model" : "y", "b":null,"c":"\\u00e9\\"}" }'
+    assert (
+        surgery.edit(body, replace={"model": b'"y"'})
+        == b'{ "a":1.50e+1 ,"model" : "y", "b":null,"c":"\\u00e9\\"}" }'
+    )
 
 
 @given(value)
@@ -89,7 +106,12 @@ def shuffled(v, rnd):
     return [shuffled(x, rnd) for x in v] if isinstance(v, list) else v
 
 
-@given(request, st.randoms(use_true_random=False), written, st.lists(message.filter(lambda m: m["role"] == "user"), max_size=2))
+@given(
+    request,
+    st.randoms(use_true_random=False),
+    written,
+    st.lists(message.filter(lambda m: m["role"] == "user"), max_size=2),
+)
 @settings(max_examples=60)
 def test_key_order_whitespace_and_user_content_do_not_change_the_fingerprint(req, rnd, how, more):
     first = parse(json.dumps(req).encode(), max_depth=100)
@@ -112,12 +134,27 @@ def test_dates_numbers_and_ids_do_not_change_the_fingerprint_but_words_do():
     assert of("It is Sunday, November 22, 2026") == of("It is Monday, December 1, 2025")
     assert of("id 123e4567-e89b-12d3-a456-426614174000") == of("id 00000000-e89b-12d3-a456-426614174999")
     assert of([{"type": "text", "text": "A"}]) == of("A")
-    assert len({base, of("Tomorrow"), of("Tomorrow", tools=[{"type": "function"}]), of("Tomorrow", response_format={"type": "json_object"})}) == 4
+    assert (
+        len(
+            {
+                base,
+                of("Tomorrow"),
+                of("Tomorrow", tools=[{"type": "function"}]),
+                of("Tomorrow", response_format={"type": "json_object"}),
+            }
+        )
+        == 4
+    )
 
 
 def test_an_explicit_name_the_model_and_the_tenant_tell_tasks_apart():
     req = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
-    prints = {fingerprint(req, ""), fingerprint(req, "a"), fingerprint(req, "", "triage"), fingerprint({**req, "model": "n"}, "")}
+    prints = {
+        fingerprint(req, ""),
+        fingerprint(req, "a"),
+        fingerprint(req, "", "triage"),
+        fingerprint({**req, "model": "n"}, ""),
+    }
     assert len(prints) == 4
 
 
@@ -141,7 +178,10 @@ def test_a_request_is_read_leniently_where_the_upstream_will_judge():
     assert (asked.model, asked.stream, asked.user, asked.head_messages) == ("", False, None, 0)
     surrogate = parse(b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}', max_depth=9)
     assert surrogate.opening
-    named = parse(b'{"metadata":{"task":"triage","conversation_id":"c"},"user":"u","safety_identifier":"s"}', max_depth=9)
+    named = parse(
+        b'{"metadata":{"task":"triage","conversation_id":"c"},"user":"u","safety_identifier":"s"}',
+        max_depth=9,
+    )
     assert (named.task_name, named.conversation, named.user) == ("triage", "c", "s")
 
 
@@ -205,7 +245,9 @@ SECRET = b"vk-" + b"a" * 40
 RING = KeyRing((ClientKey(name="app", sha256=hashlib.sha256(SECRET).hexdigest()),), b"salt")
 
 
-@pytest.mark.parametrize("pair", [(b"authorization", b"Bearer " + SECRET), (b"api-key", SECRET), (b"x-api-key", SECRET)])
+@pytest.mark.parametrize(
+    "pair", [(b"authorization", b"Bearer " + SECRET), (b"api-key", SECRET), (b"x-api-key", SECRET)]
+)
 def test_a_client_key_is_admitted_whole_and_never_goes_on(pair):
     caller = RING.admit((pair,))
     assert caller.tenant == "app"
@@ -276,7 +318,11 @@ def test_what_a_student_cannot_do_is_named(extra, word):
 
 
 def completion(content, reason="stop", **message):
-    return {"choices": [{"message": {"role": "assistant", "content": content, **message}, "finish_reason": reason}]}
+    return {
+        "choices": [
+            {"message": {"role": "assistant", "content": content, **message}, "finish_reason": reason}
+        ]
+    }
 
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -293,9 +339,21 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required"
         (completion("[1]"), {"type": "json_object"}, "not a JSON object"),
         (completion('{"a":1}'), {"type": "json_schema", "json_schema": {"schema": SCHEMA}}, None),
         (completion('{"a":"1"}'), {"type": "json_schema", "json_schema": {"schema": SCHEMA}}, "breaks"),
-        (completion("{}"), {"type": "json_schema", "json_schema": {"schema": {"$ref": "http://127.0.0.1:9/x"}}}, "cannot be checked"),
-        (completion("{}"), {"type": "json_schema", "json_schema": {"schema": {"type": 5}}}, "cannot be checked"),
-        (completion(None, "tool_calls", tool_calls=[{"function": {"name": "f", "arguments": "{"}}]), None, "not JSON"),
+        (
+            completion("{}"),
+            {"type": "json_schema", "json_schema": {"schema": {"$ref": "http://127.0.0.1:9/x"}}},
+            "cannot be checked",
+        ),
+        (
+            completion("{}"),
+            {"type": "json_schema", "json_schema": {"schema": {"type": 5}}},
+            "cannot be checked",
+        ),
+        (
+            completion(None, "tool_calls", tool_calls=[{"function": {"name": "f", "arguments": "{"}}]),
+            None,
+            "not JSON",
+        ),
     ],
 )
 def test_a_students_answer_is_checked(answer, wanted, wrong):
@@ -306,14 +364,18 @@ def test_a_students_answer_is_checked(answer, wanted, wrong):
 def test_a_students_answer_wears_the_model_asked_for():
     body = b'{"id":"c", "model":"student" ,"choices":[], "timings":{"a":[1]}}'
     assert json.loads(disguise.completion(body, "gpt-x")) == {"id": "c", "model": "gpt-x", "choices": []}
-    stream = b": ping\n\ndata: {\"model\":\"s\",\"choices\":[]}\n\ndata: [DONE]\n\n"
-    assert disguise.stream(stream, "g\"") == b": ping\n\ndata: {\"model\":\"g\\\"\",\"choices\":[]}\n\ndata: [DONE]\n\n"
+    stream = b': ping\n\ndata: {"model":"s","choices":[]}\n\ndata: [DONE]\n\n'
+    assert (
+        disguise.stream(stream, 'g"') == b': ping\n\ndata: {"model":"g\\"","choices":[]}\n\ndata: [DONE]\n\n'
+    )
     assert disguise.completion(b"garbage", "m") == b"garbage"
 
 
 @given(st.lists(st.integers(1, 9), max_size=20))
 def test_a_disguised_stream_is_the_same_however_it_is_cut(cuts):
-    stream = b'data: {"model":"s","choices":[{"delta":{"content":"a\\n\\nb"}}]}\r\n\r\n: x\n\ndata: [DONE]\n\n'
+    stream = (
+        b'data: {"model":"s","choices":[{"delta":{"content":"a\\n\\nb"}}]}\r\n\r\n: x\n\ndata: [DONE]\n\n'
+    )
     out, at = disguise.Streaming("m"), 0
     got = b""
     for cut in cuts:
@@ -358,8 +420,16 @@ def test_bad_feedback_gets_one_sentence(body, status):
 
 
 def test_good_feedback_is_read():
-    got = read(b'{"id":"c","score":1,"correction":{"b":1,"a":2}}', Caller(tenant="t", key_id="k", identity=b""))
-    assert (got.target, got.score, got.correction, got.tenant, got.key_id) == ("c", 1.0, '{"a":2,"b":1}', "t", "k")
+    got = read(
+        b'{"id":"c","score":1,"correction":{"b":1,"a":2}}', Caller(tenant="t", key_id="k", identity=b"")
+    )
+    assert (got.target, got.score, got.correction, got.tenant, got.key_id) == (
+        "c",
+        1.0,
+        '{"a":2,"b":1}',
+        "t",
+        "k",
+    )
 
 
 def test_an_upstream_is_picked_by_glob_and_an_unknown_model_is_said_so():

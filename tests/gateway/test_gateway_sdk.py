@@ -53,7 +53,9 @@ async def test_an_answer_is_the_same_object(extra):
         assert (attempt.outcome, attempt.served, attempt.status) == ("complete", True, 200)
 
 
-@pytest.mark.parametrize("extra", [{}, {"tools": TOOLS}, {"n": 2}, {"stream_options": {"include_usage": True}}])
+@pytest.mark.parametrize(
+    "extra", [{}, {"tools": TOOLS}, {"n": 2}, {"stream_options": {"include_usage": True}}]
+)
 async def test_a_stream_is_the_same_chunks(extra):
     async with house() as place:
         streams = []
@@ -83,7 +85,9 @@ def test_the_sync_client_works_and_sees_the_headers():
             assert raw.headers["x-stillhouse-call-id"] == place.journal.calls[0].call_id
             assert "set-cookie" not in raw.headers
             with client.chat.completions.create(**ASK, stream=True) as stream:
-                words = [c.choices[0].delta.content for c in stream if c.choices and c.choices[0].delta.content]
+                words = [
+                    c.choices[0].delta.content for c in stream if c.choices and c.choices[0].delta.content
+                ]
             assert "".join(words) == "Hello there"
             assert [m.id for m in client.models.list()] == ["gpt-x"]
 
@@ -114,7 +118,9 @@ async def test_an_error_is_the_same_error(status, error):
     body = {"error": {"message": "no", "type": "t", "param": "p", "code": "c"}}
 
     async def fail(seen: Seen, out: Teller) -> None:
-        await out.whole(status, json.dumps(body).encode(), [(b"retry-after-ms", b"7"), (b"x-should-retry", b"false")])
+        await out.whole(
+            status, json.dumps(body).encode(), [(b"retry-after-ms", b"7"), (b"x-should-retry", b"false")]
+        )
 
     async with house() as place:
         place.teacher.script = fail
@@ -171,7 +177,7 @@ async def test_a_cut_stream_is_an_error_for_the_app_never_a_short_answer():
         place.teacher.script = cut
         for client in both(place):
             async with client:
-                with pytest.raises(Exception, match="incomplete|peer closed|Connection") as info:
+                with pytest.raises(Exception, match=r"incomplete|peer closed|Connection") as info:
                     async for _ in await client.chat.completions.create(**ASK, stream=True):
                         pass
                 assert not isinstance(info.value, AssertionError)

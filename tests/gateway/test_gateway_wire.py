@@ -15,6 +15,7 @@ import pytest
 from upstream import TLS, House, Seen, Teller, house, sse
 
 from gateway.settings import ClientKey, Timeouts, UpstreamSpec
+from store.journal.writer import SegmentWriter
 
 ASK = {"model": "gpt-x", "messages": [{"role": "user", "content": "hi"}]}
 STREAM = json.dumps({**ASK, "stream": True}).encode()
@@ -24,11 +25,15 @@ EVENTS = [(b"content-type", b"text/event-stream")]
 
 @contextlib.asynccontextmanager
 async def client(place: House, **options: Any):
-    async with httpx.AsyncClient(base_url=place.url, trust_env=False, verify=TLS, timeout=10, **options) as made:
+    async with httpx.AsyncClient(
+        base_url=place.url, trust_env=False, verify=TLS, timeout=10, **options
+    ) as made:
         yield made
 
 
-async def raw(place: House, body: bytes, *, path: str = "/v1/chat/completions", extra: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def raw(
+    place: House, body: bytes, *, path: str = "/v1/chat/completions", extra: str = ""
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = place.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = f"POST {path} HTTP/1.1\r\nHost: evil.example\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
@@ -100,7 +105,7 @@ async def test_a_hang_up_cancels_the_upstream_within_a_second(script, path):
         reader, writer = await raw(place, STREAM, path=path)
         if script is starts_and_waits:
             await reader.readuntil(b"half")
-        while not place.teacher.seen:
+        while not place.teacher.seen:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         await closed(writer)
         await asyncio.wait_for(place.teacher.cancelled.wait(), 1.0)
@@ -154,7 +159,9 @@ async def test_paths(path, code):
 async def test_other_paths_pass_opaquely_query_and_bytes_untouched():
     async with house() as place, client(place) as app:
         blob = bytes(range(256)) * 4096  # 1 MiB, more than is kept
-        answer = await app.post("/v1/files?purpose=a%2Fb&x", content=blob, headers={"content-type": "application/octet-stream"})
+        answer = await app.post(
+            "/v1/files?purpose=a%2Fb&x", content=blob, headers={"content-type": "application/octet-stream"}
+        )
         assert answer.json() == {"object": "echo", "path": "/v1/files"}
 
         async def chunks():
@@ -183,7 +190,9 @@ async def test_a_compressed_request_goes_on_as_it_came_and_is_logged_decoded(cod
             await out.whole(200, json.dumps(place.teacher.completion(ASK)).encode())
 
         place.teacher.script = decoding
-        answer = await app.post("/v1/chat/completions", content=pack(body), headers={"content-encoding": coding})
+        answer = await app.post(
+            "/v1/chat/completions", content=pack(body), headers={"content-encoding": coding}
+        )
         assert answer.status_code == 200
         (sent,) = place.teacher.seen
         assert sent.body == pack(body)
@@ -228,7 +237,11 @@ async def test_a_body_without_a_length_is_capped_too():
 async def test_a_full_journal_refuses_and_forwards_nothing():
     async with house() as place, client(place) as app:
         place.journal.full = True
-        for path, body in (("/v1/chat/completions", ASK), ("/v1/files", {}), ("/v1/feedback", {"id": "x", "score": 1})):
+        for path, body in (
+            ("/v1/chat/completions", ASK),
+            ("/v1/files", {}),
+            ("/v1/feedback", {"id": "x", "score": 1}),
+        ):
             answer = await app.post(path, json=body)
             assert (answer.status_code, answer.json()["error"]["code"]) == (503, "journal_full")
         assert place.teacher.seen == []
@@ -310,12 +323,21 @@ SECRET = "vk-" + "s" * 43
 async def test_client_keys_are_needed_and_replaced_by_the_upstreams_own():
     key = ClientKey(name="shop", sha256=hashlib.sha256(SECRET.encode()).hexdigest())
     async with house(client_keys=(key,), api_key="sk-upstream") as place, client(place) as app:
-        for headers in ({}, {"authorization": f"Bearer {SECRET}x"}, {"authorization": f"Bearer {SECRET[:20]}"}):
+        for headers in (
+            {},
+            {"authorization": f"Bearer {SECRET}x"},
+            {"authorization": f"Bearer {SECRET[:20]}"},
+        ):
             for path in ("/v1/chat/completions", "/v1/files", "/v1/feedback"):
                 answer = await app.post(path, json=ASK, headers=headers)
                 assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
         assert place.teacher.seen == []
-        given = {"authorization": f"Bearer {SECRET}", "openai-organization": "org", "idempotency-key": "i", "x-forwarded-for": "1.2.3.4"}
+        given = {
+            "authorization": f"Bearer {SECRET}",
+            "openai-organization": "org",
+            "idempotency-key": "i",
+            "x-forwarded-for": "1.2.3.4",
+        }
         assert (await app.post("/v1/chat/completions", json=ASK, headers=given)).status_code == 200
         (sent,) = place.teacher.seen
         assert [v for k, v in sent.headers if k == "authorization"] == ["Bearer sk-upstream"]
@@ -368,7 +390,11 @@ async def test_feedback_is_journalled_and_answered_202():
 
 async def test_probes_and_metrics():
     async with house() as place, client(place) as app:
-        await app.post("/v1/chat/completions", json={**ASK, "model": 'm"\n{}'}, headers={"authorization": "Bearer sk-planted"})
+        await app.post(
+            "/v1/chat/completions",
+            json={**ASK, "model": 'm"\n{}'},
+            headers={"authorization": "Bearer sk-planted"},
+        )
         assert (await app.get("/healthz")).json() == {"status": "ok"}
         ready = (await app.get("/readyz")).json()
         assert ready == {"ready": True, "upstreams": ["teacher"], "journal": "writable", "routes": "fresh"}
@@ -378,4 +404,27 @@ async def test_probes_and_metrics():
         assert 'gen_ai_token_type="input"' in text
         assert "planted" not in text
         for line in text.splitlines():
-            assert line.startswith("#") or line.rpartition(" ")[2].replace(".", "").replace("e-", "").isdigit()
+            assert (
+                line.startswith("#") or line.rpartition(" ")[2].replace(".", "").replace("e-", "").isdigit()
+            )
+
+
+async def test_what_the_real_journal_keeps_is_what_happened(tmp_path):
+    writer = SegmentWriter(tmp_path, "w0")
+    async with house() as place, client(place) as app:
+        place.journal.append = writer.append  # type: ignore[method-assign]
+        await app.post(
+            "/v1/chat/completions",
+            json=ASK,
+            headers={"authorization": "Bearer sk-planted", "cookie": "c=planted"},
+        )
+        place.teacher.script = cut
+        with pytest.raises(httpx.RemoteProtocolError):
+            await app.post("/v1/chat/completions", content=STREAM, headers={"api-key": "planted"})
+        await app.post("/v1/feedback", json={"id": "chatcmpl-1", "score": 1})
+        writer.close()
+        refused = await app.post("/v1/chat/completions", json=ASK)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "journal_closed")
+    data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"planted" not in data
+    assert writer.stats.records == 5

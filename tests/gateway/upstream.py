@@ -113,7 +113,10 @@ class Upstream:
 
     async def usual(self, seen: Seen, out: Teller) -> None:
         if seen.path == "/v1/models":
-            listing = {"object": "list", "data": [{"id": "gpt-x", "object": "model", "created": 1, "owned_by": "o"}]}
+            listing = {
+                "object": "list",
+                "data": [{"id": "gpt-x", "object": "model", "created": 1, "owned_by": "o"}],
+            }
             await out.whole(200, json.dumps(listing).encode(), ACCOUNT_HEADERS)
         elif not seen.path.endswith("/chat/completions"):
             await out.whole(200, json.dumps({"object": "echo", "path": seen.path}).encode(), ACCOUNT_HEADERS)
@@ -161,7 +164,11 @@ def usage() -> dict[str, Any]:
 
 def tool_calls() -> list[dict[str, Any]]:
     return [
-        {"id": f"call_{i}", "type": "function", "function": {"name": f"find_{i}", "arguments": '{"q": "a%d"}' % i}}
+        {
+            "id": f"call_{i}",
+            "type": "function",
+            "function": {"name": f"find_{i}", "arguments": json.dumps({"q": f"a{i}"})},
+        }
         for i in range(2)
     ]
 
@@ -187,9 +194,23 @@ def stream_lines(completion: dict[str, Any], asked: dict[str, Any]) -> list[byte
         chunk({"role": "assistant", "content": "" if choice["message"]["content"] else None}, index=index)
         for word in (choice["message"]["content"] or "").split(" "):
             if word:
-                chunk({"content": word if word == completion["choices"][0]["message"]["content"].split(" ")[0] else " " + word}, index=index)
+                chunk(
+                    {
+                        "content": word
+                        if word == completion["choices"][0]["message"]["content"].split(" ")[0]
+                        else " " + word
+                    },
+                    index=index,
+                )
         for i, call in enumerate(choice["message"].get("tool_calls") or ()):
-            chunk({"tool_calls": [{"index": i, **call, "function": {"name": call["function"]["name"], "arguments": ""}}]}, index=index)
+            chunk(
+                {
+                    "tool_calls": [
+                        {"index": i, **call, "function": {"name": call["function"]["name"], "arguments": ""}}
+                    ]
+                },
+                index=index,
+            )
             for letter in call["function"]["arguments"]:
                 chunk({"tool_calls": [{"index": i, "function": {"arguments": letter}}]}, index=index)
         chunk({}, choice["finish_reason"], index=index)
@@ -203,7 +224,9 @@ def stream_lines(completion: dict[str, Any], asked: dict[str, Any]) -> list[byte
 async def serving(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI app on a free port of the loopback; give its root URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", lifespan="auto", timeout_graceful_shutdown=2, ws="none")
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="auto", timeout_graceful_shutdown=2, ws="none"
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.ensure_future(server._serve([listener]))
@@ -261,7 +284,9 @@ class FixedChooser:
         self.barred.append(barred)
         if barred:
             return Choice(reason=barred, task="t")
-        return Choice(who=self.who, reason="share", task="t", pairing=self.pairing, student_id="s1", propensity=1.0)
+        return Choice(
+            who=self.who, reason="share", task="t", pairing=self.pairing, student_id="s1", propensity=1.0
+        )
 
 
 class Healthy:
@@ -296,13 +321,15 @@ class House:
     async def settled(self, attempts: int) -> list[Attempt]:
         """Wait until the background has recorded so many attempts."""
         async with asyncio.timeout(5):
-            while len(self.journal.attempts) < attempts:
+            while len(self.journal.attempts) < attempts:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         return self.journal.attempts
 
 
 @contextlib.asynccontextmanager
-async def house(*, timeouts: Timeouts | None = None, api_key: str | None = None, **settings: Any) -> AsyncIterator[House]:
+async def house(
+    *, timeouts: Timeouts | None = None, api_key: str | None = None, **settings: Any
+) -> AsyncIterator[House]:
     teacher, student = Upstream(), Upstream(text="student words")
     journal, chooser = MemoryJournal(), FixedChooser()
     async with serving(teacher) as teacher_url, serving(student) as student_url:
