@@ -1,0 +1,126 @@
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from slowpath import request, said
+from standin import StandIn
+
+from distiller.scoring.client import ScorerClient
+from distiller.scoring.judge import prompt, verdict
+from distiller.scoring.spec import Item, MetricSpec, ScorerUnavailable
+from distiller.settings import JudgeSettings
+
+HERE = Path(__file__).parent
+LABEL = MetricSpec(name="label")
+
+
+def item(reference, candidate, text="a thing"):
+    return Item(request=request(text), reference=reference and said(reference), candidate=said(candidate))
+
+
+@pytest.fixture
+async def scorer(tmp_path):
+    environ = {**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parents[1]}"}
+    client = ScorerClient(cache=tmp_path / "cache", timeout_s=60, environ=environ)
+    yield client
+    await client.close()
+
+
+async def test_answers_come_back_in_order_over_many_batches(scorer):
+    items = [item("red", "red" if i % 3 else "blue") for i in range(250)]
+    scored = await scorer.score(LABEL, items)
+    assert [s.value for s in scored] == [float(i % 3 > 0) for i in range(250)]
+    assert await scorer.version(LABEL) == "1"
+
+
+async def test_a_scorer_that_was_killed_is_started_again(scorer):
+    await scorer.version(LABEL)
+    os.kill(scorer.pid, signal.SIGKILL)
+    both = await asyncio.gather(*(scorer.score(LABEL, [item("red", "red")]) for _ in range(2)))
+    assert [s.value for (s,) in both] == [1.0, 1.0]
+
+
+async def test_a_scorer_that_cannot_start_is_said_to_be_unavailable(tmp_path):
+    client = ScorerClient(cache=tmp_path, command=(sys.executable, "-c", "pass"))
+    with pytest.raises(ScorerUnavailable, match="died or hung"):
+        await client.version(LABEL)
+    await client.close()
+
+
+async def test_an_unknown_metric_and_a_missing_module_are_named(scorer):
+    with pytest.raises(ScorerUnavailable, match="no metric named nonsense"):
+        await scorer.score(MetricSpec(name="nonsense"), [item("a", "a")])
+    with pytest.raises(ScorerUnavailable, match="cannot load the metric python:no_such_module:f"):
+        await scorer.version(MetricSpec(name="python:no_such_module:f"))
+
+
+async def test_a_users_metric_gets_dspys_objects(scorer):
+    def user(name):
+        return MetricSpec(name=f"python:user_metrics:{name}")
+
+    pair = Item(
+        request=request("ship it"),
+        reference=said('{"category": "bug"}'),
+        candidate=said('{"category": "bug", "note": "ship it"}'),
+    )
+    assert [s.value for s in await scorer.score(user("same_category"), [pair])] == [1.0]
+    assert [s.value for s in await scorer.score(user("mentions_the_input"), [pair])] == [1.0]
+    (failed,) = await scorer.score(user("broken"), [pair])
+    assert failed.value is None
+    assert "KeyError" in failed.reason
+    (off,) = await scorer.score(user("off_the_scale"), [pair])
+    assert off.value is None
+    assert "between 0 and 1" in off.reason
+    assert len(await scorer.version(user("broken"))) == 12
+
+
+async def test_a_judge_scores_and_its_failures_stay_unscored(scorer):
+    def answer(body):
+        asked = body["messages"][0]["content"]
+        if "SULK" in asked:
+            return 500
+        return '{"reason": "fine", "score": 0.75}' if "RIGHT" in asked else "I would say 0.8"
+
+    server = StandIn(answer)
+    try:
+        judge = MetricSpec(name="judge", judge=JudgeSettings(model="j", base_url=server.url), token="secret")
+        scored = await scorer.score(judge, [item(None, w) for w in ("RIGHT", "SULK", "other")])
+        assert [s.value for s in scored] == [0.75, None, None]
+        assert scored[1].reason == "the judge answered 500"
+        assert server.headers[0]["authorization"] == "Bearer secret"
+        assert await scorer.version(judge) != "1"
+    finally:
+        server.close()
+    (down,) = await scorer.score(judge, [item(None, "RIGHT")])
+    assert down.value is None
+    assert "did not answer" in down.reason
+
+
+def test_a_judge_sees_a_reference_only_where_there_is_one():
+    judge = JudgeSettings(model="j")
+    assert "known to be right" in prompt(judge, item("red", "blue"))
+    assert "known to be right" not in prompt(judge, item(None, "blue"))
+
+
+@pytest.mark.parametrize("reply", ["", "0.7", '{"score": "0.7"}', '{"score": 7}', '{"score": true}', "[1]"])
+def test_anything_but_a_number_in_range_is_no_score(reply):
+    assert verdict(said(reply)).value is None
+
+
+def test_the_process_stops_when_its_input_closes():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distiller.scoring.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    line = {"id": 1, "op": "version", "metric": {"name": "label"}}
+    process.stdin.write(b"not json\n" + json.dumps(line).encode() + b"\n")
+    process.stdin.flush()
+    assert "error" in json.loads(process.stdout.readline())
+    assert json.loads(process.stdout.readline()) == {"id": 1, "version": "1"}
+    process.stdin.close()
+    assert process.wait(10) == 0
+    process.stdout.close()

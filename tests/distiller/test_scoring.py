@@ -1,0 +1,109 @@
+from slowpath import InProcessScorer, feedback, served, shadowed
+
+from distiller.scoring.scoring import FEEDBACK, Scoring
+from distiller.scoring.spec import ScorerUnavailable
+from distiller.settings import JudgeSettings, Policies, TaskPolicy
+
+
+def scoring(house, scorer=None, policies=None):
+    return Scoring(
+        log=house.log,
+        control=house.control,
+        scorer=scorer or InProcessScorer(),
+        shapes=house.shapes(policies),
+    )
+
+
+def by_name(house, call_id, name):
+    detail = house.log.call(call_id)
+    return {
+        a.attempt.role.value: [(s.value, s.source.value) for s in a.scores if s.name == name]
+        for a in detail.attempts
+    }
+
+
+async def test_pairs_get_both_scores_and_the_teacher_agrees_with_itself(house):
+    house.task()
+    house.colours(30)
+    right, wrong = shadowed("x", "red", "Red."), shadowed("y", "red", "blue")
+    house.load(right, wrong)
+    loop = scoring(house)
+    assert await loop.step() == 34
+    assert loop.score_name("colours") == "label"
+    (one, two) = house.log.drawn("r1", 0, "label", 10)
+    assert (one.student_score, one.teacher_score) == (1.0, 1.0)
+    assert (two.student_score, two.teacher_score) == (0.0, 1.0)
+    assert await loop.step() == 0
+
+
+async def test_feedback_and_late_corrections_become_scores(house):
+    house.task()
+    house.colours(30)
+    pair = shadowed("x", "red", "blue")
+    house.load(pair)
+    loop = scoring(house)
+    await loop.step()
+    house.load(feedback=[feedback(pair[0], score=0.0, correction="blue")])
+    assert await loop.step() == 3
+    found = by_name(house, pair[0].call_id, "label")
+    assert found["serve"][-1] == (0.0, "correction")
+    assert found["shadow"][-1] == (1.0, "correction")
+    assert by_name(house, pair[0].call_id, FEEDBACK)["serve"] == [(0.0, "feedback")]
+    assert await loop.step() == 0
+
+
+async def test_an_outage_of_the_scorer_leaves_scores_missing_not_zero(house):
+    class Down(InProcessScorer):
+        down = True
+
+        async def score(self, spec, items):
+            if self.down:
+                raise ScorerUnavailable("no scorer")
+            return await super().score(spec, items)
+
+    house.task()
+    house.colours(3)
+    house.load(shadowed("x", "red", "blue"))
+    scorer = Down()
+    loop = scoring(house, scorer)
+    assert await loop.step() == 0
+    scorer.down = False
+    assert await loop.step() == 5
+
+
+async def test_a_judge_sees_pairs_and_a_sample_of_the_rest(house):
+    class Judge(InProcessScorer):
+        items = ()
+
+        async def version(self, spec):
+            return "j1"
+
+        async def score(self, spec, items):
+            self.items = [*self.items, *items]
+            return await super().score(
+                spec.__class__(name="text"),
+                [i.__class__(request=i.request, reference=i.candidate, candidate=i.candidate) for i in items],
+            )
+
+    house.task()
+    house.colours(200)
+    pair = shadowed("x", "red", "blue")
+    house.load(pair)
+    judge = Judge()
+    policies = Policies(default=TaskPolicy(metric="judge", judge=JudgeSettings(model="j", sample=0.2)))
+    loop = scoring(house, judge, policies)
+    written = await loop.step()
+    assert 2 + 15 < written < 2 + 70
+    assert all(i.reference is None for i in judge.items)  # the teacher is not shown its own answer
+    assert await loop.step() == 0
+    (one,) = house.log.drawn("r1", 0, "judge", 10)
+    assert one.student_score is not None
+    assert one.teacher_score is not None
+
+
+async def test_thousands_of_calls_are_scored_in_one_step(house):
+    house.task()
+    house.load(*(served(f"t{i}", "red") for i in range(1000)))
+    scorer = InProcessScorer()
+    assert await scoring(house, scorer).step() == 1000
+    assert scorer.asked == 0  # agreement with itself needs no scorer
