@@ -7,7 +7,7 @@ other process out while the file is open for writing. Never fork while it is ope
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,15 @@ class Database:
             self._connection.close()
             raise
 
-    def read(self, name: str, **values: Any) -> list[Row]:
-        """Run the named query with its parameters and return its rows."""
+    def read(self, name: str, *, wanted: Sequence[str] | None = None, **values: Any) -> list[Row]:
+        """Run the named query with its parameters and return its rows.
+
+        `wanted` are ids that the query reads as the table `wanted (id)`: binding a list of thousands
+        takes DuckDB a second.
+        """
         with _translated(), self._connection.cursor() as cursor:
+            if wanted is not None:
+                cursor.register("wanted", pa.table({"id": pa.array(wanted, pa.string())}))
             return _run(cursor, name, values)
 
     @contextmanager

@@ -50,7 +50,7 @@ class Loader:
 
     def surfaces(self, call_ids: Iterable[str]) -> dict[str, str]:
         """Return the surfaces of calls by id, where the log has them."""
-        rows = self._database.read("ingest.surfaces", call_ids=list(call_ids))
+        rows = self._database.read("ingest.surfaces", wanted=list(call_ids))
         return {row["call_id"]: row["surface"] for row in rows}
 
     def open_writers(self) -> set[str]:

@@ -131,7 +131,7 @@ class Log:
         ids = [row["attempt_id"] for row in picked]
         if not ids:
             return []
-        rows = self._database.read("learning.picked", attempt_ids=ids, score_name=score_name)
+        rows = self._database.read("learning.picked", wanted=ids, score_name=score_name)
         found = {row["attempt_id"]: _exchange(row) for row in rows}
         return [found[attempt_id] for attempt_id in ids if attempt_id in found]
 

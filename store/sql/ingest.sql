@@ -30,7 +30,7 @@ DELETE FROM ingest_log WHERE segment IN (SELECT segment FROM batch);
 INSERT INTO ingest_log BY NAME SELECT * FROM batch;
 
 -- name: surfaces
-SELECT call_id, surface FROM calls WHERE call_id IN (SELECT unnest($call_ids::VARCHAR[]));
+SELECT call_id, surface FROM calls WHERE call_id IN (SELECT id FROM wanted);
 
 -- name: open_writers
 SELECT DISTINCT writer FROM calls AS c

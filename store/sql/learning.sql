@@ -84,7 +84,7 @@ ORDER BY c.pairing = 'none', c.seq, a.attempt_id
 LIMIT $limit;
 
 -- name: picked
-WITH picked AS (SELECT * FROM attempts WHERE attempt_id IN (SELECT unnest($attempt_ids::VARCHAR[]))),
+WITH picked AS (SELECT * FROM attempts WHERE attempt_id IN (SELECT id FROM wanted)),
 asked AS (SELECT * FROM calls WHERE call_id IN (SELECT call_id FROM picked)),
 teacher AS (
     SELECT call_id, arg_max(answer, served) AS answer FROM attempts

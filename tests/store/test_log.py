@@ -11,6 +11,7 @@ from store.errors import NotFound, SchemaTooNew, StoreError
 from store.ids import new_id
 from store.log import CallFilter, Log, Retention
 from store.log.database import Database
+from store.log.load import Batch
 from store.vocabulary import (
     Feedback,
     Origin,
@@ -170,6 +171,29 @@ def test_unscored_gives_pairs_first_with_the_teachers_answer(house):
     house.log.add_scores([score(answer, 1.0), score(pair[1], 1.0)])
     assert [e.attempt_id for e in house.log.unscored([FP], "acc", "1", 10)] == [pair[2].attempt_id]
     assert len(house.log.unscored([FP], "acc", "2", 10)) == 3, "another version judges anew"
+
+
+def test_unscored_can_be_narrowed(house):
+    alone, said = call("alone"), call("said")
+    answers = [attempt(alone), attempt(said)]
+    pair = paired("b", Who.STUDENT)
+    orphan = call("orphan")
+    by_student = attempt(orphan, who=Who.STUDENT)
+    house.add(alone, answers[0], said, answers[1], *pair, orphan, by_student)
+    house.add(feedback(said.call_id, score=0.0), feedback(alone.call_id, correction="so"))
+
+    def found(**narrower):
+        return {e.attempt_id for e in house.log.unscored([FP], "acc", "1", 10, **narrower)}
+
+    drawn = {pair[1].attempt_id, pair[2].attempt_id}
+    everything = drawn | {a.attempt_id for a in (*answers, by_student)}
+    assert found() == everything
+    assert found(drawn=True) == drawn
+    assert found(drawn=False) == everything - drawn
+    assert found(referenced=True) == everything - {by_student.attempt_id}
+    assert found(said="score") == {answers[1].attempt_id}
+    assert found(said="correction") == {answers[0].attempt_id}
+    assert found(after_seq=3) == {by_student.attempt_id}
 
 
 def test_drawn_pairs_come_in_log_order_as_far_as_they_are_known(house):
@@ -366,8 +390,6 @@ def test_a_failed_load_leaves_nothing(house):
 
 
 def _batch(bad):
-    from store.log.load import Batch
-
     return Batch(calls=[(call(), "w"), (bad, "w")])
 
 

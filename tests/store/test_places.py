@@ -104,7 +104,7 @@ def test_hashes_of_files_and_folders(tmp_path):
 
 def test_named_sql():
     assert query("cutover.spend").startswith("SELECT")
-    with pytest.raises(StoreError, match="no query 'cutover.nothing'"):
+    with pytest.raises(StoreError, match=r"no query 'cutover\.nothing'"):
         query("cutover.nothing")
     for database in ("log", "control"):
         assert [m.version for m in migrations(database)] == [1]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 from storebuild import attempt, call
@@ -102,9 +103,13 @@ def test_a_bounded_journal_refuses_calls_first_and_goes_on_when_there_is_room(tm
 
 def test_refusing_raises_and_says_why(tmp_path):
     writer = SegmentWriter(tmp_path, "w0", max_bytes=8_000, on_full="refuse")
-    with pytest.raises(JournalFull, match="8000 bytes are used"):
-        for _ in range(20):
+
+    def fill():
+        while True:
             writer.append(call(body=b"x" * 500))
+
+    with pytest.raises(JournalFull, match="8000 bytes are used"):
+        fill()
     writer.close()
 
 
@@ -123,8 +128,8 @@ FULL_DISK = textwrap.dedent("""
 
 
 def test_a_disk_that_refuses_leaves_no_torn_frame(tmp_path):
-    tests = os.path.dirname(__file__)
-    code = FULL_DISK.format(tests=tests, root=os.path.dirname(os.path.dirname(tests)), folder=str(tmp_path))
+    tests = Path(__file__).parent
+    code = FULL_DISK.format(tests=str(tests), root=str(tests.parents[1]), folder=str(tmp_path))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[True, False, True, False, False] 3"
     assert [len(record.body) for record in read(tmp_path)] == [4_000, 4_000]
