@@ -76,13 +76,17 @@ class Evidence:
 
     def cell(self, step: str, *served: str) -> Cell:
         """Give the counts of a step, of the servers named or of all."""
-        parts = (c for (at, by), c in self.cells.items() if at == step and (not served or by in served))
-        return sum(parts, EMPTY)
+        return self.over((step,), *served)
 
-    def over(self, steps: Iterable[str] | None = None) -> Cell:
+    def over(self, steps: Iterable[str] | None = None, *served: str) -> Cell:
         """Give the counts of several steps together, or of all."""
         wanted = None if steps is None else frozenset(steps)
-        return sum((c for (at, _), c in self.cells.items() if wanted is None or at in wanted), EMPTY)
+        parts = (
+            cell
+            for (at, by), cell in self.cells.items()
+            if (wanted is None or at in wanted) and (not served or by in served)
+        )
+        return sum(parts, EMPTY)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON; `from_json` restores an equal value, bit for bit."""

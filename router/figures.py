@@ -33,6 +33,7 @@ class Bars:
     """What the figures are held against; natural logarithms."""
 
     promote: float  # ln(1 / alpha_k)
+    served: float  # ln(1 / served_alpha), for the last gate's pairs that the student served
     harm_shadow: float  # ln(1 / budget) of the one harm test of SHADOW
     harm_live: float  # and of each of the two of a canary step
     late: float  # ln A
@@ -47,6 +48,7 @@ class Figures:
     missing: Ints  # drawn in the current step, never scored
     promote: Floats  # log wealth against "D <= -delta", over the whole rollout
     fresh: Floats  # the same, over pairs at 25% and 50% only
+    fresh_served: Floats  # and of them, over those that the student served
     harm: Floats  # greatest excess of a step's log wealth against "D >= -delta" over its bar
     late: Floats  # greater of the two detectors' log R, less ln 2
 
@@ -68,6 +70,7 @@ def bars(rollout: Rollout, policy: RolloutPolicy) -> Bars:
     late = policy.late_full if _step(rollout) == State.FULL else policy.late_ramp
     return Bars(
         promote=-math.log(spend(rollout.alpha, max(1, rollout.trial))),
+        served=-math.log(policy.served_alpha),
         harm_shadow=-math.log(step_alpha),
         harm_live=-math.log(step_alpha / 2),  # ... and over all pairs and those the student served
         late=math.log(late),
@@ -93,6 +96,7 @@ def trace(
         missing=_count(now.missing, here & walk.missing),
         promote=walk.hope(evidence.over().hopeful, walk.everything),
         fresh=walk.hope(evidence.over(FRESH).hopeful, walk.at(*FRESH)),
+        fresh_served=walk.hope(evidence.over(FRESH, Who.STUDENT).hopeful, walk.at(*FRESH) & walk.served),
         harm=_harm(walk, bars(rollout, policy)),
         late=np.maximum(
             walk.late(evidence.late, walk.everything), walk.late(evidence.late_served, walk.served)

@@ -25,6 +25,12 @@ STUDENT_FAILED = frozenset(
 )
 """Without a score, these count as a score of 0. A lost attempt or an app that hung up says nothing."""
 
+RETRIED = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT})
+"""After these another attempt of the teacher may still come."""
+
+FAILOVER_S = 120.0
+"""How long it is waited for."""
+
 FULL_MEMORY = 1000
 """At FULL a request counts again when so many calls were drawn since it last did; before FULL never."""
 
@@ -112,7 +118,8 @@ def resolve(
 def single(row: Drawn, waited_s: float, patience: Patience) -> Resolved | None:
     """Give what became of a pair by itself, or None while that is open."""
     if _mute(row.teacher_outcome, row.teacher_score):
-        return _MISSING
+        final = row.teacher_outcome not in RETRIED or waited_s >= min(FAILOVER_S, patience.score_s)
+        return _MISSING if final else None
     student = row.student_score
     if student is None and row.student_outcome in STUDENT_FAILED:
         student = 0.0

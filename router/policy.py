@@ -142,9 +142,10 @@ def _gate(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, now: floa
     figures = measure(evidence, rollout, policy)
     bar = bars(rollout, policy)
     record = words.record(figures, bar)
-    if rules.passable(figures, step, policy, bar)[0]:
+    convincing, tried = rules.convincing(figures, step, policy, bar), rules.tried(figures, step, policy, bar)
+    if convincing[0] and tried[0]:
         if not rules.dwelt(rollout, policy, now):
-            return None  # only time is missing: the cap does not count against it
+            return None
         waits = step == State.SHADOW and rollout.mode == TaskMode.APPROVE
         return Decision(
             target=State.AWAITING_APPROVAL if waits else following(step),
@@ -152,7 +153,7 @@ def _gate(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, now: floa
             why=words.gate(rollout, evidence, figures, bar),
             figures=record,
         )
-    if rules.spent(figures, step, policy)[0]:
+    if rules.spent(figures, step, policy, bar)[0]:
         why = words.cap(rollout, evidence, figures, bar, policy)
         return Decision(target=State.INCONCLUSIVE, cause="cap", why=why, figures=record)
     return None

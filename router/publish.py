@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from router.settings import RolloutPolicy
 from router.steps import CONSUMING, share, standing
-from store.vocabulary import Rollout, Route, Student, TaskVersion
+from store.vocabulary import Rollout, Route, State, Student, TaskVersion
 
 
 def route(
@@ -27,6 +27,7 @@ def route(
     if rollout.state not in CONSUMING or not student.base_url or not version.fingerprints:
         return None
     step = standing(rollout)
+    forward = policy.shadow if step == State.SHADOW else policy.ramp_shadow
     return Route(
         task_id=rollout.task_id,
         task_version=rollout.task_version,
@@ -37,7 +38,7 @@ def route(
         share=share(rollout, policy),
         holdback=policy.holdback,
         salt=rollout.salt,
-        shadow=policy.shadow if drawing else 0.0,
+        shadow=forward if drawing else 0.0,
         reverse_shadow=policy.reverse_shadow[step] if drawing else 0.0,
         base_url=student.base_url,
         model=student.model,

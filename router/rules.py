@@ -30,9 +30,20 @@ def late(figures: Figures, bar: Bars, slack: float = 0.0) -> Flags:
 
 
 def enough(figures: Figures, step: State, policy: RolloutPolicy) -> Flags:
-    """Say whether the step has its pairs, and a canary step those that the student served."""
-    served = policy.min_served if step != State.SHADOW else 0
-    return np.asarray((figures.pairs >= policy.minima[step]) & (figures.served >= served))
+    """Say whether the step has its pairs."""
+    return np.asarray(figures.pairs >= policy.minima[step])
+
+
+def tried(figures: Figures, step: State, policy: RolloutPolicy, bar: Bars, slack: float = 0.0) -> Flags:
+    """Say whether the student has served enough of a canary step's pairs.
+
+    Pairs that it only shadowed outnumber them, and would carry a student that fails only when it serves
+    past the last gate: there, the pairs that it served must speak for it by themselves.
+    """
+    served = figures.served >= (policy.min_served if step != State.SHADOW else 0)
+    if step == State.CANARY_50:
+        served &= figures.fresh_served >= bar.served - slack
+    return np.asarray(served)
 
 
 def accounted(figures: Figures, policy: RolloutPolicy) -> Flags:
@@ -48,16 +59,23 @@ def proven(figures: Figures, step: State, bar: Bars, slack: float = 0.0) -> Flag
     return np.asarray(passed)
 
 
-def passable(figures: Figures, step: State, policy: RolloutPolicy, bar: Bars, slack: float = 0.0) -> Flags:
-    """Say whether the gate of a step is passed, but for its least time."""
+def convincing(figures: Figures, step: State, policy: RolloutPolicy, bar: Bars, slack: float = 0.0) -> Flags:
+    """Say whether the evidence for a gate is there; what may still be missing comes with time alone."""
     return np.asarray(
         enough(figures, step, policy) & accounted(figures, policy) & proven(figures, step, bar, slack)
     )
 
 
-def spent(figures: Figures, step: State, policy: RolloutPolicy) -> Flags:
-    """Say whether the step has used up its cap, missing pairs included."""
-    return np.asarray(figures.pairs + figures.missing >= policy.caps[step])
+def spent(figures: Figures, step: State, policy: RolloutPolicy, bar: Bars) -> Flags:
+    """Say whether the step has used up its cap without an answer, missing pairs included.
+
+    A step that convinces, and waits for pairs that the student served (at 1% they are rare), is not ended
+    by the pairs that come meanwhile, only by as many of those that it waits for.
+    """
+    cap = policy.caps[step]
+    doubtful = (figures.pairs + figures.missing >= cap) & ~convincing(figures, step, policy, bar)
+    untried = (figures.served >= cap) & ~tried(figures, step, policy, bar)
+    return np.asarray(doubtful | untried)
 
 
 def dwelt(rollout: Rollout, policy: RolloutPolicy, now: float) -> bool:
@@ -91,7 +109,7 @@ def eventful(rollout: Rollout, figures: Figures, policy: RolloutPolicy, now: flo
     found = harmful(figures, slack) | late(figures, bar, slack)
     step = standing(rollout)
     if rollout.state in STEPS:
-        found |= spent(figures, step, policy)
+        found |= spent(figures, step, policy, bar)
         if dwelt(rollout, policy, now):
-            found |= passable(figures, step, policy, bar, slack)
+            found |= convincing(figures, step, policy, bar, slack) & tried(figures, step, policy, bar, slack)
     return found

@@ -41,6 +41,7 @@ class RolloutPolicy:
     delta: float = 0.03  # a student worse than the teacher by this much must not be promoted
     alpha: float = 0.05  # chance of such a promotion, over the whole life of a task
     harm_alpha: float = 0.01  # chance of rolling back a tolerable student, over the five steps
+    served_alpha: float = 0.2  # chance that a student bad only when it serves passes the last gate
     late_ramp: float = 1e5  # A of the late-regression detector before FULL: false alarm by N <= N/A
     late_full: float = 1e6  # and at FULL
     holdback: float = 0.02  # permanent share of the teacher
@@ -52,7 +53,8 @@ class RolloutPolicy:
     dwell_s: float = 3600.0  # least time in a step
     settle_s: float = 60.0  # ROLLING_BACK lasts until no gateway can hold an older table
 
-    shadow: float = 1.0  # of the calls that the teacher serves, the share that the student shadows
+    shadow: float = 1.0  # in SHADOW: of the teacher's calls, the share that the student shadows
+    ramp_shadow: float = 1.0  # the same on the ramp and at FULL
     reverse_shadow: dict[State, float] = field(
         default_factory=lambda: _by_step(0.0, 1.0, 0.5, 0.2, 0.1, 0.05),
     )  # of the calls that the student serves, the share that the teacher shadows
@@ -74,9 +76,11 @@ class RolloutPolicy:
         _between("delta", self.delta, 0.0, 1.0)
         _between("alpha", self.alpha, 0.0, 1.0)
         _between("harm_alpha", self.harm_alpha, 0.0, 1.0)
+        _between("served_alpha", self.served_alpha, 0.0, 1.0)
         if not 0.0 < self.holdback <= 0.5:  # noqa: PLR2004 - half is the last step before FULL
             raise PolicyError(f"holdback must be more than 0 and at most 0.5, not {self.holdback:g}.")
-        for name, share in {"shadow": self.shadow, **_named(self.reverse_shadow)}.items():
+        shadows = {"shadow": self.shadow, "ramp_shadow": self.ramp_shadow}
+        for name, share in {**shadows, **_named(self.reverse_shadow)}.items():
             if not 0.0 <= share <= 1.0:
                 raise PolicyError(f"{name} must be a share between 0 and 1, not {share:g}.")
         if self.profile not in PROFILES:

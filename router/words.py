@@ -37,7 +37,9 @@ def record(figures: Figures, bar: Bars) -> dict[str, Any]:
         "missing": int(figures.missing[0]),
         "log_wealth": _finite(figures.promote[0]),
         "log_wealth_fresh": _finite(figures.fresh[0]),
+        "log_wealth_fresh_served": _finite(figures.fresh_served[0]),
         "log_threshold": bar.promote,
+        "log_threshold_served": bar.served,
         "harm_excess": _finite(figures.harm[0]),
         "late": _finite(figures.late[0]),
         "late_threshold": bar.late,
@@ -55,6 +57,8 @@ def gate(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars) -> s
     if rollout.state == State.CANARY_50:
         fresh = evidence.over(FRESH)
         said += f", and {wealth(float(figures.fresh[0]))} from the {fresh.paired} pairs at 25% and 50% alone"
+        served = wealth(float(figures.fresh_served[0]))
+        said += f" ({served} of {wealth(bar.served)} needed from those that the student served)"
     return f"{said}."
 
 

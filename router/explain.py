@@ -1,0 +1,188 @@
+"""A rollout told in plain words, with its figures. Knows no console and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from router import betting, rules, words
+from router.evidence import Cell, Evidence, mean
+from router.figures import FRESH, Figures, bars, measure
+from router.settings import STEPS, RolloutPolicy
+from router.steps import LADDER, TERMINAL, share, standing
+from store.vocabulary import Rollout, State, TaskMode, Transition, Who
+
+_WAITS_FOR = {
+    State.DRAFT: "the offline screen",
+    State.OFFLINE: "the offline screen",
+    State.AWAITING_APPROVAL: "a person's approval",
+    State.HOLD: "a person's order to resume",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepStory:
+    """One step's counts. `mean` and `lower` are differences of scores in [-1, 1]."""
+
+    step: str
+    pairs: int
+    served: int  # of them, by the student
+    missing: int
+    void: int
+    calls: int  # that the drawn ones stand for: an estimate from the draw probabilities
+    mean: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What happened, where it stands, what is still needed: each a list of sentences."""
+
+    headline: str
+    happened: tuple[str, ...]
+    stands: tuple[str, ...]
+    needed: tuple[str, ...]
+    steps: tuple[StepStory, ...] = ()
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """Give the whole story as lines of text."""
+        return [
+            self.headline,
+            *(f"  {said}" for said in self.happened),
+            *self.stands,
+            *(["Still needed:", *(f"  - {said}" for said in self.needed)] if self.needed else []),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the story as JSON."""
+        return asdict(self)
+
+
+def explain(
+    transitions: Sequence[Transition], rollout: Rollout, policy: RolloutPolicy, *, now: float
+) -> Story:
+    """Tell the story of a rollout from its rows. Pure."""
+    evidence = Evidence.from_json(rollout.evidence)
+    figures, bar = measure(evidence, rollout, policy), bars(rollout, policy)
+    whole = evidence.over()
+    lower = betting.lower_bound(whole.hopeful, bar.promote)
+    return Story(
+        headline=_headline(rollout, policy),
+        happened=tuple(_event(t) for t in transitions),
+        stands=_stands(rollout, evidence, figures, lower, bar.promote),
+        needed=() if rollout.state in TERMINAL else needed(rollout, evidence, policy, now=now),
+        steps=tuple(_step(evidence, step) for step in LADDER if evidence.cell(step) != Cell()),
+        figures={
+            **words.record(figures, bar),
+            "pairs_in_all": whole.paired,
+            "mean": mean(whole.down),
+            "lower": lower,
+            "delta": rollout.delta,
+            "alpha": rollout.alpha,
+            "trial": rollout.trial,
+            "share": share(rollout, policy),
+            "unverified": list(evidence.unverified),
+        },
+    )
+
+
+def needed(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, *, now: float) -> tuple[str, ...]:
+    """Say what stands between a rollout and its next step."""
+    state = rollout.state
+    if state in STEPS and rollout.mode == TaskMode.OBSERVE:
+        return ("nothing: in mode observe the student is only compared",)
+    if state in STEPS:
+        return _for_gate(rollout, measure(evidence, rollout, policy), policy, now)
+    if state == State.HOLD and not rollout.paused:
+        return (f"{policy.breaker_probes} shadow calls of the student in a row that succeed",)
+    word = _WAITS_FOR.get(state)
+    return (word,) if word else ()
+
+
+def _for_gate(rollout: Rollout, figures: Figures, policy: RolloutPolicy, now: float) -> tuple[str, ...]:
+    step, bar = rollout.state, bars(rollout, policy)
+    pairs, served = int(figures.pairs[0]), int(figures.served[0])
+    said = []
+    if pairs < policy.minima[step]:
+        said.append(f"{policy.minima[step] - pairs} more pairs in step {step} (it has {pairs})")
+    if step != State.SHADOW and served < policy.min_served:
+        said.append(f"{policy.min_served - served} more pairs that the student served (there are {served})")
+    if not rules.accounted(figures, policy)[0]:
+        rate, most = 100 * float(figures.missing_rate[0]), 100 * policy.max_missing
+        said.append(f"fewer missing pairs: {rate:.1f}% have no score, at most {most:g}% may")
+    if figures.promote[0] < bar.promote:
+        said.append(
+            f"more evidence: wealth {words.wealth(float(figures.promote[0]))} of {words.wealth(bar.promote)}"
+        )
+    if step == State.CANARY_50 and figures.fresh[0] < bar.promote:
+        fresh = words.wealth(float(figures.fresh[0]))
+        said.append(
+            f"more evidence from pairs at 25% and 50% alone: wealth {fresh} of {words.wealth(bar.promote)}"
+        )
+    if step == State.CANARY_50 and figures.fresh_served[0] < bar.served:
+        served_wealth = words.wealth(float(figures.fresh_served[0]))
+        said.append(
+            f"more evidence from pairs that the student served at 25% and 50%: wealth {served_wealth} of "
+            f"{words.wealth(bar.served)}"
+        )
+    if not rules.dwelt(rollout, policy, now):
+        said.append(f"{policy.dwell_s - (now - rollout.entered):.0f} more seconds in step {step}")
+    return tuple(said)
+
+
+def _headline(rollout: Rollout, policy: RolloutPolicy) -> str:
+    state = f"held at {standing(rollout)}" if rollout.state == State.HOLD else str(rollout.state)
+    return (
+        f"Task {rollout.task_id} version {rollout.task_version}, student {rollout.student_id}, trial "
+        f"{rollout.trial}: {state}, the student answers {100 * share(rollout, policy):g}% of calls "
+        f"(margin {words.points(-rollout.delta)}, alpha {rollout.alpha:g}, profile {rollout.profile}, "
+        f"mode {rollout.mode})."
+    )
+
+
+def _event(transition: Transition) -> str:
+    at = datetime.fromtimestamp(transition.ts, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{at}  {transition.source} -> {transition.target}  [{transition.cause}] {transition.why}"
+
+
+def _stands(
+    rollout: Rollout, evidence: Evidence, figures: Figures, lower: float, threshold: float
+) -> tuple[str, ...]:
+    whole = evidence.over()
+    if not whole.paired:
+        return ("No pair has been compared yet.",)
+    served = sum(c.paired for (_, by), c in evidence.cells.items() if by == Who.STUDENT)
+    said = [
+        (
+            f"{whole.paired} pairs compared ({served} served by the student; {whole.missing} missing, "
+            f"{whole.void} duplicates left out), standing for about {whole.calls:.0f} calls."
+        ),
+        (
+            f"The student is {words.points(mean(whole.down) or 0.0)} to the teacher on average, at least "
+            f"{words.points(lower)} (lower bound, valid at every moment); the margin is "
+            f"{words.points(-rollout.delta)}."
+        ),
+        (
+            f"Wealth against 'worse than the margin': {words.wealth(float(figures.promote[0]))}, needed "
+            f"{words.wealth(threshold)}; the last gate's own, from {evidence.over(FRESH).paired} pairs at 25% "
+            f"and 50%: {words.wealth(float(figures.fresh[0]))}."
+        ),
+    ]
+    if evidence.unverified:
+        said.append(f"Unverified, forced by an operator: {', '.join(evidence.unverified)}.")
+    return tuple(said)
+
+
+def _step(evidence: Evidence, step: State) -> StepStory:
+    cell = evidence.cell(step)
+    return StepStory(
+        step=str(step),
+        pairs=cell.paired,
+        served=evidence.cell(step, Who.STUDENT).paired,
+        missing=cell.missing,
+        void=cell.void,
+        calls=round(cell.calls),
+        mean=mean(cell.down),
+    )
