@@ -122,6 +122,10 @@ class AdminClient:
         """Queue a distillation now, `anyway` even if not all is ready; gives the job. Raises Refused."""
         return self._post(f"/api/tasks/{_part(task_id)}/distill?anyway={str(anyway).lower()}")
 
+    def cancel(self, job_id: str) -> None:
+        """Stop a job for good. Raises Refused where it has ended."""
+        self._post(f"/api/jobs/{_part(job_id)}/cancel")
+
     def order(self, target: str, verb: str, reason: str = "") -> dict[str, Any]:
         """Order something of a rollout, named by its id or its task. Raises Refused."""
         return self._post(f"/api/rollouts/{_part(target)}/{verb}", {"reason": reason})

@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from distiller import cost
+from distiller.clock import Clock
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse import house
 from stillhouse.admin import app as admin
@@ -41,6 +42,7 @@ from store.log import Log, Retention
 from store.paths import DataFolder
 
 logger = logging.getLogger(__name__)
+ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names that a Host header has no business with
 WAIT_S = 0.1
 INGEST_S = 0.1
 GROUP_S = 1.0
@@ -67,7 +69,7 @@ async def serve(told: Told) -> None:
     log, control = await _open_log(folder, closed), Control.open(folder.control)
     epoch = control.take_epoch(f"pid {os.getpid()}")
     grants = Grants(time.time)
-    stores = Stores(log=log, control=control, folder=folder, settings=settings)
+    stores = Stores(log=log, control=control, folder=folder, settings=settings, live=True)
     inner_url = f"http://{LOOPBACK}:{told.port}/internal/v1"
     parts = house.build(stores, epoch=epoch, grants=grants, inner_url=inner_url)
     journal = LateJournal(folder.journal, "control", settings)
@@ -76,12 +78,17 @@ async def serve(told: Told) -> None:
     loopback = Loopback(
         upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=cost.price
     )
-    hosts = (settings.control.host, *settings.control.allowed_hosts)
-    app = admin.build(stores, ControlDesk(stores, epoch), loopback, token=folder.admin_token(), hosts=hosts)
+    own_name = () if settings.control.host in ANYWHERE else (settings.control.host,)
+    hosts = (*own_name, *settings.control.allowed_hosts)
+    app = admin.build(
+        stores, ControlDesk(stores, epoch, parts.executor), loopback, token=folder.admin_token(), hosts=hosts
+    )
     served = Served(app, drain_s=DRAIN_S)
     logger.info("leading with epoch %d", epoch)
     try:
-        await _lead(served, ports.shared(settings.control.host, told.port), _loops(parts, stores), closed)
+        await _lead(
+            served, ports.shared(settings.control.host, told.port), _loops(parts, stores), parts.clock, closed
+        )
     finally:
         await parts.scorer.close()
         offspring.name(folder.run)
@@ -109,19 +116,22 @@ def _loops(parts: House, stores: Stores) -> list[Coroutine[Any, Any, None]]:
         every("grouping", GROUP_S, in_thread(parts.grouper.step)),
         every("scoring", SCORE_S, parts.scoring.step),
         every("cutover", DECIDE_S, in_thread(parts.controller.tick)),
+        every("jobs", DECIDE_S, parts.executor.run),
         every("retention", RETAIN_S, in_thread(retain)),
         every("pid files", PIDS_S, in_thread(name_children)),
     ]
 
 
 async def _lead(
-    served: Served, sock: Any, loops: list[Coroutine[Any, Any, None]], closed: threading.Event
+    served: Served, sock: Any, loops: list[Coroutine[Any, Any, None]], clock: Clock, closed: threading.Event
 ) -> None:
     """Run all until standard input closes or one loop says that this leader was replaced."""
+    clock.start()
     tasks = [asyncio.create_task(loop) for loop in loops]
     server = asyncio.create_task(served.run(sock))
     end = asyncio.create_task(asyncio.to_thread(closed.wait))
     done, _ = await asyncio.wait([*tasks, server, end], return_when=asyncio.FIRST_COMPLETED)
+    clock.stop()
     served.stop()
     closed.set()
     for task in tasks:

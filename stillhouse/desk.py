@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from distiller.pipeline import Executor
 from router import steps
 from router.verbs import VERBS
 from stillhouse.errors import Missing, Refused
@@ -19,8 +20,9 @@ from store.vocabulary import Job, JobKind, JobState, Rollout
 class ControlDesk:
     """Writes orders and jobs into the control state; the loops of control carry them out."""
 
-    def __init__(self, stores: Stores, epoch: int) -> None:
+    def __init__(self, stores: Stores, epoch: int, executor: Executor) -> None:
         self._stores = stores
+        self._executor = executor
         self._control = stores.control
         self._epoch = epoch
 
@@ -40,6 +42,11 @@ class ControlDesk:
         self._control.add_job(job, self._epoch)
         shown: dict[str, Any] = plain(job)
         return shown
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job for good. Raises Refused where it has ended, or never was."""
+        if not await self._executor.cancel(job_id):
+            raise Refused(f"No job {job_id!r} is queued or running.")
 
     def order(self, target: str, verb: str, reason: str) -> dict[str, Any]:
         """Write an order for a rollout, or for the live one of a task. Raises Missing or Refused."""

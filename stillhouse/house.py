@@ -6,22 +6,31 @@ answers and the distiller's prices go to the ingester, the scores' names go to t
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, replace
 
 from distiller import cost
+from distiller.clock import Clock
 from distiller.grouping.grouper import Grouper
+from distiller.pipeline import Executor, Parts, Pipeline
 from distiller.scoring.client import ScorerClient
 from distiller.scoring.scoring import Scoring
 from distiller.scoring.shapes import Shapes
 from distiller.settings import Policies, TaskPolicy
 from gateway.capture import read_answer
 from router.controller import Controller
+from router.errors import RolloutRefused
+from router.opening import open_rollout
 from router.settings import RolloutPolicy
 from stillhouse.grants import Grants
 from stillhouse.settings import convert
 from stillhouse.views.stores import Stores
+from store.artifacts import Artifacts
 from store.ingester import Ingester
+from store.vocabulary import Evaluation, Student
+
+logger = logging.getLogger(__name__)
 
 JUDGE_CALLS_A_DAY = 20_000
 
@@ -35,6 +44,8 @@ class House:
     scorer: ScorerClient
     scoring: Scoring
     controller: Controller
+    executor: Executor
+    clock: Clock
 
 
 def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> House:
@@ -54,7 +65,28 @@ def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> Hous
         policy = convert.rollout_policy(settings, task_id)
         return replace(policy, mode=task.mode) if task else policy
 
+    def on_student(student: Student, evaluation: Evaluation) -> None:
+        policy = rollout_policy(student.task_id)
+        try:
+            open_rollout(control, student, evaluation, policy, epoch=epoch, clock=time.time)
+        except RolloutRefused as refusal:
+            logger.warning("student %s is not rolled out: %s", student.student_id, refusal)
+
+    parts = Parts(
+        log=log,
+        control=control,
+        epoch=epoch,
+        shapes=shapes,
+        artifacts=Artifacts(folder.artifacts),
+        jobs=folder.jobs,
+        scorer=scorer,
+        on_student=on_student,
+        settings=limits,
+        policies=policies,
+    )
     return House(
+        executor=Executor(Pipeline(parts), parts),
+        clock=Clock(log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits),
         ingester=Ingester(log, folder.journal, read_answer, cost.price),
         grouper=Grouper(
             log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits

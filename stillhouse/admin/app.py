@@ -32,6 +32,9 @@ class Desk(Protocol):
     def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
         """Queue a distillation now; gives the job. Raises Refused, saying why not."""
 
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job for good. Raises Refused where it has ended."""
+
     def order(self, target: str, verb: str, reason: str) -> dict[str, Any]:
         """Write an order for a rollout, named by its id or its task; gives the order. Raises Refused."""
 
@@ -125,6 +128,11 @@ def _orders(app: FastAPI, desk: Desk) -> None:
     @app.post("/api/tasks/{task_id}/distill", status_code=202)
     def distill(task_id: str, *, anyway: bool = False) -> dict[str, Any]:
         return desk.distill(task_id, anyway=anyway)
+
+    @app.post("/api/jobs/{job_id}/cancel", status_code=202)
+    async def cancel(job_id: str) -> dict[str, str]:
+        await desk.cancel(job_id)
+        return {"job_id": job_id}
 
     @app.post("/api/rollouts/{target}/{verb}", status_code=202)
     def order(target: str, verb: str, reason: Annotated[str, Body(embed=True)] = "") -> dict[str, Any]:

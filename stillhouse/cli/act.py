@@ -37,12 +37,16 @@ def distill(
     data: DataOption = None,
     *,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even if not all conditions are met.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Stop the one under way instead.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the progress until the end.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Train a student for a task now, without waiting for the schedule."""
     own = house(config, data, as_json=json)
     with own.client() as client:
+        if cancel:
+            _cancel(client, task)
+            return
         job = client.distill(task, anyway=anyway)
         if follow:
             job = _follow(client, own, job)
@@ -104,6 +108,14 @@ def stop_students(
         raise StillhouseError(f"These workers have not seen it within {SEEN_S:g} s: {', '.join(late)}.")
 
 
+def _cancel(client: AdminClient, task: str) -> None:
+    under_way = [job for job in client.jobs(task) if job["state"] not in ENDED]
+    if not under_way:
+        raise Refused(f"No distillation of {task!r} is under way.")
+    client.cancel(under_way[-1]["job_id"])
+    typer.echo(f"Job {under_way[-1]['job_id']} is cancelled.")
+
+
 def _seen(own: House, *, stopped: bool) -> dict[str, bool]:
     """Wait until every running worker says so in its file, at most SEEN_S."""
     deadline = time.monotonic() + SEEN_S
@@ -136,7 +148,7 @@ def _follow(client: AdminClient, own: House, job: dict[str, Any]) -> dict[str, A
             job = next(j for j in client.jobs() if j["job_id"] == job["job_id"])
             seen = job["progress"]
             eta = f"about {seen['eta_s']:.0f} s left" if seen.get("eta_s") is not None else ""
-            name = " ".join(dict.fromkeys(filter(None, (job["phase"], seen.get("phase")))))
+            name = " ".join(dict.fromkeys(filter(None, (job["phase"], seen.get("doing")))))
             progress.update(
                 line,
                 description=name or job["state"],

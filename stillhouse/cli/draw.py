@@ -170,7 +170,7 @@ def progress(job: Row) -> str:
     seen = job["progress"]
     step = f" {seen['step']} of {seen['of']}" if seen.get("of") else ""
     eta = f", about {seen['eta_s']:.0f} s left" if seen.get("eta_s") is not None else ""
-    return f"{seen.get('phase') or job['phase'] or job['state']}{step}{eta}"
+    return f"{seen.get('doing') or job['phase'] or job['state']}{step}{eta}"
 
 
 def _evidence(seen: Row) -> str:

@@ -39,7 +39,7 @@ def demo(  # noqa: PLR0917 - typer's options
         str | None, typer.Option(help="Base URL of a real teacher (key: OPENAI_API_KEY).")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model to ask for.")] = None,
-    max_minutes: Annotated[float, typer.Option(min=1)] = 60.0,
+    max_minutes: Annotated[float, typer.Option(min=0.1)] = 60.0,
     *,
     break_student: Annotated[
         bool, typer.Option("--break/--no-break", help="Break the student in the end.")

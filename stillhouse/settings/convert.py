@@ -64,6 +64,8 @@ def distiller(settings: Settings) -> DistillerSettings:
         if every := _EVERY.fullmatch(given.get("schedule", "")):
             del given["schedule"]
             given["tick_s"] = float(every[1]) * {"s": 1, "m": 60, "h": 3600}[every[2]]
+        if "schedule" in given:
+            _check_crontab(given["schedule"])
         return DistillerSettings(**given, training=training, student=student)
 
 
@@ -93,6 +95,15 @@ def check(settings: Settings) -> None:
     task_policies(settings)
     for task_id in (None, *settings.tasks):
         rollout_policy(settings, task_id)
+
+
+def _check_crontab(schedule: str) -> None:
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - half a second, and rarely needed
+
+    try:
+        CronTrigger.from_crontab(schedule)
+    except ValueError as error:
+        raise ValueError(f"schedule {schedule!r} is neither a crontab nor like 'every 5m'") from error
 
 
 def _upstream(index: int, upstream: Upstream) -> UpstreamSpec:

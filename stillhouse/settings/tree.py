@@ -34,6 +34,15 @@ class Branch(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {
+            key: value for key, value in values.items() if value is not None or key not in cls.model_fields
+        }
+
     def given(self) -> dict[str, Any]:
         """Give the fields that hold a value, by name."""
         return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
@@ -140,6 +149,7 @@ class Judge(Branch):
     criteria: str | None = None
     timeout_s: Seconds | None = None
     concurrency: Positive | None = None
+    sample: Share | None = None
 
 
 class Policy(Branch):

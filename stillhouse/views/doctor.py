@@ -12,12 +12,13 @@ import time
 from typing import Any
 
 from stillhouse.settings import Settings
-from stillhouse.views.status import HEARTBEAT_OLD_S, journal_bytes
+from stillhouse.views.status import journal_bytes
 from stillhouse.views.stores import Stores
 from store.paths import DataFolder
 
 Finding = dict[str, Any]
 LEAST_FREE = 2 * 1024**3
+HEARTBEAT_OLD_S = 15.0
 BACKLOG = 256 * 1024**2
 LOCAL_MODULES = ("torch", "transformers", "peft", "gguf", "xllamacpp")
 
@@ -105,8 +106,8 @@ def _free(host: str, port: int) -> bool:
 
 def _records(stores: Stores) -> list[Finding]:
     totals, backlog = stores.log.totals(), journal_bytes(stores)
-    behind = time.time() - stores.control.heartbeat_at()
-    alive = behind < HEARTBEAT_OLD_S
+    behind = max(0.0, time.time() - stores.control.heartbeat_at())
+    alive = stores.live and behind < HEARTBEAT_OLD_S
     checks = (
         ("control", alive, "Control is alive.", f"Control was last alive {behind:.0f} s ago."),
         ("journal", backlog < BACKLOG, f"The journal holds {backlog / 1e6:.1f} MB.", f"The journal holds {backlog / 1e6:.0f} MB that are not in the log yet."),

@@ -22,7 +22,7 @@ def status(stores: Stores) -> dict[str, Any]:
         "version": __version__,
         "data": str(stores.folder.root),
         "base_url": base_url(stores),
-        "running": now - stores.control.heartbeat_at() < HEARTBEAT_OLD_S,
+        "running": stores.live,
         "students_stopped": stores.folder.stop_file.exists(),
         "calls": totals.calls,
         "totals": plain(totals),
@@ -34,9 +34,6 @@ def status(stores: Stores) -> dict[str, Any]:
         "journal_bytes": journal_bytes(stores),
         "disk_bytes": stores.log.bytes_on_disk(),
     }
-
-
-HEARTBEAT_OLD_S = 15.0
 
 
 def decisions(stores: Stores, limit: int) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ class Stores:
     control: Control
     folder: DataFolder
     settings: Settings
+    live: bool = False  # lent by a control process at work
 
 
 @contextmanager

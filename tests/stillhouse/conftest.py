@@ -142,7 +142,9 @@ class Up:
     @staticmethod
     def _well(port):
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2, trust_env=False).status_code == 200
+            return (
+                httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2, trust_env=False).status_code == 200
+            )
         except httpx.HTTPError:
             return False
 
@@ -166,7 +168,12 @@ def cli(*arguments):
 @pytest.fixture
 def house(tmp_path, teacher):
     """A configured house that is not started yet."""
-    up = Up(folder=tmp_path, config=tmp_path / "stillhouse.yaml", gateway_port=free_port(), control_port=free_port())
+    up = Up(
+        folder=tmp_path,
+        config=tmp_path / "stillhouse.yaml",
+        gateway_port=free_port(),
+        control_port=free_port(),
+    )
     up.config.write_text(
         yaml.safe_dump(
             {

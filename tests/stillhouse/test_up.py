@@ -13,7 +13,10 @@ from stillhouse.client import AdminClient
 
 QUESTION = {
     "model": "gpt-4o-mini",
-    "messages": [{"role": "system", "content": "Name the topic."}, {"role": "user", "content": "I was charged twice."}],
+    "messages": [
+        {"role": "system", "content": "Name the topic."},
+        {"role": "user", "content": "I was charged twice."},
+    ],
 }
 
 
@@ -80,7 +83,10 @@ def test_control_may_be_killed(house):
     before = house.pid("control")
     house.kill("control")
     assert ask(house).choices[0].message.content == "billing"
-    until(lambda: (house.data / "run" / "control.pid").exists() and house.pid("control") != before, "a new control")
+    until(
+        lambda: (house.data / "run" / "control.pid").exists() and house.pid("control") != before,
+        "a new control",
+    )
     house.ready()
     until(lambda: len(logged(house)) == 2, "the second call in the log")
     assert len({row["call_id"] for row in logged(house)}) == 2
@@ -103,7 +109,15 @@ def test_the_teacher_answers_without_a_control_state(house):
     import sys  # noqa: PLC0415
 
     worker = subprocess.Popen(
-        [sys.executable, "-m", "stillhouse.worker", "--port", str(house.gateway_port), "--config", str(house.config)],
+        [
+            sys.executable,
+            "-m",
+            "stillhouse.worker",
+            "--port",
+            str(house.gateway_port),
+            "--config",
+            str(house.config),
+        ],
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -198,7 +212,9 @@ def test_the_admin_api_is_guarded(house):
 
 
 def test_any_free_port_will_do(house):
-    text = house.config.read_text().replace(str(house.gateway_port), "0").replace(str(house.control_port), "0")
+    text = (
+        house.config.read_text().replace(str(house.gateway_port), "0").replace(str(house.control_port), "0")
+    )
     house.config.write_text(text)
     import subprocess  # noqa: PLC0415
     import sys  # noqa: PLC0415

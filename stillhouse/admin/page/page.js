@@ -84,7 +84,7 @@
     const head = make("div", "row");
     head.append(make("h3", "", `${j.kind} ${j.task_id}`), make("span", "state move", words(j.phase || j.state)));
     card.append(head);
-    const step = p.of ? `${words(p.phase || j.phase || "")} ${whole(p.step)} of ${whole(p.of)}` : words(p.phase || j.phase || j.state);
+    const step = p.of ? `${words(p.doing || j.phase || "")} ${whole(p.step)} of ${whole(p.of)}` : words(p.doing || j.phase || j.state);
     card.append(meter(step, eta, p.of ? p.step / p.of : 0));
     return card;
   };
