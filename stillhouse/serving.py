@@ -57,7 +57,7 @@ class StudentServers:
                 self._report(server, child)
         except (StoreError, SQLAlchemyError) as error:
             logger.warning("the control state cannot be read; student servers stay as they are: %s", error)
-            self._close()
+            self.close()
 
     def _follow(self) -> None:
         if self._control is None:
@@ -93,7 +93,10 @@ class StudentServers:
             self._control.seen_pid(server.student_id, pid)
             self._seen[server.student_id] = pid
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let the control state go; it is opened again when it is next looked at."""
+        if self._control is not None:
+            self._control.close()
         self._control = None
 
 

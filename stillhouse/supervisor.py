@@ -133,6 +133,7 @@ class Supervisor:
             deadline = time.monotonic() + patience
             for child in group:
                 child.finish(deadline - time.monotonic())
+        self._servers.close()
         for name in ("gateway.url", "control.url"):
             (self._folder.run / name).unlink(missing_ok=True)
 
