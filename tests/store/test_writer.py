@@ -12,7 +12,7 @@ from storebuild import attempt, call
 
 from store.errors import JournalFull, StoreError
 from store.journal import frame
-from store.journal.segment import names
+from store.journal.segment import Segment, names
 from store.journal.writer import SegmentWriter
 
 
@@ -160,3 +160,56 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
             SegmentWriter(tmp_path, "w0")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_sync_that_fails_is_told_to_those_who_wait_and_the_writer_goes_on(
+    tmp_path, monkeypatch, caplog
+):
+    failing = [True]
+    sync = Segment.sync
+
+    def faulty(segment):
+        if failing and failing.pop():
+            raise OSError(5, "Input/output error")
+        sync(segment)
+
+    monkeypatch.setattr(Segment, "sync", faulty)
+    writer = SegmentWriter(tmp_path, "w0", sync_interval_s=5.0)
+    writer.append(call("a"))
+    with pytest.raises(StoreError, match="could not be brought to the disk: Input/output error"):
+        await writer.synced()
+    writer.append(call("b"))
+    await writer.synced()
+    writer.close()
+    assert [record.unit for record in read(tmp_path)] == ["a", "b"]
+    assert (writer.stats.sync_errors, writer.stats.segments) == (1, 2)
+    assert "could not be brought" in caplog.text
+
+
+def test_torn_bytes_that_cannot_be_taken_back_cost_no_other_record(tmp_path, monkeypatch):
+    segment = Segment.create(tmp_path, "w0-0-0", 0)
+    first, torn, last = (frame.encode(call(name)) for name in "abc")
+    segment.append(first)
+    write = os.write
+    results = iter([lambda: write(segment.handle, torn[:50]), lambda: 1 / 0])
+
+    def short(handle, data):
+        try:
+            return next(results)()
+        except ZeroDivisionError:
+            raise OSError(28, "No space left on device") from None
+
+    def stuck(handle, size):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", short)
+        patched.setattr(os, "ftruncate", stuck)
+        with pytest.raises(OSError, match="No space left"):
+            segment.append(torn)
+    segment.append(last)
+    segment.close()
+    [name] = names(tmp_path)
+    found = frame.scan((tmp_path / name).read_bytes()[frame.HEADER_BYTES :], final=True)
+    assert [item.record().unit for item in found.frames] == ["a", "c"]
+    assert found.corrupt == 1
