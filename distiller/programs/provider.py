@@ -31,7 +31,7 @@ class LocalProvider(Provider):  # type: ignore[misc]
         self.TrainingJob = LocalJob
         self._train = train
 
-    def finetune(  # type: ignore[override]
+    def finetune(
         self,
         job: TrainingJob,  # noqa: ARG002
         model: str,  # noqa: ARG002

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dspy
 
 
-class ReplayLM(dspy.BaseLM):
+class ReplayLM(dspy.BaseLM):  # type: ignore[misc]
     """A language model whose answers were already given."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-class AnswerCall(dspy.Signature):
+class AnswerCall(dspy.Signature):  # type: ignore[misc]
     """Answer one logged chat call."""
 
     call_id: str = dspy.InputField()
@@ -54,8 +54,8 @@ class VerbatimAdapter(dspy.ChatAdapter):  # type: ignore[misc]
         return messages
 
     def _call_preprocess(
-        self, lm: Any, lm_kwargs: dict[str, Any], signature: Any, inputs: dict[str, Any]
-    ) -> Any:  # noqa: ARG002
+        self, lm: Any, lm_kwargs: dict[str, Any], signature: Any, inputs: dict[str, Any]  # noqa: ARG002
+    ) -> Any:  # fmt: skip
         request = inputs["request"]
         lm_kwargs.update({k: copy.deepcopy(request[k]) for k in _OPTIONS if k in request})
         return signature

@@ -41,7 +41,9 @@ class Serving:
 
 def read_arguments(argv: Sequence[str]) -> Serving:
     """From the command line; bad ones end the process with a usage line."""
-    parser = argparse.ArgumentParser(prog="python -m distiller.serving.process", description="Serve one student.")
+    parser = argparse.ArgumentParser(
+        prog="python -m distiller.serving.process", description="Serve one student."
+    )
     parser.add_argument("--gguf", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--parallel", type=int, default=4)

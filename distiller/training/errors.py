@@ -15,17 +15,17 @@ class TrainingError(Exception):
     """Root of the errors of this package."""
 
 
-class BaseUnavailable(TrainingError):
+class BaseUnavailable(TrainingError):  # noqa: N818
     """The base model cannot be had; the message names the command that helps."""
 
 
-class TooFewRows(TrainingError):
+class TooFewRows(TrainingError):  # noqa: N818
     """Fewer passing rows than the spec's `min_rows`."""
 
 
-class Unexportable(TrainingError):
+class Unexportable(TrainingError):  # noqa: N818
     """This model or tokenizer has no known GGUF form."""
 
 
-class Stopped(TrainingError):
+class Stopped(TrainingError):  # noqa: N818
     """Standard input closed or SIGTERM came."""

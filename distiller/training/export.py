@@ -97,7 +97,9 @@ def read_shape(config: dict[str, Any]) -> Shape:
     )
 
 
-def export(base: Path, adapter: Path | None, target: Path, tokenizer: Any, name: str, tell: Progress) -> Path:
+def export(
+    base: Path, adapter: Path | None, target: Path, *, tokenizer: Any, name: str, tell: Progress
+) -> Path:
     """Write `target` (atomically): the base with the adapter merged in, Q8_0, with our chat template.
 
     `tell(tensors done, of)` is called as it goes on. Raises Unexportable.
@@ -174,7 +176,7 @@ class _Adapter:
         self._factors = {k.removeprefix("base_model.model."): _read(path, k) for k in keys}
 
     def merge(self, key: str, weight: Array) -> Array:
-        """The weight with its change added, in fp32."""
+        """Return the weight with its change added, in fp32."""
         stem = key.removesuffix(".weight")
         a, b = self._factors.get(f"{stem}.lora_A.weight"), self._factors.get(f"{stem}.lora_B.weight")
         if a is None or b is None:

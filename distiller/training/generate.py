@@ -14,7 +14,7 @@ from distiller.training.loss import prefix_cache
 BUDGET = 4096  # padded prompt tokens of one batch
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def generate(
     causal: Any,
     prompts: Sequence[Ids],

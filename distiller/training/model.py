@@ -6,6 +6,7 @@ itself in fp32.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,12 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def load_tokenizer(base: Path) -> Any:
-    """The base's tokenizer with our template."""
+    """Load the base's tokenizer with our template."""
     return speak_chatml(AutoTokenizer.from_pretrained(base))
 
 
 def load(base: Path, *, rank: int, adapt_layers: int, device: torch.device, seed: int) -> Loaded:
-    """The base with a fresh adapter (seeded; alpha is twice the rank) on its top `adapt_layers` layers, 0 = all."""
+    """Load the base with a fresh adapter on its top `adapt_layers` layers (0: all); alpha is twice the rank."""
     torch.manual_seed(seed)
     kind = torch.bfloat16 if device.type == "cuda" else torch.float32
     model = AutoModelForCausalLM.from_pretrained(base, dtype=kind)
@@ -64,10 +65,12 @@ def load(base: Path, *, rank: int, adapt_layers: int, device: torch.device, seed
         r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(LINEAR), layers_to_transform=some,
         task_type="CAUSAL_LM",
     )  # fmt: skip
-    tuned = get_peft_model(model, config)  # keeps the adapter in fp32 over a bf16 base
+    with warnings.catch_warnings():  # peft asks transformers for a property by its old name
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+        tuned = get_peft_model(model, config)  # keeps the adapter in fp32 over a bf16 base
     return Loaded(model=tuned.to(device), tokenizer=load_tokenizer(base), device=device)
 
 
 def trainable(model: Any) -> list[Any]:
-    """The adapter's parameters, in a stable order."""
+    """List the adapter's parameters, in a stable order."""
     return [p for p in model.parameters() if p.requires_grad]

@@ -36,7 +36,7 @@ class Report:
         )
 
     def checkpoint(self, step: int) -> None:
-        """A checkpoint is on disk."""
+        """Say that a checkpoint is on disk."""
         self._line({"event": "checkpoint", "step": step})
 
     def done(self) -> None:

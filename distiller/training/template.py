@@ -75,7 +75,7 @@ def speak_chatml(tokenizer: Any) -> Any:
 def render(
     tokenizer: Any, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] | None = None
 ) -> str:
-    """The prompt of a request, up to and including the opening of the assistant's turn."""
+    """Render the prompt of a request, up to and including the opening of the assistant's turn."""
     rendered = tokenizer.apply_chat_template(
         [dict(m) for m in messages],
         tools=plain_tools(tools),
@@ -116,7 +116,7 @@ def render_answer(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def read_answer(text: str) -> dict[str, Any]:
-    """The assistant message that a generated text stands for; calls that cannot be read stay text."""
+    """Return the assistant message that a generated text stands for; calls that cannot be read stay text."""
     calls = [_call(i, m.group(1)) for i, m in enumerate(_CALL.finditer(text))]
     if not calls or any(c is None for c in calls):
         return {"role": "assistant", "content": text}

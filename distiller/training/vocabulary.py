@@ -42,7 +42,7 @@ def copy_vocabulary(source: Path, target: Path) -> None:
 
 
 def read_fields(path: Path) -> list[Field]:
-    """The tokenizer fields of a GGUF, less its chat template."""
+    """Read the tokenizer fields of a GGUF, less its chat template."""
     reader = gguf.GGUFReader(path)
     return [
         Field(
@@ -63,7 +63,7 @@ def add_fields(writer: Any, fields: list[Field]) -> None:
 
 
 def make_fields(tokenizer: Any, size: int) -> list[Field]:
-    """The fields of a byte-level BPE tokenizer, padded to the model's `size` tokens. Raises Unexportable."""
+    """Make the fields of a byte-level BPE tokenizer, padded to the model's `size` tokens. Raises Unexportable."""
     data = json.loads(tokenizer.backend_tokenizer.to_str())
     if data["model"].get("type") != "BPE":
         raise Unexportable(f"a {data['model'].get('type')} tokenizer cannot be written for the local server")
@@ -99,7 +99,7 @@ def _token_type(i: int, names: dict[int, str], special: dict[int, dict[str, Any]
 
 
 def _pre(description: dict[str, Any] | None) -> str:
-    """The name that llama.cpp has for a pre-tokeniser. Raises Unexportable for one it has none for."""
+    """Find the name that llama.cpp has for a pre-tokeniser. Raises Unexportable for one it has none for."""
     parts = (description or {}).get("pretokenizers") or [description or {}]
     kinds = [p.get("type") for p in parts]
     if kinds == ["ByteLevel"] and parts[0].get("use_regex", True):

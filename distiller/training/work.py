@@ -1,6 +1,6 @@
 """The phases of one job in their order: load, bootstrap, train, export, generate. Knows no pipe and no signal.
 
-A finished adapter is kept, so a run that was killed while exporting does not train again.
+The last checkpoint is of the last step, so a run that was killed while exporting does not train again.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ class Work:
             self._base,
             spec.out / "adapter",
             spec.out / "student.gguf",
-            loaded.tokenizer,
-            spec.student_name,
-            tell,
+            tokenizer=loaded.tokenizer,
+            name=spec.student_name,
+            tell=tell,
         )
 
     def _answer(self, loaded: Loaded, causal: Any) -> int:

@@ -64,8 +64,12 @@ def test_sigterm_stops_it_too(tmp_path: Path, child: Start, spec_for: MakeSpec) 
     assert (tmp_path / "checkpoint.pt").is_file()
 
 
-def test_no_passing_row_is_one_clear_sentence(tmp_path: Path, child: Start, spec_for: MakeSpec, trainset: Path) -> None:
-    rows = [json.loads(line) | {"passed": False} for line in (trainset / "train.jsonl").read_text().splitlines()]
+def test_no_passing_row_is_one_clear_sentence(
+    tmp_path: Path, child: Start, spec_for: MakeSpec, trainset: Path
+) -> None:
+    rows = [
+        json.loads(line) | {"passed": False} for line in (trainset / "train.jsonl").read_text().splitlines()
+    ]
     spec_for(tmp_path, trainset=write_trainset(tmp_path / "set", rows, []))
     one = child(tmp_path)
     assert one.finish() == 1

@@ -55,7 +55,10 @@ def test_rows_equal_the_log_word_for_word() -> None:
     ]
     rows = [row(i, answers[i % 4], tools=TOOLS if i % 4 < 2 else None, temperature=0.2) for i in range(40)]
     expected = [
-        {"messages": [*r.request["messages"], r.completion], **({"tools": TOOLS} if r.request["tools"] else {})}
+        {
+            "messages": [*r.request["messages"], r.completion],
+            **({"tools": TOOLS} if r.request["tools"] else {}),
+        }
         for r in rows
     ]
     assert canonical(trained_rows(rows)) == canonical(expected)
@@ -89,7 +92,12 @@ def test_the_hooks_of_dspy_are_as_they_were() -> None:
     ]  # fmt: skip
     assert hasattr(dspy.ChatAdapter, "_call_preprocess")
     assert hasattr(dspy.ChatAdapter, "_call_postprocess")
-    assert list(inspect.signature(BootstrapFinetune.compile).parameters) == ["self", "student", "trainset", "teacher"]
+    assert list(inspect.signature(BootstrapFinetune.compile).parameters) == [
+        "self",
+        "student",
+        "trainset",
+        "teacher",
+    ]
     assert "adapter" in inspect.signature(build_call_data_from_trace).parameters
     assert list(inspect.signature(Provider.finetune).parameters) == [
         "job", "model", "train_data", "train_data_format", "train_kwargs",

@@ -52,9 +52,9 @@ def test_the_child_reports_every_phase_and_leaves_everything(finished: Finished)
     out = finished.job / "out"
     assert (out / "adapter" / "adapter_model.safetensors").is_file()
     assert (out / "student.gguf").read_bytes()[:4] == b"GGUF"
-    assert {json.loads(line)["call_id"] for line in (out / "heldout_outputs.jsonl").read_text().splitlines()} == set(
-        held_rows(finished)
-    )
+    assert {
+        json.loads(line)["call_id"] for line in (out / "heldout_outputs.jsonl").read_text().splitlines()
+    } == set(held_rows(finished))
 
 
 def test_only_passing_rows_are_learnt(finished: Finished) -> None:
@@ -79,7 +79,11 @@ def test_the_endpoint_answers_as_the_trainer_did(finished: Finished, server: str
 
 def test_the_endpoint_renders_the_trainers_prompt(finished: Finished, server: str) -> None:
     tokenizer = load_tokenizer(finished.spec.base)
-    look = {"name": "look", "strict": True, "parameters": {"type": "object", "properties": {"at": {"type": "string"}}}}
+    look = {
+        "name": "look",
+        "strict": True,
+        "parameters": {"type": "object", "properties": {"at": {"type": "string"}}},
+    }
     tools = [{"type": "function", "function": f} for f in (look, {"name": "wait", "description": "a while"})]
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "dark"},
