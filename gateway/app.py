@@ -88,7 +88,14 @@ def build(
         records=records,
         relay=relay,
         desk=desk,
-        pairs=Pairs(settings, transport=transport, records=records, desk=desk, background=background),
+        pairs=Pairs(
+            settings,
+            transport=transport,
+            records=records,
+            desk=desk,
+            background=background,
+            accepted=accepted,
+        ),
     )
     return Gateway(
         settings=settings,

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from gateway import fit, keys
+from gateway import canonical, fit, keys
 from gateway import headers as head
 from gateway.errors import Refusal
 from gateway.fingerprint import FP_VERSION, fingerprint
@@ -85,9 +85,9 @@ class Decider:
     def decide(self, request: Inbound, caller: Caller, asked: Asked, sent: bytes) -> Job:
         """Choose who answers. `sent` is the body as the app sent it. Raises `Refusal` (404)."""
         upstream = pick(self.upstreams, asked.model)
-        task_name = request.header(b"x-stillhouse-task") or asked.task_name
+        task_name = _given(request, b"x-stillhouse-task") or asked.task_name
         print_ = fingerprint(asked.head, caller.tenant, task_name)
-        conversation = request.header(b"x-stillhouse-conversation") or asked.conversation
+        conversation = _given(request, b"x-stillhouse-conversation") or asked.conversation
         unit = conversation or asked.opening
         call_id = new_id()
         route = self.chooser.route(print_)
@@ -122,3 +122,9 @@ class Decider:
         if not keys.passes_through(caller, upstream):
             return True
         return self.accepted.knows(caller.identity, upstream.name, model, time.monotonic())
+
+
+def _given(request: Inbound, name: bytes) -> str | None:
+    """Give a header of ours as storable text."""
+    text = (request.header(name) or "").strip()
+    return canonical.clean(text) or None

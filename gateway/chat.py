@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from gateway import keys
 from gateway.attempt import Exchange
 from gateway.calls import Decider, Job
 from gateway.errors import AnswerCut
@@ -18,9 +17,6 @@ from gateway.student import StudentDesk
 from gateway.teacher import Relay
 from gateway.wire import parse
 from store.vocabulary import Outcome, Role, Who
-
-_OK = range(200, 300)
-_TURNED_AWAY = (401, 403)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,16 +83,7 @@ class Chat:
             await self.relay.serve(exchange, job.teacher, send)
         finally:
             answering.outcome = exchange.recorded or Outcome.CLIENT_ABORT
-            self._judged(job, exchange.status)
-
-    def _judged(self, job: Job, status: int) -> None:
-        """Remember whether the teacher accepted the caller's own key."""
-        if not keys.passes_through(job.caller, job.upstream):
-            return
-        if status in _OK:
-            self.accepted.note(job.caller.identity, job.upstream.name, job.call.model, time.monotonic())
-        elif status in _TURNED_AWAY:
-            self.accepted.forget(job.caller.identity, job.upstream.name, job.call.model)
+            self.accepted.judged(job.caller, job.upstream, job.call.model, exchange.status)
 
 
 @dataclass(slots=True)

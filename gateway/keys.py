@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from gateway.settings import ClientKey, UpstreamSpec
 from gateway.upstream.port import Headers
 
 _KEY_ID = 16  # hex digits
+_OK = range(200, 300)
+_TURNED_AWAY = (401, 403)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +87,15 @@ class AcceptedKeys:
     def knows(self, identity: bytes, upstream: str, model: str, now: float) -> bool:
         """Tell whether the caller was accepted recently enough."""
         return self._until.get((identity, upstream, model), 0.0) > now
+
+    def judged(self, caller: Caller, upstream: UpstreamSpec, model: str, status: int) -> None:
+        """Learn from what the teacher said to the caller's own key, answering or in the background."""
+        if not passes_through(caller, upstream):
+            return
+        if status in _OK:
+            self.note(caller.identity, upstream.name, model, time.monotonic())
+        elif status in _TURNED_AWAY:
+            self.forget(caller.identity, upstream.name, model)
 
     def forget(self, identity: bytes, upstream: str, model: str) -> None:
         """Drop a caller whom the teacher has just turned away."""

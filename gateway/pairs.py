@@ -14,6 +14,7 @@ from gateway import surgery
 from gateway.attempt import Exchange
 from gateway.background import Background
 from gateway.calls import Job
+from gateway.keys import AcceptedKeys
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.student import StudentDesk, exchange_for
@@ -43,12 +44,14 @@ class Pairs:
         records: Records,
         desk: StudentDesk,
         background: Background,
+        accepted: AcceptedKeys,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._records = records
         self._desk = desk
         self._background = background
+        self._accepted = accepted
 
     def after(self, job: Job, *, answered: Who, outcome: Outcome) -> None:
         """Begin the second answer of `job`, if one was drawn. Returns at once."""
@@ -90,6 +93,7 @@ class Pairs:
             raise
         else:
             self._records.settle(exchange, served=False)
+            self._accepted.judged(job.caller, job.upstream, job.call.model, exchange.status)
         finally:
             self._records.close(exchange, Outcome.ERROR, served=False, error="The gateway failed.")
 

@@ -328,6 +328,21 @@ async def test_a_reverse_shadow_asks_the_teacher_with_the_same_key():
         assert "planted" not in repr(place.journal.records)
 
 
+async def test_a_key_turned_away_in_the_background_loses_its_student():
+    async def deny(seen: Seen, out: Teller) -> None:
+        await out.whole(403, b'{"error":{"message":"no"}}')
+
+    async with house() as place, app(place) as client:
+        await accepted(place, client)
+        place.chooser.pairing = Pairing.REVERSE_SHADOW
+        place.teacher.script = deny
+        await client.chat.completions.create(**ASK)
+        assert roles(await place.settled(2))[1] == (Role.REVERSE_SHADOW, Who.TEACHER, False, Outcome.ERROR)
+        with pytest.raises(openai.PermissionDeniedError):
+            await client.chat.completions.create(**ASK)
+        assert place.chooser.barred == [None, "key_not_accepted"]
+
+
 async def test_a_fallback_completes_its_pair_by_itself():
     async with house() as place, app(place) as client:
         await accepted(place, client)

@@ -126,6 +126,21 @@ async def test_a_hang_up_during_the_upload_leaves_no_record():
         assert place.teacher.seen == []
 
 
+async def test_a_hang_up_during_a_streamed_upload_cancels_the_upstream_and_is_recorded():
+    async with house(max_opaque_log=1000) as place:
+        host, port = place.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        head = b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
+        writer.write(head + b"x" * 5000)
+        await writer.drain()
+        while not place.journal.calls:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        await closed(writer)
+        await asyncio.wait_for(place.teacher.cancelled.wait(), 1.0)
+        (attempt,) = await place.settled(1)
+        assert (attempt.outcome, len(place.journal.calls[0].body)) == ("client_abort", 1000)
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
