@@ -39,6 +39,7 @@ async def collect(parts: Parts, keeper: Keeper) -> None:
         trainset_id=frozen.trainset_id,
         task_version=seen.version.version,
         examples=seen.tally.examples,
+        complete=keeper.result("complete") or await asyncio.to_thread(_complete, parts, keeper.job.task_id),
         program=asdict(seen.program),
     )
 
@@ -53,6 +54,12 @@ def look(parts: Parts, task_id: str) -> Survey | None:
         policy=parts.policies.of(task_id),
         settings=parts.settings,
     )
+
+
+def _complete(parts: Parts, task_id: str) -> int:
+    """Return what the clock counts: a job that an operator ordered says it too."""
+    fingerprints = [f for version in parts.control.versions(task_id) for f in version.fingerprints]
+    return parts.log.counts(fingerprints).complete
 
 
 def wanted_heldout(rows: int, settings: DistillerSettings) -> int:

@@ -36,6 +36,7 @@ class _Place:
 
     marks: deque[tuple[float, int]] = field(default_factory=deque)  # (when, newest seq seen by then)
     settled: int = 0  # sequence up to which nothing more will come
+    rested: float = 0.0  # monotonic time before which the log is left alone
     sampled: int = 0  # sequence up to which calls outside pairs were offered to a judge
     failures: dict[str, int] = field(default_factory=dict)  # attempt id -> tries
 
@@ -57,6 +58,7 @@ class Scoring:
         scorer: Scorer,
         shapes: Shapes,
         settings: DistillerSettings | None = None,
+        rest: float = 9.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._log = log
@@ -64,6 +66,7 @@ class Scoring:
         self._scorer = scorer
         self._shapes = shapes
         self._limit = (settings or DistillerSettings()).score_limit
+        self._rest = rest  # seconds of rest for each second at work, once a task has no backlog
         self._now = now
         self._places: dict[str, _Place] = {}
         self._unavailable = ""  # the last sentence logged, so that an outage is logged once
@@ -76,18 +79,24 @@ class Scoring:
         """Score what came in, at most `score_limit` attempts a task; return how many scores were written."""
         written = 0
         for task in await asyncio.to_thread(self._control.tasks):
+            place = self._places.setdefault(task.task_id, _Place())
+            began = time.monotonic()
+            if began < place.rested:
+                continue
             try:
-                written += await self._task(task.task_id)
+                count = await self._task(task.task_id, place)
                 self._unavailable = ""
+                written += count
+                if count < self._limit:
+                    place.rested = time.monotonic() + self._rest * (time.monotonic() - began)
             except ScorerUnavailable as error:
                 self._complain(f"task {task.task_id} is not scored: {error}")
         return written
 
-    async def _task(self, task_id: str) -> int:
+    async def _task(self, task_id: str, place: _Place) -> int:
         fingerprints = [f for v in self._control.versions(task_id) for f in v.fingerprints]
         if not fingerprints:
             return 0
-        place = self._places.setdefault(task_id, _Place())
         spec = await asyncio.to_thread(self._shapes.metric, task_id)
         version = await self._scorer.version(spec)
         found = await asyncio.to_thread(self._find, fingerprints, spec, version, place)

@@ -11,6 +11,7 @@ def scoring(house, scorer=None, policies=None):
         control=house.control,
         scorer=scorer or InProcessScorer(),
         shapes=house.shapes(policies),
+        rest=0,
     )
 
 
