@@ -74,17 +74,47 @@ async def test_a_cut_stream_sends_no_final_chunk(script):
         assert (attempt.outcome, attempt.served) == ("upstream_cut", True)
 
 
-async def test_a_whole_stream_ends_with_its_final_chunk_and_its_record_came_first():
+async def test_a_whole_stream_ends_with_its_final_chunk():
     async with house() as place:
-        before: list[int] = []
-        append = place.journal.append
-        place.journal.append = lambda record: (before.append(len(place.teacher.seen)), append(record))[1]  # type: ignore[method-assign]
         reader, writer = await raw(place, STREAM)
-        await reader.readuntil(b"[DONE]")
-        assert len(place.journal.attempts) == 1  # written before the last byte that the app waits for
-        assert (await reader.readuntil(b"0\r\n\r\n")).endswith(b"0\r\n\r\n")
+        assert (await reader.readuntil(b"0\r\n\r\n")).endswith(b"[DONE]\n\n\r\n0\r\n\r\n")
         await closed(writer)
-        assert before == [0, 1]  # intent before forwarding, outcome after
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_intent_precedes_forwarding_and_the_outcome_the_last_byte(stream):
+    body = json.dumps({**ASK, "stream": stream}).encode()
+    events: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        if events.count("read"):
+            await asyncio.sleep(30)
+        events.append("read")
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        data = message.get("body", b"")
+        if data:
+            ends = b"[DONE]" in data or not stream
+            events.append("last" if ends else "piece")
+
+    async with house() as place:
+        kept = place.journal.append
+
+        def append(record: Any) -> bool:
+            events.append(type(record).__name__ + str(len(place.teacher.seen)))
+            return kept(record)
+
+        place.journal.append = append  # type: ignore[method-assign]
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/chat/completions",
+            "headers": [],
+            "query_string": b"",
+        }
+        await place.gateway(scope, receive, send)
+        assert [e for e in events if e != "piece"] == ["read", "Call0", "Attempt1", "last"]
 
 
 async def waits(seen: Seen, out: Teller) -> None:
