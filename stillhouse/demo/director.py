@@ -53,8 +53,11 @@ async def _play(options: DemoOptions, screen: Screen) -> int:
     prepared = base.prepare(options.folder / "base", screen)
     with Stage(folder=folder, options=options, base=prepared, labels=script.known) as stage:
         director = Director(options=options, screen=screen, stage=stage, script=script)
-        await director.play()
-        facts = await director.facts()
+        try:
+            await director.play()
+            facts = await director.facts()
+        finally:
+            await director.watch.close()
     report = summary.write(stage.data, facts)
     summary.show(screen, report, as_json=options.as_json)
     return 0 if report["ok"] else 1
@@ -173,7 +176,7 @@ class Director:
         while True:
             looks.append(await self.watch.comparisons_waiting())
             self.app.pace.hold = max(looks) > _CALLERS
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.15)
 
     async def _warm_up(self) -> None:
         await self._until(
@@ -224,7 +227,7 @@ class Director:
         await asyncio.sleep(1.0)
 
     async def _until(self, done: Callable[[Snapshot], bool], doing: str) -> Snapshot:
-        """Look twice a second, tell what is new, return when done, out of pairs or out of time."""
+        """Look every second, tell what is new, return when done, out of pairs or out of time."""
         while True:
             snapshot = await self.watch.snapshot()
             self._tell(snapshot)
@@ -238,7 +241,7 @@ class Director:
                 self.screen.say("demo", f"{self.options.max_minutes:g} minutes are over")
                 return snapshot
             self.screen.now(snapshot.line(len(self.app.received), doing))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
 
     async def _quiet(self, before: Snapshot) -> bool:
         """Tell whether nothing more is to come: no comparison waits and no pair is unresolved."""

@@ -6,6 +6,7 @@ Reads only. Knows no pace and no terminal.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from store.vocabulary import (
     Transition,
 )
 
-_WAITING = re.compile(rb"^stillhouse_shadow_waiting(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
+_WAITING = re.compile(rb"^stillhouse_shadow_pending(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,11 +139,20 @@ class Watch:
     """Looks at a running Stillhouse from outside."""
 
     def __init__(self, data: Path, control_port: int, gateway_port: int) -> None:
-        self._folder = DataFolder(data)
-        self._control = Control.open(self._folder.control)
-        self._url = f"http://127.0.0.1:{control_port}"
-        self._metrics = f"http://127.0.0.1:{gateway_port}/metrics"
+        folder = DataFolder(data)
+        self._control = Control.open(folder.control)
+        self._admin = AdminClient(f"http://127.0.0.1:{control_port}", folder.admin_token())
+        fresh = httpx.Limits(max_keepalive_connections=0)  # each look reaches any one of the workers
+        self._gateway = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{gateway_port}", limits=fresh, timeout=2.0, trust_env=False
+        )
         self._calls = 0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._gateway.aclose()
+        self._admin.close()
+        self._control.close()
 
     async def snapshot(self) -> Snapshot:
         """Read the state now; a control process that is down leaves the last count of calls standing."""
@@ -150,11 +160,10 @@ class Watch:
 
     async def comparisons_waiting(self) -> int:
         """Return how many shadow attempts wait or run in the gateway; 0 when it cannot be asked."""
-        async with httpx.AsyncClient() as client:
-            try:
-                answer = await client.get(self._metrics, timeout=2.0)
-            except httpx.HTTPError:
-                return 0
+        try:
+            answer = await self._gateway.get("/metrics")
+        except httpx.HTTPError:
+            return 0
         return int(sum(float(value) for value in _WAITING.findall(answer.content)))
 
     def _read(self) -> Snapshot:
@@ -174,9 +183,6 @@ class Watch:
         )
 
     def _total(self) -> int:
-        try:
-            with AdminClient(self._url, self._folder.admin_token()) as admin:
-                self._calls = int(admin.get("/api/status")["totals"]["calls"])
-        except StillhouseError:
-            pass
+        with contextlib.suppress(StillhouseError):
+            self._calls = int(self._admin.get("/api/totals")["calls"])
         return self._calls
