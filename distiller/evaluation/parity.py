@@ -1,10 +1,12 @@
-"""Compares what is served with what was trained. Pure: knows no endpoint."""
+"""Compares the scores of what is served with those of what was trained. Pure: knows no endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-PARITY = 0.98  # share of prompts on which both must have the same score
+from distiller.serving.parity import SHARE
+
+PARITY = SHARE
 _EQUAL = 1e-9
 
 

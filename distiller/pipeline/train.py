@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from distiller.pipeline.errors import FailedError
 from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
 from distiller.scoring.shape import Shape
+from distiller.serving.capabilities import capabilities
 from distiller.training.spec import TrainSpec
 from distiller.trainset import read_rows
 from store.vocabulary import Capabilities, Program, Student
@@ -104,9 +106,9 @@ def _capabilities(parts: Parts, trainset: Path) -> Capabilities:
     """Return what the student was shown and can therefore do; anything else is the teacher's."""
     card = json.loads((trainset / "card.json").read_text("utf-8"))
     requests = [row["request"] for row in read_rows(trainset / "train.jsonl")]
-    return Capabilities(
-        context=parts.settings.student.context,
-        tools=card["shape"] == Shape.TOOL_CALL,
+    return replace(
+        capabilities(parts.settings.student.context),
+        tools=card["shape"] == Shape.TOOL_CALL,  # the evaluation, on the endpoint, is their check
         multi_turn=any(_turns(request) > 1 for request in requests),
     )
 
