@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from stillhouse.demo import base, dataset, fault, summary
 from stillhouse.demo.app import App
@@ -222,9 +221,11 @@ class Director:
     async def _settle(self) -> None:
         """Let the ledger catch up with what the app received."""
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and (await self.watch.snapshot()).calls < len(self.app.received):
+        while time.monotonic() < deadline:
+            if (await self.watch.snapshot()).calls >= len(self.app.received):
+                break
             await asyncio.sleep(0.3)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # for the outcomes and shadows of the last calls
 
     async def _until(self, done: Callable[[Snapshot], bool], doing: str) -> Snapshot:
         """Look every second, tell what is new, return when done, out of pairs or out of time."""

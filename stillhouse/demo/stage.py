@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import httpx
 import yaml
@@ -63,7 +64,7 @@ class Stage:
         """The model that the app asks for."""
         return self.options.model or MODEL
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         """Start the teacher, then Stillhouse; return when both answer. Raises StageError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:

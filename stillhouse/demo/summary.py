@@ -221,7 +221,7 @@ def _cutover(control: Control, rollout: Rollout | None) -> dict[str, Any] | None
 
 
 def _saved(app: App) -> dict[str, Any]:
-    """What the student-served calls would have cost at a large model's list price."""
+    """Value the student-served calls at a large model's list price."""
     calls = sum(r.route == Who.STUDENT for r in app.received)
     tokens = Usage(prompt_tokens=len(app.instructions) // 4 + 40, completion_tokens=25)
     each = price(LIST_PRICE_MODEL, tokens) or 0.0
@@ -269,8 +269,10 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("calls", f"{ledger['calls']} in the ledger with {ledger['attempts']} attempts"),
         (
             "acknowledged",
-            f"{ledger['acknowledged']} received by the app: {ledger['acknowledged_lost']} lost, "
-            f"{ledger['doubled']} doubled; {traffic['app_errors']} app errors",
+            (
+                f"{ledger['acknowledged']} received by the app: {ledger['acknowledged_lost']} lost, "
+                f"{ledger['doubled']} doubled; {traffic['app_errors']} app errors"
+            ),
         ),
         ("disk", f"{ledger['bytes_per_call']} bytes a call"),
     ]
@@ -279,13 +281,18 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report["holdout"]:
         held = report["holdout"]
         rows.append(
-            ("held-out labels", f"{held['agreement']:.3f} of {held['n']} in {held['file']} (>= {held['lower_95']:.3f})")
+            (
+                "held-out labels",
+                f"{held['agreement']:.3f} of {held['n']} in {held['file']} (>= {held['lower_95']:.3f})",
+            )
         )
     rows += [
         (
             "saved",
-            f"{saved['student_calls']} teacher calls; at {saved['list_price_of']} list price "
-            f"${saved['usd_saved']:.2f} here, ${saved['usd_per_100k_calls']:.2f} per 100,000 calls",
+            (
+                f"{saved['student_calls']} teacher calls; at {saved['list_price_of']} list price "
+                f"${saved['usd_saved']:.2f} here, ${saved['usd_per_100k_calls']:.2f} per 100,000 calls"
+            ),
         ),
         ("data", report["where"]["data"]),
         ("summary", f"{report['where']['data']}/demo-summary.json"),
@@ -301,13 +308,18 @@ def _cutover_rows(
         ("rollout", f"{cutover['state']}: {cutover['reason']}" if cutover["reason"] else cutover["state"]),
         (
             "evidence",
-            f"{cutover['pairs']} pairs, mean difference {cutover['mean_difference']}, margin {cutover['delta']}, "
-            f"alpha {cutover['alpha']}, trial {cutover['trial']}, {cutover['missing']} missing",
+            (
+                f"{cutover['pairs']} pairs, mean difference {cutover['mean_difference']}, margin {cutover['delta']}, "
+                f"alpha {cutover['alpha']}, trial {cutover['trial']}, {cutover['missing']} missing"
+            ),
         ),
     ]
     if student["n"]:
         rows.append(
-            ("student", f"{student['exact']:.3f} exactly right of {student['n']} served (>= {student['lower_95']:.3f})")
+            (
+                "student",
+                f"{student['exact']:.3f} exactly right of {student['n']} served (>= {student['lower_95']:.3f})",
+            )
         )
     if "full" in seconds:
         rows.append(("full cutover", f"{seconds['full'] / 60:.1f} minutes after the first call"))

@@ -93,8 +93,10 @@ class Snapshot:
             yield (
                 f"trainset {trainset.trainset_id}",
                 "student",
-                f"trainset {trainset.trainset_id[:12]} frozen: {trainset.train} rows to learn from, "
-                f"{trainset.heldout} held out",
+                (
+                    f"trainset {trainset.trainset_id[:12]} frozen: {trainset.train} rows to learn from, "
+                    f"{trainset.heldout} held out"
+                ),
             )
         for job in self.jobs:
             phase = job.progress.get("phase", job.phase)
@@ -109,8 +111,10 @@ class Snapshot:
             yield (
                 f"transition {transition.transition_id}",
                 "cutover",
-                f"{transition.source.value} -> [bold]{transition.target.value}[/bold] "
-                f"(share {transition.share:.0%}, {transition.cause}): {transition.why}",
+                (
+                    f"{transition.source.value} -> [bold]{transition.target.value}[/bold] "
+                    f"(share {transition.share:.0%}, {transition.cause}): {transition.why}"
+                ),
             )
 
 
