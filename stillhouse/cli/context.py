@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,8 +15,10 @@ from rich.console import Console
 from stillhouse.client import AdminClient
 from stillhouse.errors import NotRunning
 from stillhouse.settings import Settings, load
-from stillhouse.views.stores import Stores, reading
 from store.paths import DataFolder
+
+if TYPE_CHECKING:
+    from stillhouse.views.faces import Faces
 
 T = TypeVar("T")
 ConfigOption = Annotated[
@@ -45,14 +47,17 @@ class House:
         where = os.environ.get("STILLHOUSE_URL") or self.settings.data
         return AdminClient(where, os.environ.get("STILLHOUSE_TOKEN"))
 
-    def ask(self, online: Callable[[AdminClient], T], offline: Callable[[Stores], T]) -> T:
-        """Ask control, or read the stores where it is not running."""
+    def ask(self, question: Callable[[AdminClient | Faces], T]) -> T:
+        """Ask control, or the stores themselves where it is not running."""
         try:
             with self.client() as client:
-                return online(client)
+                return question(client)
         except NotRunning:
+            from stillhouse.views.faces import Faces  # noqa: PLC0415 - engines load slowly, and rarely
+            from stillhouse.views.stores import reading  # noqa: PLC0415 - the same
+
             with reading(self.settings) as stores:
-                return offline(stores)
+                return question(Faces(stores))
 
     def show(self, value: Any, draw: Callable[[Console, Any], None]) -> None:
         """Print JSON, or draw for a person."""

@@ -11,12 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from stillhouse.cli import draw
-from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
+from stillhouse.cli.context import ConfigOption, DataOption, House, JsonOption, house
 from stillhouse.errors import Missing, NotRunning, StillhouseError
-from stillhouse.views import calls as calls_view
-from stillhouse.views import doctor as doctor_view
-from stillhouse.views.stores import Stores, reading
-from store.errors import StoreError
 
 
 def export(
@@ -30,15 +26,7 @@ def export(
     """Write calls with their answers into a file."""
     own = house(config, data, as_json=json)
 
-    def offline(stores: Stores) -> int:
-        fingerprints = calls_view.fingerprints_of(stores, task) if task else ()
-        try:
-            stores.log.export(path, fingerprints)
-        except StoreError as error:
-            raise StillhouseError(str(error)) from error
-        return path.stat().st_size
-
-    size = own.ask(lambda client: client.export(path, task), offline)
+    size = own.ask(lambda face: face.export(path, task))
     own.show({"path": str(path), "bytes": size}, draw.exported)
 
 
@@ -75,7 +63,10 @@ def keys(
     )
 
 
-def _offline(own: Any) -> list[dict[str, Any]]:
+def _offline(own: House) -> list[dict[str, Any]]:
+    from stillhouse.views import doctor as doctor_view  # noqa: PLC0415 - engines load slowly, and rarely
+    from stillhouse.views.stores import reading  # noqa: PLC0415 - the same
+
     try:
         with reading(own.settings) as stores:
             return doctor_view.examine(own.settings, stores) + doctor_view.examine(own.settings, None)[-2:]

@@ -10,10 +10,6 @@ import typer
 
 from stillhouse.cli import draw
 from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
-from stillhouse.views import calls as calls_view
-from stillhouse.views import explain as explain_view
-from stillhouse.views import status as status_view
-from stillhouse.views import tasks as tasks_view
 
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the status page in a browser.")]
 TaskArgument = Annotated[str, typer.Argument(help="A task, by its id.")]
@@ -36,7 +32,7 @@ def status(
             if not webbrowser.open(page):
                 typer.echo(f"No browser could be opened; open {page}")
         return
-    own.show(own.ask(lambda client: client.status(), status_view.status), draw.status)
+    own.show(own.ask(lambda face: face.status()), draw.status)
 
 
 def tasks(
@@ -49,10 +45,9 @@ def tasks(
     """List the tasks, or show one."""
     own = house(config, data, as_json=json)
     if task is None:
-        own.show(own.ask(lambda client: client.tasks(), tasks_view.tasks), draw.tasks)
+        own.show(own.ask(lambda face: face.tasks()), draw.tasks)
     else:
-        found = own.ask(lambda client: client.task(task), lambda stores: tasks_view.task(stores, task))
-        own.show(found, draw.task)
+        own.show(own.ask(lambda face: face.task(task)), draw.task)
 
 
 def calls(  # noqa: PLR0917 - typer's options
@@ -71,13 +66,11 @@ def calls(  # noqa: PLR0917 - typer's options
     """List calls, newest first, or show one."""
     own = house(config, data, as_json=json)
     if call_id is not None:
-        found = own.ask(lambda client: client.call(call_id), lambda stores: calls_view.call(stores, call_id))
-        own.show(found, draw.call)
+        own.show(own.ask(lambda face: face.call(call_id)), draw.call)
         return
     since = None if hours is None else time.time() - hours * 3600
-    wish = calls_view.Wish(task=task, who=who, outcome=outcome, model=model, since_ts=since, limit=limit)
-    fields = {name: getattr(wish, name) for name in calls_view.Wish.__slots__}
-    rows = own.ask(lambda client: client.calls(**fields), lambda stores: calls_view.calls(stores, wish))
+    wish = {"task": task, "who": who, "outcome": outcome, "model": model, "since_ts": since, "limit": limit}
+    rows = own.ask(lambda face: face.calls(**wish))
     own.show(rows, draw.calls)
 
 
@@ -86,8 +79,7 @@ def students(
 ) -> None:
     """List the students."""
     own = house(config, data, as_json=json)
-    rows = own.ask(lambda client: client.students(task), lambda stores: tasks_view.students(stores, task))
-    own.show(rows, draw.students)
+    own.show(own.ask(lambda face: face.students(task)), draw.students)
 
 
 def explain(
@@ -95,5 +87,4 @@ def explain(
 ) -> None:
     """Tell what happened to a task and why, decision by decision."""
     own = house(config, data, as_json=json)
-    story = own.ask(lambda client: client.explain(task), lambda stores: explain_view.explain(stores, task))
-    own.show(story, draw.story)
+    own.show(own.ask(lambda face: face.explain(task)), draw.story)

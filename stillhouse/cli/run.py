@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from stillhouse import supervisor
 from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
 from stillhouse.processes import logs
 
 
 def up(config: ConfigOption = None, data: DataOption = None) -> None:
     """Start everything on this machine and keep it running; Ctrl-C stops it."""
+    from stillhouse import supervisor  # noqa: PLC0415 - the control state's engine, needed here only
+
     own = house(config, data)
     logs.configure("up")
     raise typer.Exit(supervisor.up(own.settings, own.config, typer.echo))

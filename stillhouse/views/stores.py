@@ -41,6 +41,6 @@ def reading(settings: Settings) -> Iterator[Stores]:
         control = Control.open(folder.control)
         yield Stores(log=log, control=control, folder=folder, settings=settings)
     except (StoreError, SQLAlchemyError) as error:
-        raise StillhouseError(f"The control state {folder.control} cannot be read: {error}") from error
+        raise StillhouseError(f"The stores in {folder.root} cannot be read: {error}") from error
     finally:
         log.close()

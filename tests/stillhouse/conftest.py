@@ -15,6 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from stillhouse.cli.app import app
 
 PATIENCE_S = 40.0
 
@@ -138,6 +141,12 @@ class Up:
 
     def cli(self, *arguments):
         return cli(*arguments, "--config", str(self.config))
+
+    def look(self, *arguments):
+        """Run a command in this process and give its JSON."""
+        result = CliRunner().invoke(app, [*arguments, "--json", "--config", str(self.config)])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
 
     @staticmethod
     def _well(port):

@@ -3,13 +3,18 @@
 import json
 import os
 import socket
+import sqlite3
 import stat
+import subprocess
+import sys
+from contextlib import closing
 
 import httpx
 import openai
-from conftest import cli, free_port, until
+from conftest import cli, until
 
 from stillhouse.client import AdminClient
+from store.control import Control
 
 QUESTION = {
     "model": "gpt-4o-mini",
@@ -40,38 +45,35 @@ def test_a_call_is_answered_logged_and_shown(house, teacher):
     assert shown.returncode == 0, shown.stderr
     row = json.loads(shown.stdout)[0]
     assert (row["model"], row["who"], row["outcome"]) == ("gpt-4o-mini", "teacher", "complete")
-    one = json.loads(house.cli("calls", row["call_id"], "--json").stdout)
+    one = house.look("calls", row["call_id"])
     assert one["call"]["body"]["messages"] == QUESTION["messages"]
 
-    until(lambda: json.loads(house.cli("tasks", "--json").stdout), "the task")
-    task = json.loads(house.cli("tasks", "--json").stdout)[0]
+    until(lambda: house.look("tasks"), "the task")
+    task = house.look("tasks")[0]
     assert task["state"] == "collecting"
     assert "499 more needed" in json.dumps(task["readiness"])
     refused = house.cli("distill", task["task_id"])
     assert refused.returncode == 1
     assert "not ready" in refused.stderr
-    story = json.loads(house.cli("explain", task["task_id"], "--json").stdout)
+    story = house.look("explain", task["task_id"])
     assert story["waiting_for"]
     export = house.folder / "calls.jsonl"
-    assert house.cli("export", str(export), "--task", task["task_id"]).returncode == 0
+    assert house.look("export", str(export), "--task", task["task_id"])["bytes"] > 0
     assert json.loads(export.read_text().splitlines()[0])["call_id"] == row["call_id"]
     for command in ("status", "doctor", "students"):
-        result = house.cli(command, "--json")
-        assert (result.returncode, result.stderr) == (0, "")
-        json.loads(result.stdout)
+        assert house.look(command) is not None
 
     assert house.stop() == 0
     assert not list((house.data / "run").glob("*.pid"))
-    offline = json.loads(house.cli("calls", "--json").stdout)
+    offline = house.look("calls")
     assert offline[0]["call_id"] == row["call_id"]
-    assert json.loads(house.cli("status", "--json").stdout)["running"] is False
+    assert house.look("status")["running"] is False
     stored = b"".join(file.read_bytes() for file in house.data.rglob("*") if file.is_file())
     assert b"sk-planted-secret" not in stored
     assert b"sk-planted-secret" not in house.log().encode()
 
 
-def test_files_are_private(house):
-    house.start()
+def private(house):
     assert stat.S_IMODE(house.data.stat().st_mode) == 0o700
     assert stat.S_IMODE((house.data / "admin.token").stat().st_mode) == 0o600
 
@@ -103,11 +105,6 @@ def test_a_worker_may_be_killed(house):
 def test_the_teacher_answers_without_a_control_state(house):
     house.data.mkdir()
     (house.data / "control.sqlite").write_text("this is no database")
-    log = (house.folder / "up.log").open("ab")
-    log.close()
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
     worker = subprocess.Popen(
         [
             sys.executable,
@@ -159,7 +156,7 @@ def test_students_can_be_stopped_and_resumed(house):
     house.start()
     stopped = house.cli("stop-students", "--json")
     assert json.loads(stopped.stdout) == {"students_stopped": True, "workers": {"worker-0": True}}
-    assert json.loads(house.cli("status", "--json").stdout)["students_stopped"] is True
+    assert house.look("status")["students_stopped"] is True
     house.kill("control")
     resumed = house.cli("stop-students", "--resume", "--json")
     assert json.loads(resumed.stdout) == {"students_stopped": False, "workers": {"worker-0": True}}
@@ -179,7 +176,7 @@ def test_it_stops_when_its_owner_is_gone(house):
 
 def test_the_commands_say_when_nothing_runs(tmp_path):
     data = str(tmp_path / "none")
-    for command in (["status"], ["tasks"], ["calls"], ["explain", "x"]):
+    for command in (["status"], ["explain", "x"]):
         result = cli(*command, "--data", data)
         assert result.returncode == 1
         assert result.stderr.count("\n") == 1
@@ -189,8 +186,9 @@ def test_the_commands_say_when_nothing_runs(tmp_path):
     assert cli("doctor", "--data", data).returncode == 0
 
 
-def test_the_admin_api_is_guarded(house):
+def test_the_admin_api_is_guarded_and_the_files_are_private(house):
     house.start()
+    private(house)
     base = f"http://127.0.0.1:{house.control_port}"
     token = (house.data / "admin.token").read_text()
     with httpx.Client(base_url=base, trust_env=False) as client:
@@ -216,9 +214,6 @@ def test_any_free_port_will_do(house):
         house.config.read_text().replace(str(house.gateway_port), "0").replace(str(house.control_port), "0")
     )
     house.config.write_text(text)
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
     up = subprocess.Popen(
         [sys.executable, "-m", "stillhouse", "up", "--config", str(house.config)],
         stdin=subprocess.PIPE,
@@ -237,5 +232,13 @@ def test_any_free_port_will_do(house):
         up.stdout.close()
 
 
-def test_free_ports_differ():
-    assert free_port() != 0
+def test_a_child_that_cannot_be_configured_stops_everything(house):
+    house.data.mkdir()
+    path = house.data / "control.sqlite"
+    Control.open(path).close()
+    with closing(sqlite3.connect(path)) as state, state:
+        state.execute("UPDATE schema_version SET version = 999")
+    result = house.cli("up")
+    assert result.returncode == 2
+    assert "schema 999" in result.stdout
+    assert not list((house.data / "run").glob("*.pid"))

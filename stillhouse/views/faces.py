@@ -1,0 +1,56 @@
+"""The views under the names that `stillhouse.client.AdminClient` gives them, read from the stores themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stillhouse.errors import StillhouseError
+from stillhouse.views import calls, explain, status, tasks
+from stillhouse.views.stores import Stores
+
+
+class Faces:
+    """Answers without a control process. Reads only."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def status(self) -> dict[str, Any]:
+        """Give figures, tasks, work and last decisions."""
+        return status.status(self._stores)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Give all tasks, busiest first."""
+        return tasks.tasks(self._stores)
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        """Give everything about a task. Raises Missing."""
+        return tasks.task(self._stores, task_id)
+
+    def calls(self, **wish: Any) -> list[dict[str, Any]]:
+        """List calls, newest first; the keys are those of `stillhouse.views.calls.Wish`."""
+        return calls.calls(self._stores, calls.Wish(**wish))
+
+    def call(self, call_id: str) -> dict[str, Any]:
+        """Give everything about one call. Raises Missing."""
+        return calls.call(self._stores, call_id)
+
+    def students(self, task: str | None = None) -> list[dict[str, Any]]:
+        """Give the students, oldest first."""
+        return tasks.students(self._stores, task)
+
+    def explain(self, task_id: str) -> dict[str, Any]:
+        """Give the story of a task. Raises Missing."""
+        return explain.explain(self._stores, task_id)
+
+    def export(self, path: Path, task: str | None = None) -> int:
+        """Write calls with their answers as JSON lines; gives the bytes written."""
+        fingerprints = calls.fingerprints_of(self._stores, task) if task else ()
+        if task and not fingerprints:
+            return 0
+        try:
+            self._stores.log.export(path, fingerprints)
+        except OSError as error:
+            raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
+        return path.stat().st_size
