@@ -71,7 +71,6 @@ def _reads(app: FastAPI, stores: Stores) -> None:
     simple: dict[str, Callable[[], Any]] = {
         "/api/status": lambda: status.status(stores),
         "/api/totals": lambda: plain(stores.log.totals()),
-        "/api/totals": lambda: plain(stores.log.totals()),
         "/api/tasks": lambda: tasks.tasks(stores),
         "/api/doctor": lambda: doctor.examine(stores.settings, stores),
         "/api/routes": lambda: plain(control.routes()),
