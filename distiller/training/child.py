@@ -62,6 +62,9 @@ def be_modest(job: Path, threads: int) -> None:
     os.nice(LOWEST_PRIORITY - os.nice(0))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # A thread that waits must sleep, not spin: spinning, it keeps its core from the thread that it waits for
+    # whenever a gateway takes the other core (measured: 1.6 times the matrix products a second).
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     os.environ["DSPY_CACHEDIR"] = str(job / "cache")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["TQDM_DISABLE"] = "1"  # its bars are no log

@@ -21,6 +21,7 @@ from stillhouse.demo import dataset
 from stillhouse.demo.app import App, Received
 from stillhouse.demo.options import DemoOptions
 from stillhouse.demo.screen import Screen
+from stillhouse.demo.tickets import Pair
 from stillhouse.demo.watch import Snapshot, Watch
 from store.control import Control
 from store.log import CallFilter, Log
@@ -75,7 +76,7 @@ async def agreement(options: DemoOptions, watch: Watch, instructions: str) -> Ag
     room = asyncio.Semaphore(4)
     async with openai.AsyncOpenAI(base_url=student.base_url, api_key="local") as client:
 
-        async def right(pair: dataset.Pair) -> bool:
+        async def right(pair: Pair) -> bool:
             async with room:
                 return await _answer(client, student, instructions, pair.input) == pair.output
 
