@@ -158,7 +158,12 @@ class House:
     def another(self, control=None) -> Controller:
         """A controller as after a restart: it remembers nothing."""
         return Controller(
-            control or self.control, self.log, lambda _: self.policy, self.epoch, self.clock, lambda _: "score"
+            control or self.control,
+            self.log,
+            lambda _: self.policy,
+            self.epoch,
+            self.clock,
+            lambda _: "score",
         )
 
     def open(self, student_id: str = "s1", **changes) -> Rollout:

@@ -1,12 +1,12 @@
 """The controller over a real control state: the whole way of a rollout, and what disturbs it."""
 
-import pytest
-from makers import FAST, House, drawn, evaluation, student
-
 from dataclasses import replace
+
+import pytest
+from makers import FAST, House, drawn
+
 from router.errors import RolloutRefused
 from router.explain import explain
-from router.opening import open_rollout
 from router.replay import differences
 from store.errors import StaleEpoch
 from store.vocabulary import JobKind, ObservationKind, Outcome, State, TaskMode, Who
@@ -32,9 +32,7 @@ def test_an_equal_student_reaches_full_and_the_record_replays(house):
     [route] = house.control.routes()
     assert (route.step, route.share, route.holdback) == (State.FULL, 0.98, 0.02)
     assert replayed(house) == []
-    story = explain(
-        house.control.transitions(), house.latest(), house.policy, now=house.clock.now
-    )
+    story = explain(house.control.transitions(), house.latest(), house.policy, now=house.clock.now)
     assert "answers 98% of calls" in story.headline
     assert len(story.happened) == 7
     assert any("lower bound" in line for line in story.lines())
@@ -306,7 +304,7 @@ def test_8_clock_jumps_and_late_logs_change_no_decision(tmp_path, jump):
             waiting = [seq for seq in house.log.rows if seq > consumed]
             held_back = {seq: house.log.rows[seq] for seq in waiting[::7]}
             if disturbed:
-                for seq, row in held_back.items():
+                for row in held_back.values():
                     house.log.add(replace(row, student_score=None))
                 house.tick(jump if block == 20 else 1.0)
                 house.log.add(*held_back.values())

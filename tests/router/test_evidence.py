@@ -22,7 +22,10 @@ POLICY = RolloutPolicy()
 ds = st.integers(-1000, 1000).map(lambda k: k / 1000)
 rows = st.lists(
     st.tuples(
-        st.one_of(st.none(), ds), st.sampled_from(STEPS), st.sampled_from(list(Who)), st.sampled_from([1.0, 0.5])
+        st.one_of(st.none(), ds),
+        st.sampled_from(STEPS),
+        st.sampled_from(list(Who)),
+        st.sampled_from([1.0, 0.5]),
     ),
     max_size=60,
 ).map(

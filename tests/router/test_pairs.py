@@ -66,9 +66,7 @@ def test_only_the_contiguous_prefix_is_consumed(known):
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1), st.floats(0, 1)), max_size=40), st.randoms())
 @settings(deadline=None)
 def test_the_order_of_arrival_changes_nothing(calls, rng):
-    rows = [
-        drawn(i + 1, s, t, input_hash=f"i{key}", unit=f"u{key}") for i, (key, s, t) in enumerate(calls)
-    ]
+    rows = [drawn(i + 1, s, t, input_hash=f"i{key}", unit=f"u{key}") for i, (key, s, t) in enumerate(calls)]
     whole = resolved(rows)
     known = {row.seq: replace(row, student_score=None) for row in rows}
     arrivals = list(rows)
@@ -100,12 +98,22 @@ def test_a_conversation_is_one_observation_its_mean():
     seen = Seen()
     resolved(talkative, seen=seen)
     assert seen.gathers()
-    talk = [drawn(20, 1.0, unit="b"), drawn(21, 0.0, unit="c"), drawn(22, 0.0, unit="b"), drawn(23, 1.0, unit="b")]
+    talk = [
+        drawn(20, 1.0, unit="b"),
+        drawn(21, 0.0, unit="c"),
+        drawn(22, 0.0, unit="b"),
+        drawn(23, 1.0, unit="b"),
+    ]
     waited = dict.fromkeys((20, 21, 22, 23), 599.0)
     assert resolved(talk, waited, seen) == []
     waited = dict.fromkeys((20, 21, 22, 23), 600.0)
     found = resolved(talk, waited, seen)
-    assert [(o.kind, o.d) for o in found] == [(PAIRED, pytest.approx(-1 / 3)), (PAIRED, -1.0), (VOID, None), (VOID, None)]
+    assert [(o.kind, o.d) for o in found] == [
+        (PAIRED, pytest.approx(-1 / 3)),
+        (PAIRED, -1.0),
+        (VOID, None),
+        (VOID, None),
+    ]
 
 
 def test_a_conversation_with_a_lost_call_is_missing():

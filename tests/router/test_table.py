@@ -17,9 +17,7 @@ texts = st.text(max_size=10)
 
 
 def route(state=State.CANARY_25, **changes) -> Route:
-    made = publish.route(
-        rollout(state, **changes), student(), VERSION, FAST, epoch=1, now=1.0, drawing=True
-    )
+    made = publish.route(rollout(state, **changes), student(), VERSION, FAST, epoch=1, now=1.0, drawing=True)
     assert made is not None
     return made
 
@@ -42,7 +40,12 @@ def test_somebody_always_answers(fingerprint, unit, call_id, barred, state):
 def test_shares_holdback_and_nesting():
     units = [str(i) for i in range(20_000)]
     before: set[str] = set()
-    for state, share in ((State.SHADOW, 0.0), (State.CANARY_5, 0.05), (State.CANARY_50, 0.5), (State.FULL, 0.98)):
+    for state, share in (
+        (State.SHADOW, 0.0),
+        (State.CANARY_5, 0.05),
+        (State.CANARY_50, 0.5),
+        (State.FULL, 0.98),
+    ):
         table = Table.of([route(state)])
         choices = {unit: choose(table, unit) for unit in units}
         served = {unit for unit, choice in choices.items() if choice.who == Who.STUDENT}
