@@ -4,8 +4,8 @@ A bettor starts with 1 and, before each D, stakes a fixed fraction against the c
 claim holds, nobody can expect to win, so the wealth K is a supermartingale and P(K ever reaches 1/alpha) <=
 alpha, however often one looks (Ville's inequality). Sixteen bettors share the starting capital.
 
-Sources: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting" (2023), for the
-wealth and its grid mixture; Shin, Ramdas and Rinaldo, "E-detectors" (2022), for the Shiryaev-Roberts form;
+Sources: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting" (2024), for the
+wealth and its grid mixture; Shin, Ramdas and Rinaldo, "E-detectors" (2023), for the Shiryaev-Roberts form;
 Ville, "Etude critique de la notion de collectif" (1939), for the inequality. Logarithms are natural.
 """
 
