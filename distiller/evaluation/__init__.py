@@ -1,7 +1,7 @@
 """Student against teacher on held-out calls. Knows no training, no rollout and no store."""
 
 from distiller.evaluation.evaluate import Evaluator, Findings
-from distiller.evaluation.parity import PARITY, parity
+from distiller.evaluation.parity import Parity, compare
 from distiller.evaluation.verdict import Judged, Screen, decide
 
-__all__ = ["PARITY", "Evaluator", "Findings", "Judged", "Screen", "decide", "parity"]
+__all__ = ["Evaluator", "Findings", "Judged", "Parity", "Screen", "compare", "decide"]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from distiller.evaluation import ask
-from distiller.evaluation.parity import parity
+from distiller.evaluation.parity import Parity, compare
 from distiller.evaluation.verdict import MIN_UNITS, Judged, Screen, decide
 from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer
 from store.program import rewrite
@@ -27,7 +27,7 @@ class Findings:
     """What an evaluation found."""
 
     screen: Screen
-    parity: float | None
+    parity: Parity | None
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -81,8 +81,8 @@ class Evaluator:
         asked = [_Asked(row=row, reply=reply) for (row, _), reply in zip(pairs, replies, strict=True)]
         twins = [_Asked(row=row, reply=reply) for (row, _), reply in zip(checked, likeliest, strict=True)]
         judged = await self._judge(asked)
-        share = await self._parity(twins, trained)
-        screen = decide(judged, delta=self._delta, parity=share, min_units=self._min_units)
+        parity = await self._parity(twins, trained)
+        screen = decide(judged, delta=self._delta, parity=parity, min_units=self._min_units)
         detail = {
             **_detail(asked, judged),
             "metric": self._metric.name,
@@ -90,7 +90,7 @@ class Evaluator:
             "unsuited": len(heldout) - len(pairs),
             "parity_prompts": len(twins),
         }
-        return Findings(screen=screen, parity=share, detail=detail)
+        return Findings(screen=screen, parity=parity, detail=detail)
 
     async def _judge(self, asked: Sequence[_Asked]) -> list[Judged]:
         student = await self._scores(asked)
@@ -120,7 +120,7 @@ class Evaluator:
             scores[index] = scored
         return scores
 
-    async def _parity(self, twins: Sequence[_Asked], trained: dict[str, dict[str, Any]]) -> float | None:
+    async def _parity(self, twins: Sequence[_Asked], trained: dict[str, dict[str, Any]]) -> Parity | None:
         """Compare scores under an agreement; a judge's own noise would look like disparity."""
         if not twins or self._metric.judge is not None:
             return None
@@ -128,7 +128,7 @@ class Evaluator:
         items = [self._item(one.row, trained[one.row["call_id"]]) for one in twins]
         ours = await self._scorer.score(self._metric, items)
         ids = [one.row["call_id"] for one in twins]
-        return parity(
+        return compare(
             {call: scored.value for call, scored in zip(ids, ours, strict=True)},
             {call: scored.value for call, scored in zip(ids, served, strict=True)},
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from distiller.evaluation.bounds import lower_bound
-from distiller.evaluation.parity import PARITY
+from distiller.evaluation.parity import Parity
 from store.vocabulary import Verdict
 
 LEVEL = 0.8
@@ -41,13 +41,13 @@ class Screen:
 
 
 def decide(
-    judged: Sequence[Judged], *, delta: float, parity: float | None, min_units: int = MIN_UNITS
+    judged: Sequence[Judged], *, delta: float, parity: Parity | None, min_units: int = MIN_UNITS
 ) -> Screen:
     """Screen a student: pass when the 80% lower bound of D = student - teacher lies above -2 delta.
 
     D is averaged within a conversation first. Unscored calls beyond 2%, or fewer than `min_units`
-    conversations, make it inconclusive; a student that never answered, or a parity below PARITY, is
-    an error of the set-up, not a judgement of the student.
+    conversations, make it inconclusive; a student that never answered, or an endpoint worse than the trained
+    weights, is an error of the set-up, not a judgement of the student.
     """
     scored = [j for j in judged if j.student is not None and j.teacher is not None]
     figures = _figures(scored)
@@ -97,14 +97,14 @@ def _rule(
     figures: _Figures,
     *,
     delta: float,
-    parity: float | None,
+    parity: Parity | None,
     min_units: int,
 ) -> tuple[Verdict, str]:
     failed = sum(j.failed for j in judged)
     unscored = len(judged) - len(scored)
     if judged and failed == len(judged):
         return Verdict.ERROR, f"the student's server answered none of {len(judged)} held-out calls"
-    if parity is not None and parity < PARITY:
+    if parity is not None and parity.broken:
         return Verdict.ERROR, _disparity(parity)
     if unscored > _MAX_MISSING * len(judged):
         return Verdict.INCONCLUSIVE, f"{unscored} of {len(judged)} held-out calls could not be scored"
@@ -119,8 +119,9 @@ def _rule(
     return (Verdict.PASS if passed else Verdict.FAIL), words
 
 
-def _disparity(parity: float) -> str:
+def _disparity(parity: Parity) -> str:
     return (
-        f"the served student scores like the trained one on {parity:.1%} of the held-out prompts, "
-        f"{PARITY:.0%} are needed: what is served is not what was trained (template, quantisation or program)"
+        f"the served student scores like the trained one on {parity.share:.1%} of {parity.prompts} held-out prompts, "
+        f"and lower on {parity.worse}, higher on {parity.better}: what is served is not what was trained "
+        "(template, quantisation or program)"
     )

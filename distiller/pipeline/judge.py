@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from distiller.evaluation import Evaluator, Findings
 from distiller.evaluation.verdict import MIN_UNITS
@@ -42,7 +42,9 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
     except ScorerUnavailable as error:
         raise FailedError(f"the student could not be evaluated: {error}") from error
     evaluation = _evaluation(parts, student, found)
-    parts.control.save_student(replace(student, parity=found.parity), parts.epoch)
+    parts.control.save_student(
+        replace(student, parity=found.parity.share if found.parity else None), parts.epoch
+    )
     parts.control.save_evaluation(evaluation, parts.epoch)
     keeper.made(evaluation_id=evaluation.evaluation_id, verdict=evaluation.verdict.value)
     if evaluation.verdict is Verdict.ERROR:
@@ -102,5 +104,5 @@ def _evaluation(parts: Parts, student: Student, found: Findings) -> Evaluation:
         delta_lower=screen.delta_lower,
         verdict=screen.verdict,
         why=screen.why,
-        detail={**found.detail, "parity": found.parity},
+        detail={**found.detail, "parity": asdict(found.parity) if found.parity else None},
     )
