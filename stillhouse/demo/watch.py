@@ -32,6 +32,15 @@ from store.vocabulary import (
     Transition,
 )
 
+_PHASES = {
+    "load": "the base model is loaded",
+    "bootstrap": "DSPy BootstrapFinetune replays the teacher's traces from the log",
+    "train": "a LoRA adapter is trained",
+    "export": "adapter and base are merged and written as Q8_0",
+    "generate": "the trained model answers the held-out prompts, for the parity check",
+    "serve": "the student's server starts",
+    "evaluate": "the served student answers the held-out calls",
+}
 _WAITING = re.compile(rb"^stillhouse_shadow_pending(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
 
 
@@ -99,8 +108,8 @@ class Snapshot:
                 ),
             )
         for job in self.jobs:
-            phase = job.progress.get("phase", job.phase)
-            yield f"job {job.job_id} {phase}", "student", f"job {job.job_id[:8]}: {phase}"
+            phase = job.progress.get("doing") or job.phase
+            yield f"job {job.job_id} {phase}", "student", f"distillation: {_PHASES.get(phase, phase)}"
             if job.state is JobState.FAILED:
                 yield f"job {job.job_id} failed", "student", f"the job failed: {job.error}"
         for student in self.students:
@@ -120,7 +129,7 @@ class Snapshot:
 
 def _progress(job: Job) -> str:
     seen = job.progress
-    parts = [str(seen.get("phase", job.phase))]
+    parts = [str(seen.get("doing") or job.phase)]
     if seen.get("of"):
         parts.append(f"{seen.get('step', 0)} of {seen['of']}")
     if seen.get("loss") is not None:
@@ -134,7 +143,7 @@ def _progress(job: Job) -> str:
 
 def _student(student: Student) -> str:
     loss = student.training.get("loss")
-    return f"student {student.student_id[:12]} trained on {student.base}" + (
+    return f"student {student.student_id} trained on {Path(student.base).name}" + (
         f", last loss {loss:.4f}" if isinstance(loss, float) else ""
     )
 
