@@ -32,6 +32,7 @@ from store.vocabulary import ObservationKind, Rollout, State, Student, Usage, Wh
 LIST_PRICE_MODEL = "gpt-4.1"  # whose list price values the stand-in's tokens; said wherever it is used
 _Z95 = 1.645  # one-sided 95% quantile of the standard normal
 _ALL = 1_000_000
+_BY_EVIDENCE = ("harm", "late_regression", "breaker")  # causes of a way back that nobody ordered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,10 +249,10 @@ def _holdout(found: Agreement | None) -> dict[str, Any] | None:
 
 def _ok(report: dict[str, Any], facts: Facts) -> bool:
     ledger, cutover = report["ledger"], report["cutover"]
-    kept = ledger["acknowledged_lost"] == 0 and ledger["doubled"] == 0
+    kept = not any(ledger[fault] for fault in ("acknowledged_lost", "doubled", "without_outcome"))
     if facts.options.pairs is not None:
         return kept and cutover is not None  # on a person's own data, a refusal is a result
-    back = not facts.options.break_student or bool(cutover and cutover["back_on_the_teacher"])
+    back = not facts.options.break_student or bool(cutover and cutover["back_on_the_teacher"] in _BY_EVIDENCE)
     return kept and bool(cutover and cutover["reached_full"]) and back
 
 
