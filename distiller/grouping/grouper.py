@@ -87,11 +87,12 @@ class Grouper:
         )
 
     def _known_version(self, version: TaskVersion) -> KnownVersion:
-        texts = [self._seen[f].text for f in version.fingerprints if f in self._seen]
+        sightings = [self._seen[f] for f in version.fingerprints if f in self._seen]
         return KnownVersion(
             version=version.version,
             head_hash=version.head_hash,
-            shingles=shingles(texts[-1]) if texts else frozenset(),
+            models=frozenset(s.model for s in sightings),
+            shingles=shingles(sightings[-1].text) if sightings else frozenset(),
         )
 
     def _write(self, seen: Sighting, placement: Placement) -> None:

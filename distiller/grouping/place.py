@@ -35,6 +35,7 @@ class KnownVersion:
 
     version: int
     head_hash: str
+    models: frozenset[str]  # that its calls asked for; empty where the calls were erased
     shingles: frozenset[str]  # empty where the head was erased, or never was
 
 
@@ -66,10 +67,13 @@ class Placement:
 def place(seen: Sighting, known: Sequence[Known], similarity: float = 0.6) -> Placement:
     """Place one fingerprint.
 
-    A name given by the app decides alone: the same name and tenant is the same task. Without one, a
+    A name given by the app decides the task: the same name and tenant is the same task. Without one, a
     head that is equal to that of a known task of the same model and tenant joins it, a similar one
     (Jaccard of character shingles >= `similarity`) is a new version, anything else a new task.
     Calls without any head are one task for each model and tenant.
+
+    A version is joined only by calls with its tenant, its model and its head: its live student answers
+    for all that join, and another model is another teacher, which no student was compared with.
     """
     if seen.task_name is not None:
         return _by_name(seen, seen.task_name, known)
@@ -95,7 +99,8 @@ def _by_name(seen: Sighting, name: str, known: Sequence[Known]) -> Placement:
 def _headless(seen: Sighting, peers: Sequence[Known], known: Sequence[Known]) -> Placement:
     for task in peers:
         if task.headless and task.versions:
-            return _join(task, task.versions[-1].version)
+            version = _same_head(task, seen)  # a blank instruction is not the same as none
+            return _join(task, version) if version is not None else _next(task)
     return _new(seen, known, f"chat-{name_slug(seen.model)}", headless=True)
 
 
@@ -109,7 +114,15 @@ def _by_likeness(seen: Sighting, peers: Sequence[Known], similarity: float) -> P
 
 
 def _same_head(task: Known, seen: Sighting) -> int | None:
-    return next((v.version for v in task.versions if v.head_hash == seen.head_hash), None)
+    """Return the version with this head and model; a head that was erased is like no other."""
+    return next(
+        (
+            v.version
+            for v in task.versions
+            if seen.head_hash and v.head_hash == seen.head_hash and seen.model in v.models
+        ),
+        None,
+    )
 
 
 def _join(task: Known, version: int) -> Placement:
@@ -126,7 +139,12 @@ def _join(task: Known, version: int) -> Placement:
 def _next(task: Known) -> Placement:
     version = max((v.version for v in task.versions), default=0) + 1
     return Placement(
-        kind=Kind.NEW_VERSION, task_id=task.task_id, version=version, name=task.name, explicit=task.explicit
+        kind=Kind.NEW_VERSION,
+        task_id=task.task_id,
+        version=version,
+        name=task.name,
+        explicit=task.explicit,
+        headless=task.headless,
     )
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,14 @@ def known(task_id="triage", *, text=TRIAGE, model="gpt-x", tenant="", explicit=F
         explicit=explicit,
         models=frozenset({model}),
         headless=not text,
-        versions=(KnownVersion(version=version, head_hash=f"h:{text}", shingles=shingles(text.lower())),),
+        versions=(
+            KnownVersion(
+                version=version,
+                head_hash=f"h:{text}",
+                models=frozenset({model}),
+                shingles=shingles(text.lower()),
+            ),
+        ),
     )
 
 
@@ -62,10 +70,23 @@ def test_another_model_or_tenant_is_another_task():
 def test_the_apps_own_name_decides_alone():
     mine = known("triage", explicit=True, name="triage")
     assert place(seen(name="triage", text=OTHER), [mine]).kind is Kind.NEW_VERSION
-    assert place(seen("f2", name="triage", model="gpt-y"), [mine]).kind is Kind.JOIN
+    assert place(seen("f2", name="triage"), [mine]).kind is Kind.JOIN
     assert place(seen(name="Other Task"), [mine]).task_id == "other-task"
     assert place(seen(name="triage", tenant="acme"), [mine]).task_id == "triage-2"
     assert place(seen(), [mine]).kind is Kind.NEW_TASK
+
+
+def test_another_model_of_a_named_task_is_another_version():
+    """Its student was compared with one teacher only."""
+    placed = place(seen("f2", name="triage", model="gpt-y"), [known("triage", explicit=True, name="triage")])
+    assert (placed.kind, placed.task_id, placed.version) == (Kind.NEW_VERSION, "triage", 2)
+
+
+def test_a_head_that_was_erased_is_like_no_other():
+    mine = known("triage", explicit=True, name="triage")
+    erased = replace(mine, versions=(replace(mine.versions[0], head_hash="", models=frozenset({"gpt-x"})),))
+    placed = place(replace(seen("f2", name="triage"), head_hash=""), [erased])
+    assert placed.kind is Kind.NEW_VERSION
 
 
 def test_calls_without_instructions_are_one_task_for_each_model():
@@ -74,6 +95,8 @@ def test_calls_without_instructions_are_one_task_for_each_model():
     assert first.task_id == "chat-gpt-x"
     assert place(seen("f2", text=""), [known("chat-gpt-x", text="")]).kind is Kind.JOIN
     assert place(seen("f2", text="", model="gpt-y"), [known("chat-gpt-x", text="")]).kind is Kind.NEW_TASK
+    blank = place(seen("f2", text="", head="blank"), [known("chat-gpt-x", text="")])
+    assert (blank.kind, blank.headless) == (Kind.NEW_VERSION, True)
 
 
 _texts = st.sampled_from(["", TRIAGE, EDITED, OTHER, "one word"])
@@ -104,8 +127,15 @@ def test_every_placement_is_consistent_with_what_is_known(sightings):
         versions = {v.version for v in task.versions}
         assert (placed.version in versions) == (placed.kind is Kind.JOIN)
         added = KnownVersion(
-            version=placed.version, head_hash=sighting.head_hash, shingles=shingles(sighting.text)
+            version=placed.version,
+            head_hash=sighting.head_hash,
+            models=frozenset({sighting.model}),
+            shingles=shingles(sighting.text),
         )
+        if placed.kind is Kind.JOIN:  # whatever joins a version, its student answers from then on
+            (joined,) = [v for v in task.versions if v.version == placed.version]
+            assert joined.head_hash == sighting.head_hash
+            assert joined.models == {sighting.model}
         kept = () if placed.kind is Kind.JOIN else (added,)
         tasks[placed.task_id] = Known(
             task_id=task.task_id, tenant=task.tenant, name=task.name, explicit=task.explicit,
@@ -160,12 +190,19 @@ def test_the_log_becomes_tasks_and_versions(house):
     assert _grouper(house).step() == 0  # a restarted control finds everything in its place
 
 
-def test_a_named_task_joins_many_fingerprints(house):
+def test_a_named_task_joins_fingerprints_of_one_model_and_head_only(house):
     _log(house, "1" * 32, TRIAGE, task_name="triage")
-    _log(house, "2" * 32, TRIAGE, task_name="triage", model="gpt-y")
-    assert _grouper(house).step() == 2
-    (version,) = house.control.versions("triage")
-    assert set(version.fingerprints) == {"1" * 32, "2" * 32}
+    _log(house, "2" * 32, TRIAGE, task_name="triage")
+    grouper = _grouper(house)
+    assert grouper.step() == 2
+    _log(house, "3" * 32, TRIAGE, task_name="triage", model="gpt-y")
+    _log(house, "4" * 32, EDITED, task_name="triage")
+    assert grouper.step() == 2
+    _log(house, "5" * 32, TRIAGE, task_name="triage", model="gpt-y")
+    assert _grouper(house).step() == 1  # after a restart, too
+    first, *others = house.control.versions("triage")
+    assert set(first.fingerprints) == {"1" * 32, "2" * 32}
+    assert [v.fingerprints for v in others] == [("3" * 32, "5" * 32), ("4" * 32,)]
     assert house.control.task("triage").explicit
 
 
