@@ -39,7 +39,8 @@ _PHASES = {
     "export": "adapter and base are merged and written as Q8_0",
     "generate": "the trained model answers the held-out prompts, for the parity check",
     "serve": "the student's server starts",
-    "evaluate": "the served student answers the held-out calls",
+    "evaluate": "the served student is evaluated",
+    "ask": "it answers the held-out calls",
 }
 _WAITING = re.compile(rb"^stillhouse_shadow_pending(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
 
