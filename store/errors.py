@@ -3,6 +3,7 @@
 StoreError
 ├── JournalFull    the journal may not grow (its bound, or the disk)
 ├── LogLocked      another process owns the log or ingests the journal
+├── LogRefused     a value fits no column of the log
 ├── StaleEpoch     a later leader exists; this one must stop writing
 ├── NotFound       the thing named does not exist
 ├── Conflict       the write would count or name something twice
@@ -20,6 +21,10 @@ class JournalFull(StoreError):  # noqa: N818
 
 class LogLocked(StoreError):  # noqa: N818
     """Another process owns the log file or the journal folder."""
+
+
+class LogRefused(StoreError):  # noqa: N818
+    """A value that the log cannot hold: out of range, of another type, no text. Trying again would not help."""
 
 
 class StaleEpoch(StoreError):  # noqa: N818

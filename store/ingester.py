@@ -1,7 +1,9 @@
 """Loads the journal into the log, exactly once. Knows no wire format and no price: both are handed in.
 
 The rows of a step and how far each segment was read are one transaction of the log. A segment that is
-sealed and loaded to its end is deleted. One ingester per journal folder: a lock file sees to it.
+sealed and loaded to its end is deleted. A record that the log cannot hold is set aside, with its raw
+bytes, and counted as damage: it must not keep the others out. One ingester per journal folder: a lock
+file sees to it.
 """
 
 from __future__ import annotations
@@ -9,39 +11,43 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from store.errors import LogLocked, SchemaTooNew, StoreError
-from store.journal import frame
-from store.journal.frame import Record
-from store.journal.segment import instance_of, names, sealed, sweep
+from store import reading
+from store.errors import Conflict, LogLocked, LogRefused, SchemaTooNew, StoreError
+from store.isolate import unfit
+from store.journal.rejected import set_aside
+from store.journal.segment import instance_of, names, sweep
 from store.log import Log
 from store.log.load import Batch, Offset
+from store.reading import Entry, Read
 from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
 
 _log = logging.getLogger(__name__)
 
-_CHUNK = 8 << 20  # bytes of one segment read at a time
 _STEP_BYTES = 32 << 20  # bytes of all segments after which a step ends
 _REMEMBERED = 100_000  # calls whose surface is kept in memory for their attempts
+# What the data of a record can bring about. A disk, a lock or memory that fails is no record's fault.
+_SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 ReadAnswer = Callable[[str, str, int, bytes], Answer]
 Price = Callable[[str, Usage], float | None]
+Row = tuple[Call, str] | tuple[Attempt, Answer, float | None] | Feedback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Read:
-    """What one look at a segment found."""
+class _Item:
+    """What is loaded of one record."""
 
-    offset: Offset  # after it
-    records: tuple[Record, ...]
-    taken: int  # bytes
+    entry: Entry
+    row: Row
 
 
 class Ingester:
-    """The one reader of a journal folder.
+    """The one reader of a journal folder. Thread-safe.
 
     `read_answer(surface, content_type, status, body)` reads an attempt's body, `price(model, usage)`
     gives US dollars or None. Raises LogLocked when another ingester holds the folder.
@@ -56,39 +62,56 @@ class Ingester:
         self._price = price
         self._surfaces: dict[str, str] = {}
         self._unreadable: set[str] = set()
-        self._lock = _lock(self._folder)
-        self._offsets = {offset.segment: offset for offset in self._loader.offsets()}
+        self._turn = threading.Lock()  # guards: one step at a time, and none after the folder is let go
+        self._handle: int | None = _lock(self._folder)
+        self._offsets = self._stored()
         self._first = True
         sweep(self._folder)
 
     def close(self) -> None:
-        """Let another ingester take the folder."""
-        os.close(self._lock)
+        """Let another ingester take the folder, after a step that is under way. Safe to call twice."""
+        with self._turn:
+            if self._handle is not None:
+                os.close(self._handle)
+                self._handle = None
 
     def step(self) -> int:
-        """Load what is there, up to some tens of megabytes; return how many records that were."""
+        """Load what is there, up to some tens of megabytes; return how many records were dealt with.
+
+        Raises Conflict where someone else loaded the same in the meantime, StoreError once closed.
+        """
+        with self._turn:
+            if self._handle is None:
+                raise StoreError("The ingester was closed.")
+            return self._step()
+
+    def _step(self) -> int:
         reads = self._read_segments()
         moved = [read for read in reads if read.offset != self._offsets.get(read.offset.segment)]
-        batch = Batch(offsets=[read.offset for read in moved])
-        batch.dead_writers = self._dead_writers(moved)
-        self._fill(batch, moved)
-        if moved or batch.dead_writers:
-            self._loader.load(batch)
+        dead_writers = self._dead_writers(moved)
+        if moved or dead_writers:
+            try:
+                offsets = self._load(moved, dead_writers)
+            except Conflict:
+                self._offsets = self._stored()
+                raise
+            self._offsets.update((offset.segment, offset) for offset in offsets)
         self._first = False
-        for offset in batch.offsets:
-            self._offsets[offset.segment] = offset
         self._clear()
-        return sum(len(read.records) for read in moved)
+        return sum(len(read.entries) + len(read.unreadable) for read in moved)
 
-    def _read_segments(self) -> list[_Read]:
-        reads: list[_Read] = []
+    def _stored(self) -> dict[str, Offset]:
+        return {offset.segment: offset for offset in self._loader.offsets()}
+
+    def _read_segments(self) -> list[Read]:
+        reads: list[Read] = []
         left = _STEP_BYTES
         for name in names(self._folder):
             known = self._offsets.get(name, Offset(segment=name, position=0))
             if known.sealed or name in self._unreadable:
                 continue
             try:
-                read = self._read_segment(known)
+                read = reading.read(self._folder, known)
             except SchemaTooNew as error:
                 _log.warning("%s It stays where it is.", error)
                 self._unreadable.add(name)
@@ -99,35 +122,55 @@ class Ingester:
                 break
         return reads
 
-    def _read_segment(self, known: Offset) -> _Read:
-        handle = os.open(self._folder / known.segment, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            closed = sealed(handle)  # before the size: nothing is appended to it after
-            size = os.fstat(handle).st_size
-            if known.position == 0:
-                known = _begin(handle, known)
-            data = b""
-            want = _CHUNK
-            while True:
-                data = os.pread(handle, want, known.position)
-                last = known.position + len(data) >= size
-                found = frame.scan(data, final=closed and last)
-                if found.end or last:
-                    break
-                want *= 2  # a frame longer than the chunk
-        finally:
-            os.close(handle)
-        records, undecodable = _decode(found.frames, known.segment)
-        offset = replace(
-            known,
-            position=known.position + found.end,
-            records=known.records + len(records),
-            corrupt=known.corrupt + found.corrupt + undecodable,
-            sealed=closed and known.position + found.end >= size,
+    def _load(self, moved: Sequence[Read], dead_writers: set[str]) -> list[Offset]:
+        """Load what was read, without what cannot be; return the offsets that were stored."""
+        for read in moved:
+            for frame in read.unreadable:
+                set_aside(self._folder, read.offset.segment, frame.raw)
+        items = self._items(moved)
+        whole = Batch(
+            offsets=[read.offset for read in moved],
+            starts={read.offset.segment: read.start for read in moved},
+            dead_writers=dead_writers,
         )
-        return _Read(offset=offset, records=records, taken=len(data))
+        try:
+            self._loader.load(_with(whole, items))
+        except _SPOILT as error:
+            _log.warning("some of %d records cannot be loaded, and are looked for: %s", len(items), error)
+            changed = self._sift(items)
+            if not changed:
+                raise
+            kept = [changed.get(id(item), item) for item in items]
+            bad = [item for item, now in zip(items, kept, strict=True) if now is None]
+            whole.offsets = [_less(offset, bad) for offset in whole.offsets]
+            self._loader.load(_with(whole, [item for item in kept if item is not None]))
+        return whole.offsets
 
-    def _dead_writers(self, moved: Sequence[_Read]) -> set[str]:
+    def _sift(self, items: Sequence[_Item]) -> dict[int, _Item | None]:
+        """Find the items that the log cannot hold, by `id`: what to load instead, None for what is set aside.
+
+        An attempt whose answer is what does not fit is kept without it, with the raw bytes.
+        """
+        changed: dict[int, _Item | None] = {}
+        for item in unfit(items, lambda some: self._refusal(some) is None):
+            bare, place, why = _without_answer(item), item.entry.segment, self._refusal([item])
+            if bare is not None and self._refusal([bare]) is None:
+                _log.warning("%s: an answer is kept as raw bytes: %s", place, why)
+                changed[id(item)] = bare
+            else:
+                path = set_aside(self._folder, place, item.entry.frame.raw)
+                _log.error("%s: a record is set aside as %s: %s", place, path, why)
+                changed[id(item)] = None
+        return changed
+
+    def _refusal(self, items: Sequence[_Item]) -> Exception | None:
+        try:
+            self._loader.rehearse(_with(Batch(), items))
+        except _SPOILT as error:
+            return error
+        return None
+
+    def _dead_writers(self, moved: Sequence[Read]) -> set[str]:
         """Return the writers whose open calls will get no answer any more.
 
         A writer makes its next segment before it releases the last, so the folder is looked at
@@ -143,25 +186,26 @@ class Ingester:
             ended |= self._loader.open_writers()
         return ended - living
 
-    def _fill(self, batch: Batch, reads: Sequence[_Read]) -> None:
-        attempts: list[Attempt] = []
-        for read in reads:
-            writer = instance_of(read.offset.segment)
-            for record in read.records:
-                match record:
-                    case Call():
-                        batch.calls.append((record, writer))
-                        self._surfaces[record.call_id] = record.surface
-                    case Attempt():
-                        attempts.append(record)
-                    case Feedback():
-                        batch.feedback.append(record)
-        self._recall(attempts)
-        batch.attempts.extend(self._understand(attempt) for attempt in attempts)
+    def _items(self, reads: Sequence[Read]) -> list[_Item]:
+        entries = [entry for read in reads for entry in read.entries]
+        calls = [entry.record for entry in entries if isinstance(entry.record, Call)]
+        self._surfaces.update((call.call_id, call.surface) for call in calls)
+        self._recall(entry.record for entry in entries if isinstance(entry.record, Attempt))
+        items = [_Item(entry=entry, row=self._row(entry)) for entry in entries]
         for call_id in list(self._surfaces)[: max(0, len(self._surfaces) - _REMEMBERED)]:
             del self._surfaces[call_id]
+        return items
 
-    def _recall(self, attempts: Sequence[Attempt]) -> None:
+    def _row(self, entry: Entry) -> Row:
+        match entry.record:
+            case Call():
+                return entry.record, instance_of(entry.segment)
+            case Attempt():
+                return self._understand(entry.record)
+            case Feedback():
+                return entry.record
+
+    def _recall(self, attempts: Iterable[Attempt]) -> None:
         """Ask the log for the surfaces of calls that an earlier process loaded."""
         missing = {attempt.call_id for attempt in attempts if attempt.call_id not in self._surfaces}
         if missing:
@@ -188,22 +232,32 @@ class Ingester:
                 (self._folder / name).unlink(missing_ok=True)
 
 
-def _begin(handle: int, known: Offset) -> Offset:
-    head = os.pread(handle, frame.HEADER_BYTES, 0)
-    damaged = not frame.header_sound(head, known.segment)
-    return replace(known, position=min(frame.HEADER_BYTES, len(head)), corrupt=known.corrupt + int(damaged))
+def _with(whole: Batch, items: Sequence[_Item]) -> Batch:
+    """Return the batch with the items' rows."""
+    batch = replace(whole, calls=[], attempts=[], feedback=[])
+    for item in items:
+        match item.row:
+            case Feedback():
+                batch.feedback.append(item.row)
+            case (Call() as call, writer):
+                batch.calls.append((call, writer))
+            case (Attempt() as attempt, answer, cost):
+                batch.attempts.append((attempt, answer, cost))
+    return batch
 
 
-def _decode(frames: Sequence[frame.Frame], name: str) -> tuple[tuple[Record, ...], int]:
-    records: list[Record] = []
-    failed = 0
-    for item in frames:
-        try:
-            records.append(item.record())
-        except StoreError as error:
-            failed += 1
-            _log.warning("%s: %s", name, error)
-    return tuple(records), failed
+def _less(offset: Offset, bad: Sequence[_Item]) -> Offset:
+    """Count what was set aside as damage."""
+    lost = sum(item.entry.segment == offset.segment for item in bad)
+    return replace(offset, records=offset.records - lost, corrupt=offset.corrupt + lost)
+
+
+def _without_answer(item: _Item) -> _Item | None:
+    match item.entry.record:
+        case Attempt() as attempt:
+            return replace(item, row=(attempt, Answer(completion=None), None))
+        case _:
+            return None
 
 
 def _lock(folder: Path) -> int:

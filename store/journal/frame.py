@@ -45,12 +45,18 @@ class Frame:
 
     kind: int
     payload: bytes
+    head: bytes = b""  # the FRAME_BYTES before the payload
+
+    @property
+    def raw(self) -> bytes:
+        """The frame as it stands in the segment."""
+        return self.head + self.payload
 
     def record(self) -> Record:
         """Decode the payload; StoreError where it is not the record it claims to be."""
         try:
             return msgspec.msgpack.decode(self.payload, type=_TYPES[self.kind])
-        except (msgspec.MsgspecError, KeyError) as error:
+        except (msgspec.MsgspecError, KeyError, ValueError, RecursionError) as error:
             raise StoreError(f"A journal frame holds no readable record: {error}") from error
 
 
@@ -104,7 +110,8 @@ def scan(data: bytes, *, final: bool) -> Scan:
     while position < size:
         end = _frame_end(data, position)
         if end is not None and end <= size and _sound(data, position, end):
-            frames.append(Frame(data[position + _KIND_AT], data[position + FRAME_BYTES : end]))
+            start = position + FRAME_BYTES
+            frames.append(Frame(data[position + _KIND_AT], data[start:end], data[position:start]))
             position = end
             continue
         unfinished = size - position < FRAME_BYTES or (end is not None and end > size)

@@ -6,6 +6,7 @@ other process out while the file is open for writing. Never fork while it is ope
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from store.errors import LogLocked, NotFound, SchemaTooNew, StoreError
+from store.errors import LogLocked, LogRefused, NotFound, SchemaTooNew, StoreError
 from store.sql import Migration, migrations, query
 
 STORAGE = "v1.5.0"  # the oldest DuckDB that can read the file
 _ZSTD_FROM = 256  # bytes of a text column's mean value from which zstd is tried
 _CHECKPOINT = "128MB"  # size of the write-ahead log that is folded into the file
+
+_LOCKED = re.compile(r"set lock|conflicting lock", re.IGNORECASE)  # a full disk speaks of "blocks"
 
 Row = dict[str, Any]
 
@@ -165,9 +168,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except duckdb.IOException as error:
-        if "lock" in str(error).lower():
+        if _LOCKED.search(str(error)):
             raise LogLocked("Another process has the log open: is `stillhouse up` running?") from error
         raise StoreError(f"The log cannot be read or written: {_first_line(error)}") from error
+    except (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException) as error:
+        raise LogRefused(f"The log refused a value: {_first_line(error)}") from error
     except duckdb.Error as error:
         raise StoreError(f"The log refused: {_first_line(error)}") from error
 

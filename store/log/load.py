@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from store.errors import Conflict
 from store.ids import new_id
 from store.log import tables
 from store.log.database import Database, Row, Writing
@@ -35,7 +37,12 @@ class Batch:
     attempts: list[tuple[Attempt, Answer, float | None]] = field(default_factory=list)  # with cost, USD
     feedback: list[Feedback] = field(default_factory=list)
     offsets: list[Offset] = field(default_factory=list)
+    starts: dict[str, int] = field(default_factory=dict)  # where in each segment it starts, bytes
     dead_writers: set[str] = field(default_factory=set)  # whose open calls are lost
+
+
+class _Undone(Exception):  # noqa: N818
+    """Ends a rehearsal: its transaction is rolled back."""
 
 
 class Loader:
@@ -58,22 +65,36 @@ class Loader:
         return {row["writer"] for row in self._database.read("ingest.open_writers")}
 
     def load(self, batch: Batch) -> None:
-        """Write a batch in one transaction."""
+        """Write a batch in one transaction.
+
+        Raises Conflict where a segment is no longer loaded up to where the batch starts, LogRefused for
+        a value that fits no column; then nothing of it is kept.
+        """
         with self._database.writing() as writing:
-            self._load_calls(writing, batch.calls)
-            attempts = [attempt_row(attempt, answer, cost) for attempt, answer, cost in batch.attempts]
-            writing.load("ingest.insert_attempts", tables.table(attempts, tables.ATTEMPTS))
-            feedback: list[Row] = [msgspec.to_builtins(item) for item in batch.feedback]
-            writing.load("ingest.insert_feedback", tables.table(feedback, tables.FEEDBACK))
+            _check_starts(writing, batch.starts)
+            self._load_records(writing, batch)
             if batch.dead_writers:
                 _close_lost(writing, batch.dead_writers)
             _save_offsets(writing, batch.offsets)
+
+    def rehearse(self, batch: Batch) -> None:
+        """Raise what loading the batch's records would raise; keep nothing."""
+        with suppress(_Undone), self._database.writing() as writing:
+            self._load_records(writing, batch)
+            raise _Undone
 
     def add_scores(self, scores: Sequence[Score]) -> None:
         """Append scores."""
         rows: list[Row] = [msgspec.to_builtins(score) for score in scores]
         with self._database.writing() as writing:
             writing.load("ingest.insert_scores", tables.table(rows, tables.SCORES))
+
+    def _load_records(self, writing: Writing, batch: Batch) -> None:
+        self._load_calls(writing, batch.calls)
+        attempts = [attempt_row(attempt, answer, cost) for attempt, answer, cost in batch.attempts]
+        writing.load("ingest.insert_attempts", tables.table(attempts, tables.ATTEMPTS))
+        feedback: list[Row] = [msgspec.to_builtins(item) for item in batch.feedback]
+        writing.load("ingest.insert_feedback", tables.table(feedback, tables.FEEDBACK))
 
     def _load_calls(self, writing: Writing, calls: Sequence[tuple[Call, str]]) -> None:
         if not calls:
@@ -116,6 +137,17 @@ def _lost(call: dict[str, Any], now: float) -> Attempt:
         started=call["ts"],
         error="The gateway worker ended before the answer did.",
     )
+
+
+def _check_starts(writing: Writing, starts: Mapping[str, int]) -> None:
+    """Hold the batch against what is loaded: a segment read twice must not be counted twice."""
+    if not starts:
+        return
+    rows = writing.run("ingest.positions", segments=sorted(starts))
+    loaded = {row["segment"]: row["position"] for row in rows}
+    for segment, start in starts.items():
+        if loaded.get(segment, 0) != start:
+            raise Conflict(f"{segment} was loaded by someone else in the meantime.")
 
 
 def _save_offsets(writing: Writing, offsets: Sequence[Offset]) -> None:

@@ -151,9 +151,14 @@ class Log:
         )
         return [row["outcome"] for row in rows]
 
-    def spend(self, since_ts: float, roles: Iterable[str]) -> float:
-        """Return what attempts in these roles cost since a time, in US dollars."""
-        rows = self._database.read("cutover.spend", since_ts=since_ts, roles=[str(role) for role in roles])
+    def spend(self, since_ts: float, roles: Iterable[str], unknown_usd: float = 0.0) -> float:
+        """Return what attempts in these roles cost since a time, in US dollars.
+
+        One whose price is not known counts `unknown_usd`, unless it ended in an error: nobody charges for that.
+        """
+        rows = self._database.read(
+            "cutover.spend", since_ts=since_ts, roles=[str(role) for role in roles], unknown_usd=unknown_usd
+        )
         return float(next(iter(rows[0].values())))
 
     # -- for the faces

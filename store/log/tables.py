@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from store.errors import LogRefused
+
 _TEXT, _REAL, _INT, _LONG, _FLAG, _BYTES = (
     pa.string(), pa.float64(), pa.int32(), pa.int64(), pa.bool_(), pa.binary(),
 )  # fmt: skip
@@ -60,5 +62,11 @@ INGEST_LOG = _schema(
 
 
 def table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Return the rows as one Arrow table; a column that a row lacks is null."""
-    return pa.Table.from_pylist(list(rows), schema=schema)
+    """Return the rows as one Arrow table; a column that a row lacks is null.
+
+    Raises LogRefused where a value fits no column.
+    """
+    try:
+        return pa.Table.from_pylist(list(rows), schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError) as error:
+        raise LogRefused(f"A value does not fit the log: {error}.") from error

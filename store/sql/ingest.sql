@@ -1,6 +1,9 @@
 -- name: offsets
 SELECT segment, position, records, corrupt, sealed FROM ingest_log;
 
+-- name: positions
+SELECT segment, position FROM ingest_log WHERE segment IN (SELECT unnest($segments::VARCHAR[]));
+
 -- name: next_seq
 SELECT greatest(
     coalesce((SELECT max(seq) FROM calls), 0),

@@ -231,7 +231,7 @@ def test_a_segment_of_a_later_program_stays_where_it_is(house, caplog, monkeypat
 
 
 def test_frames_longer_than_a_chunk_are_read(house, monkeypatch):
-    monkeypatch.setattr("store.ingester._CHUNK", 700)
+    monkeypatch.setattr("store.reading.CHUNK", 700)
     made = [call(body=b"x" * size) for size in (10, 5_000, 10, 2_000)]
     for record in made:
         house.writer.append(record)
@@ -241,7 +241,7 @@ def test_frames_longer_than_a_chunk_are_read(house, monkeypatch):
 
 
 def test_a_step_ends_after_its_share(house, monkeypatch):
-    monkeypatch.setattr("store.ingester._CHUNK", 2_000)
+    monkeypatch.setattr("store.reading.CHUNK", 2_000)
     for index in range(20):
         house.writer.append(call(str(index)))
     steps = []

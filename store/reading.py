@@ -1,0 +1,87 @@
+"""Reads what a segment of the journal got since the last look. Knows no log but its offsets."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from store.errors import StoreError
+from store.journal import frame
+from store.journal.frame import Frame, Record
+from store.journal.segment import sealed
+from store.log.load import Offset
+
+_log = logging.getLogger(__name__)
+
+CHUNK = 8 << 20  # bytes of one segment read at a time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One record, and the frame that it was read from."""
+
+    record: Record
+    frame: Frame
+    segment: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """What one look at a segment found."""
+
+    start: int  # bytes of the segment that were loaded before
+    offset: Offset  # after it
+    entries: tuple[Entry, ...]
+    unreadable: tuple[Frame, ...]  # sound frames that hold no record; counted in `offset.corrupt`
+    taken: int  # bytes
+
+
+def read(folder: Path, known: Offset) -> Read:
+    """Read on from an offset, at least one frame if there is one. Raises SchemaTooNew."""
+    start = known.position
+    handle = os.open(folder / known.segment, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        closed = sealed(handle)  # before the size: nothing is appended to it after
+        size = os.fstat(handle).st_size
+        if known.position == 0:
+            known = _begin(handle, known)
+        want = CHUNK
+        while True:
+            data = os.pread(handle, want, known.position)
+            last = known.position + len(data) >= size
+            found = frame.scan(data, final=closed and last)
+            if found.end or last:
+                break
+            want *= 2  # a frame longer than the chunk
+    finally:
+        os.close(handle)
+    entries, unreadable = _decode(found.frames, known.segment)
+    offset = replace(
+        known,
+        position=known.position + found.end,
+        records=known.records + len(entries),
+        corrupt=known.corrupt + found.corrupt + len(unreadable),
+        sealed=closed and known.position + found.end >= size,
+    )
+    return Read(start=start, offset=offset, entries=entries, unreadable=unreadable, taken=len(data))
+
+
+def _begin(handle: int, known: Offset) -> Offset:
+    head = os.pread(handle, frame.HEADER_BYTES, 0)
+    damaged = not frame.header_sound(head, known.segment)
+    return replace(known, position=min(frame.HEADER_BYTES, len(head)), corrupt=known.corrupt + int(damaged))
+
+
+def _decode(frames: Sequence[Frame], segment: str) -> tuple[tuple[Entry, ...], tuple[Frame, ...]]:
+    entries: list[Entry] = []
+    unreadable: list[Frame] = []
+    for item in frames:
+        try:
+            entries.append(Entry(record=item.record(), frame=item, segment=segment))
+        except StoreError as error:
+            unreadable.append(item)
+            _log.warning("%s: %s", segment, error)
+    return tuple(entries), tuple(unreadable)
