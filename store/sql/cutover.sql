@@ -43,5 +43,6 @@ ORDER BY ts DESC
 LIMIT $limit;
 
 -- name: spend
-SELECT coalesce(sum(cost_usd), 0) FROM attempts
+SELECT coalesce(sum(coalesce(cost_usd, CASE WHEN outcome = 'error' THEN 0 ELSE $unknown_usd::DOUBLE END)), 0)
+FROM attempts
 WHERE ts >= $since_ts AND role IN (SELECT unnest($roles::VARCHAR[]));
