@@ -69,7 +69,9 @@ class Controller:
         self._latest = 0.0  # the latest time seen: it never goes back
         self._looked = 0.0  # seconds of looking: it neither goes back nor jumps
         self._last_tick: float | None = None
-        self._shadow_usd: float | None = None  # of the UTC day, read once a tick
+        self._shadow_usd: dict[
+            float, float
+        ] = {}  # of the UTC day, by what an unknown price counts; for one tick
 
     def tick(self) -> list[Transition]:
         """Do all there is to do now; give the decisions made.
@@ -97,7 +99,7 @@ class Controller:
 
     def _pass_time(self) -> float:
         now = self._clock()
-        self._shadow_usd = None
+        self._shadow_usd.clear()
         if self._last_tick is not None:
             self._looked += min(max(0.0, now - self._last_tick), _LONGEST_LOOK_S)
         self._last_tick = now
@@ -271,11 +273,12 @@ class Controller:
         return next((r for r in self._control.routes() if r.rollout_id == rollout_id), None)
 
     def _drawing(self, policy: RolloutPolicy) -> bool:
-        """Say whether the UTC day's shadow money is not spent yet."""
-        if self._shadow_usd is None:
+        """Say whether the UTC day's shadow money is not spent yet. An unknown price is not free."""
+        unknown = policy.unknown_usd_per_call
+        if unknown not in self._shadow_usd:
             now = self._clock()
-            self._shadow_usd = self._pairs.spend(now - now % _DAY_S, _SHADOWS)
-        return self._shadow_usd < policy.shadow_usd_per_day
+            self._shadow_usd[unknown] = self._pairs.spend(now - now % _DAY_S, _SHADOWS, unknown)
+        return self._shadow_usd[unknown] < policy.shadow_usd_per_day
 
     def _now(self, rollout: Rollout) -> float:
         return max(self._latest, rollout.entered)

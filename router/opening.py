@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from router.decision import Facts
 from router.errors import RolloutRefused
@@ -38,7 +38,8 @@ def open_rollout(
     for rollout in reversed(known):
         if rollout.student_id == student.student_id and rollout.created >= evaluation.created:
             return rollout
-    _refuse_if_busy(known)
+    if (why := refusal(known)) is not None:
+        raise RolloutRefused(why)
     now = clock()
     rollout = Rollout(
         rollout_id=new_id(),
@@ -68,10 +69,12 @@ def _trial(task: Task, evaluation: Evaluation, policy: RolloutPolicy) -> int:
     return task.trials + looks
 
 
-def _refuse_if_busy(known: list[Rollout]) -> None:
+def refusal(known: Iterable[Rollout]) -> str | None:
+    """Say why a newer student cannot come now, given the rollouts of its task; None where it can."""
     for rollout in known:
         if rollout.state not in TERMINAL and standing(rollout) != State.FULL:
-            raise RolloutRefused(
+            return (
                 f"Task {rollout.task_id} version {rollout.task_version} has a rollout in state {rollout.state} "
                 f"({rollout.rollout_id}); a newer student waits until that has ended or is at full share."
             )
+    return None

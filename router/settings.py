@@ -59,6 +59,7 @@ class RolloutPolicy:
         default_factory=lambda: _by_step(0.0, 1.0, 0.5, 0.2, 0.1, 0.05),
     )  # of the calls that the student serves, the share that the teacher shadows
     shadow_usd_per_day: float = 5.0  # all shadow attempts of the house in one UTC day; then no more pairs
+    unknown_usd_per_call: float = 0.01  # what one counts for there while its model has no known price
 
     screen_n: int = 200  # held-out calls that the offline screen needs
     score_timeout_s: float = 900.0  # for an attempt's arrival and its score
@@ -68,7 +69,7 @@ class RolloutPolicy:
     breaker_probes: int = 10  # shadow calls in a row that must succeed before it serves again
     hold_limit_s: float = 86_400.0  # a hold that lasts longer is rolled back
 
-    timeout_s: float = 30.0  # of a call to the student, before the teacher takes over
+    timeout_s: float = 10.0  # of a call to the student, before the teacher takes over
     release: Release = Release.WHOLE
 
     def __post_init__(self) -> None:
@@ -85,6 +86,9 @@ class RolloutPolicy:
                 raise PolicyError(f"{name} must be a share between 0 and 1, not {share:g}.")
         if self.profile not in PROFILES:
             raise PolicyError(f"profile must be one of {', '.join(PROFILES)}, not {self.profile!r}.")
+        for name in ("shadow_usd_per_day", "unknown_usd_per_call"):
+            if not getattr(self, name) >= 0.0:
+                raise PolicyError(f"{name} must be 0 or more US dollars, not {getattr(self, name):g}.")
         for step in STEPS:
             if self.caps[step] < self.minima[step]:
                 raise PolicyError(f"the cap of {step} is below its minimum of {self.minima[step]} pairs.")

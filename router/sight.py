@@ -24,8 +24,8 @@ class PairLog(Protocol):
     def student_outcomes(self, student_id: str, limit: int = 20, after_ts: float = 0.0) -> list[str]:
         """Give outcomes of the student's serve attempts after a time, newest first."""
 
-    def spend(self, since_ts: float, roles: Sequence[str]) -> float:
-        """Give the cost in US dollars of attempts with these roles since a time."""
+    def spend(self, since_ts: float, roles: Sequence[str], unknown_usd: float) -> float:
+        """Give the cost in US dollars of attempts with these roles since a time, `unknown_usd` for an unknown one."""
 
 
 class Sight:

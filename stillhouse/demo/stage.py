@@ -151,5 +151,7 @@ class Stage:
                 "alpha": self.options.alpha,
                 "profile": "replay",
                 "internalise": True,
+                # The stand-in costs nothing, but its price is unknown: that must not end the pairs.
+                "shadow_usd_per_day": 50 if self.options.teacher_url else 1000,
             },
         }

@@ -26,8 +26,17 @@ from store.vocabulary import Release, State, TaskMode
 
 FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "internalise", "timeout_s")
 FOR_ROUTER = (
-    *("mode", "delta", "alpha", "holdback", "shadow_usd_per_day", "shadow", "dwell_s"),
-    *("score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release"),
+    *(
+        "mode",
+        "delta",
+        "alpha",
+        "holdback",
+        "shadow",
+        "ramp_shadow",
+        "shadow_usd_per_day",
+        "unknown_usd_per_call",
+    ),
+    *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release"),
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "background_usd_per_day"})
@@ -130,6 +139,10 @@ def _rollout_policy(policy: Policy) -> RolloutPolicy:
     for name, kind in (("mode", TaskMode), ("release", Release)):
         if name in given:
             given[name] = kind(given[name])
+    if "shadow" in given:
+        given.setdefault(
+            "ramp_shadow", given["shadow"]
+        )  # one setting for the whole rollout, unless told otherwise
     base = profiled(RolloutPolicy(), policy.profile or "standard")
     for name in ("minima", "caps"):
         if (own := getattr(policy, name)) is not None:

@@ -166,7 +166,9 @@ class Policy(Branch):
     profile: Literal["standard", "replay"] | None = None
     holdback: Annotated[Real, Field(ge=0, le=0.5)] | None = None
     shadow_usd_per_day: Annotated[Real, Field(ge=0)] | None = None
+    unknown_usd_per_call: Annotated[Real, Field(ge=0)] | None = None
     shadow: Share | None = None
+    ramp_shadow: Share | None = None  # None: as shadow
     minima: dict[Step, Positive] | None = None  # pairs, by step
     caps: dict[Step, Positive] | None = None  # pairs, by step
     dwell_s: Annotated[Real, Field(ge=0)] | None = None

@@ -116,6 +116,7 @@ class MemoryLog:
     rows: dict[int, Drawn] = field(default_factory=dict)
     outcomes: list[tuple[float, str]] = field(default_factory=list)
     usd: float = 0.0
+    unpriced: int = 0  # shadow attempts of today whose price nobody knows
 
     def add(self, *rows: Drawn) -> None:
         self.rows |= {row.seq: row for row in rows}
@@ -126,8 +127,8 @@ class MemoryLog:
     def student_outcomes(self, student_id: str, limit: int = 20, after_ts: float = 0.0) -> list[str]:
         return [outcome for ts, outcome in reversed(self.outcomes) if ts > after_ts][:limit]
 
-    def spend(self, since_ts: float, roles) -> float:
-        return self.usd
+    def spend(self, since_ts: float, roles, unknown_usd: float) -> float:
+        return self.usd + self.unpriced * unknown_usd
 
 
 @dataclass

@@ -211,6 +211,20 @@ def test_spent_shadow_money_stops_the_drawing_and_nothing_else(house):
     assert house.control.routes()[0].reverse_shadow == 1.0
 
 
+def test_a_teacher_without_a_known_price_is_not_free(house):
+    house.open()
+    house.until(State.CANARY_5)
+    house.log.unpriced = 499
+    house.tick()
+    assert house.control.routes()[0].reverse_shadow == 1.0
+    house.log.unpriced = 500
+    house.tick()
+    assert house.control.routes()[0].reverse_shadow == 0.0
+    house.policy = replace(house.policy, unknown_usd_per_call=0.0)  # a model of one's own
+    house.tick()
+    assert house.control.routes()[0].reverse_shadow == 1.0
+
+
 def test_a_new_leader_takes_over_and_the_old_one_is_fenced(house):
     house.open()
     house.until(State.CANARY_5)

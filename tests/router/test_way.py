@@ -1,12 +1,14 @@
 """The whole way through the real stores: route table, journal, log, scores, controller, route table."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from makers import FAST, House
 
 from router.feed import RouteFeed
 from router.replay import differences
+from router.settings import RolloutPolicy
 from store.ids import new_id
 from store.ingester import Ingester
 from store.journal.writer import SegmentWriter
@@ -32,11 +34,11 @@ def read_answer(surface, content_type, status, raw):
 class Town:
     """A gateway's part, played: what it chooses is journalled, ingested, scored."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, policy: RolloutPolicy = FAST, price: float | None = 0.0) -> None:
         self.log = Log.open(folder / "log.duckdb")
         self.writer = SegmentWriter(folder / "journal", "w0")
-        self.ingester = Ingester(self.log, folder / "journal", read_answer, lambda *_: 0.0)
-        self.house = House(folder)
+        self.ingester = Ingester(self.log, folder / "journal", read_answer, lambda *_: price)
+        self.house = House(folder, policy)
         self.house.log = self.log
         self.house.controller = self.house.another()
         self.feed = RouteFeed(self.house.control, folder / "STOP", self.house.clock)
@@ -135,4 +137,24 @@ def test_from_draft_to_full_and_back_through_the_real_stores(tmp_path):
     rows = house.control.observations(rollout.rollout_id)
     assert differences(rollout, house.control.transitions(), rows) == []
     assert FAST.delta == rollout.delta
+    town.close()
+
+
+def test_a_teacher_without_a_price_uses_up_the_days_money(tmp_path):
+    town = Town(tmp_path, replace(FAST, shadow_usd_per_day=0.2), price=None)
+    house = town.house
+    house.open()
+    for _ in range(60):
+        house.tick()
+        town.feed.refresh()
+        if town.feed.route("f") is not None and town.feed.route("f").shadow == 0.0:
+            break
+        town.calls(100)
+    [route] = house.control.routes()
+    assert (route.shadow, route.reverse_shadow) == (0.0, 0.0)
+    assert route.step != State.SHADOW  # shadowing costs nothing: the teacher was asked anyway
+    since, roles = 0.0, [Role.SHADOW, Role.REVERSE_SHADOW]
+    spent = town.log.spend(since, roles, house.policy.unknown_usd_per_call)
+    assert spent >= 0.2
+    assert town.log.spend(since, roles) == 0.0
     town.close()
