@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from store.vocabulary import TaskMode
 
 METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
+SCREEN_N = 200
 USER_METRIC = "python:"  # "python:package.module:function"
 
 
@@ -78,7 +79,7 @@ class TaskPolicy:
     threshold: float = 0.5  # an answer passes when its score is at least this
     delta: float = 0.03  # margin within which a student counts as equal
     internalise: bool = False  # train and serve without the constant instructions
-    timeout_s: float = 30.0  # of one student answer
+    timeout_s: float = 10.0  # of one student answer, as when it serves
 
     def __post_init__(self) -> None:
         """Raise SettingsError for an unknown metric or a value out of range."""
@@ -105,7 +106,10 @@ class DistillerSettings:
     min_baseline: float = 0.5  # mean score of the teacher, where one was measured
     min_new: float = 0.25  # share of new calls since the last try, of those it saw
     heldout: float = 0.2  # share of the newest calls kept for evaluation
-    heldout_min: int = 200  # rows that the screen needs, where that many can be had
+    screen_n: int = (
+        SCREEN_N  # held-out conversations without which a screen, here and in a rollout, says nothing
+    )
+    heldout_min: int = 200  # passed conversations held out at least, where that many can be had
     heldout_max: int = 400  # more than this tells little and costs time
     attempts: int = 3  # of one job before it fails for good
     lease_s: float = 60.0
@@ -122,6 +126,16 @@ class DistillerSettings:
         """Raise SettingsError for a value out of range."""
         for key in ("min_examples", "min_passing", "attempts"):
             _at_least(f"distiller.{key}", getattr(self, key), 1)
+        for key in ("heldout_min", "heldout_max"):
+            if getattr(self, key) < self.screen_n:
+                raise SettingsError(
+                    f"distiller.{key} is {getattr(self, key)}; the screen of a student needs "
+                    f"{self.screen_n} held-out conversations."
+                )
+        if self.heldout_max < self.heldout_min:
+            raise SettingsError(
+                f"distiller.heldout_max is {self.heldout_max}; it must be at least heldout_min, {self.heldout_min}."
+            )
         for key in ("min_baseline", "heldout", "similarity"):
             if not 0 <= getattr(self, key) < 1:
                 raise SettingsError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from distiller.pipeline import Executor
 from router import steps
+from router.opening import refusal
 from router.verbs import VERBS
 from stillhouse.errors import Missing, Refused
 from stillhouse.views import tasks
@@ -27,13 +28,18 @@ class ControlDesk:
         self._epoch = epoch
 
     def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
-        """Queue a distillation now. Raises Missing, or Refused where something is missing or one is under way."""
+        """Queue a distillation now. Raises Missing; Refused where something is missing, or one is under way.
+
+        Also Refused while a student is on its way to full share: a newer one would be turned away at the end.
+        """
         task = self._control.task(task_id)
         if task is None:
             raise Missing(f"There is no task {task_id!r}.")
         under_way = {JobState.QUEUED, JobState.RUNNING}
         if any(job.state in under_way for job in self._control.jobs(task_id)):
             raise Refused(f"A distillation of {task_id!r} is under way already.")
+        if (why := refusal(self._control.rollouts(task_id))) is not None:
+            raise Refused(f"{why} `stillhouse rollout abort {task_id}` ends it now.")
         lacking = [check["words"] for check in tasks.checks(self._stores, task) if not check["ok"]]
         if lacking and not anyway:
             raise Refused(f"The task {task_id!r} is not ready: {'; '.join(lacking)}.")

@@ -65,12 +65,14 @@ def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> Hous
         policy = convert.rollout_policy(settings, task_id)
         return replace(policy, mode=task.mode) if task else policy
 
-    def on_student(student: Student, evaluation: Evaluation) -> None:
+    def on_student(student: Student, evaluation: Evaluation) -> str | None:
         policy = rollout_policy(student.task_id)
         try:
             open_rollout(control, student, evaluation, policy, epoch=epoch, clock=time.time)
         except RolloutRefused as refusal:
             logger.warning("student %s is not rolled out: %s", student.student_id, refusal)
+            return str(refusal)
+        return None
 
     parts = Parts(
         log=log,

@@ -49,7 +49,7 @@ class Evaluator:
         metric: MetricSpec,
         delta: float,
         concurrency: int = 4,
-        timeout_s: float = 30.0,
+        timeout_s: float = 10.0,
         min_units: int = MIN_UNITS,
         tell: Callable[[int, int], None] = lambda *_: None,
     ) -> None:

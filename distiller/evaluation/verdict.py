@@ -9,10 +9,11 @@ from statistics import fmean
 
 from distiller.evaluation.bounds import lower_bound
 from distiller.evaluation.parity import Parity
+from distiller.settings import SCREEN_N
 from store.vocabulary import Verdict
 
 LEVEL = 0.8
-MIN_UNITS = 200
+MIN_UNITS = SCREEN_N
 _MAX_MISSING = 0.02
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from distiller.pipeline.errors import HopelessError
@@ -11,7 +12,8 @@ from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
 from distiller.pipeline.survey import Survey, survey
 from distiller.settings import DistillerSettings
-from distiller.trainset import Frozen, Split, freeze, split
+from distiller.trainset import Frozen, Row, Split, freeze, split
+from distiller.trainset.rows import passing
 from store.vocabulary import Trainset
 
 KIND = "trainsets"
@@ -62,17 +64,17 @@ def _complete(parts: Parts, task_id: str) -> int:
     return parts.log.counts(fingerprints).complete
 
 
-def wanted_heldout(rows: int, settings: DistillerSettings) -> int:
-    """Return how many held-out conversations to aim for among `rows`."""
-    return min(max(round(settings.heldout * rows), settings.heldout_min), settings.heldout_max)
+def wanted_heldout(passed: int, settings: DistillerSettings) -> int:
+    """Return how many held-out conversations to aim for among `passed` rows."""
+    return min(max(round(settings.heldout * passed), settings.heldout_min), settings.heldout_max)
 
 
 def _freeze(parts: Parts, keeper: Keeper, seen: Survey) -> Frozen:
     parted = _split(seen, parts.settings)
-    passing = sum(row.passed for row in parted.train)
-    if passing < LEAST_TRAIN or not parted.heldout:
+    learnt = passing(parted.train)
+    if learnt < LEAST_TRAIN or not parted.heldout:
         raise HopelessError(
-            f"{passing} passing train rows and {len(parted.heldout)} held-out rows: "
+            f"{learnt} passing train rows and {len(parted.heldout)} held-out rows: "
             f"at least {LEAST_TRAIN} and 1 are needed"
         )
     folder = parts.jobs / keeper.job.job_id / "trainset"
@@ -84,13 +86,22 @@ def _freeze(parts: Parts, keeper: Keeper, seen: Survey) -> Frozen:
 
 def _split(seen: Survey, settings: DistillerSettings) -> Split:
     rows = seen.screened.rows
-    parted = split(rows, heldout=wanted_heldout(len(rows), settings))
-    held = parted.heldout[-settings.heldout_max * 2 :]
+    parted = split(rows, heldout=wanted_heldout(passing(rows), settings))
+    held = [row for row in parted.heldout if row.passed]
     return replace(
         parted,
         train=parted.train[-settings.training.max_rows :],
-        heldout=tuple(row for row in held if row.passed),
+        heldout=bounded(held, settings.heldout_max * 2),
     )
+
+
+def bounded(rows: Sequence[Row], most: int) -> tuple[Row, ...]:
+    """Return about `most` rows in log order: the latest of each conversation, then the newest others."""
+    latest = {row.unit: row for row in rows}
+    others = [row for row in rows if latest[row.unit] is not row]
+    room = max(0, most - len(latest))
+    kept = [*latest.values(), *others[len(others) - min(room, len(others)) :]]
+    return tuple(sorted(kept, key=lambda row: row.seq))
 
 
 def _card(task_id: str, seen: Survey) -> dict[str, object]:

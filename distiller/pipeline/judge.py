@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from distiller.evaluation import Evaluator, Findings
-from distiller.evaluation.verdict import MIN_UNITS
 from distiller.pipeline.collect import KIND as TRAINSETS
 from distiller.pipeline.errors import FailedError, HopelessError
 from distiller.pipeline.keeper import Keeper
@@ -33,7 +32,7 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
         delta=parts.policies.of(student.task_id).delta,
         concurrency=parts.settings.evaluation_concurrency,
         timeout_s=parts.policies.of(student.task_id).timeout_s,
-        min_units=min(MIN_UNITS, parts.settings.heldout_min),
+        min_units=parts.settings.screen_n,
         tell=_teller(keeper),
     )
     outputs = parts.artifacts.folder("students", student.student_id) / "heldout_outputs.jsonl"
@@ -53,7 +52,7 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
 
 
 async def announce(parts: Parts, keeper: Keeper) -> None:
-    """Tell of the student, once, and stop its server where no rollout needs it."""
+    """Tell of the student, once, and stop its server where no rollout needs it. Raises HopelessError if refused."""
     student = student_of(parts, keeper)
     wanted = keeper.result("evaluation_id")
     evaluation = next(
@@ -62,7 +61,11 @@ async def announce(parts: Parts, keeper: Keeper) -> None:
     if evaluation is None:
         raise FailedError(f"the evaluation {wanted} is not in the control state")
     if not _begun(parts, keeper, student):
-        await asyncio.to_thread(parts.on_student, student, evaluation)
+        refusal = await asyncio.to_thread(parts.on_student, student, evaluation)
+        if refusal is not None:
+            keeper.made(refused=refusal)
+            stop_serving(parts, student.student_id)
+            raise HopelessError(f"the student {student.student_id} is not rolled out: {refusal}")
     if evaluation.verdict is not Verdict.PASS:
         stop_serving(parts, student.student_id)
 

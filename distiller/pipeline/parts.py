@@ -25,8 +25,8 @@ TRAINING_CHILD = (sys.executable, "-m", "distiller.training.child")
 class OnStudent(Protocol):
     """Told of an evaluated student: whoever cuts traffic over decides what becomes of it."""
 
-    def __call__(self, student: Student, evaluation: Evaluation) -> None:
-        """Begin a rollout, or record why there is none. May be told of one student twice."""
+    def __call__(self, student: Student, evaluation: Evaluation) -> str | None:
+        """Begin a rollout, or return why there is none, as one sentence. May be told of one student twice."""
         ...
 
 

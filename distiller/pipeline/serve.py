@@ -50,12 +50,10 @@ def stop_serving(parts: Parts, student_id: str) -> None:
 
 
 def tidy(parts: Parts, busy: frozenset[str]) -> None:
-    """Stop the servers of students whose every rollout has ended; `busy` ones are being evaluated."""
-    rollouts = parts.control.rollouts()
-    begun = {r.student_id for r in rollouts}
-    live = {r.student_id for r in parts.control.rollouts(live=True)}
+    """Stop the servers of students that no rollout needs and no open job (`busy`), however either ended."""
+    needed = busy | {r.student_id for r in parts.control.rollouts(live=True)}
     for server in parts.control.servers():
-        if server.wanted and server.student_id in begun - live - busy:
+        if server.wanted and server.student_id not in needed:
             parts.control.save_server(replace(server, wanted=False), parts.epoch)
 
 

@@ -24,12 +24,13 @@ class Split:
 def split(rows: Sequence[Row], *, heldout: int) -> Split:
     """Cut the rows, in log order, at the latest place that leaves `heldout` independent units after it.
 
-    At most half of the rows lie after the cut, so that a small log yields a smaller held-out part.
+    Only units with a passed row count: no other is evaluated. At most half of the passed rows lie after
+    the cut, so that a small log yields a smaller held-out part.
     """
     ordered = sorted(rows, key=lambda row: row.seq)
     common = common_users(ordered)
     since = _connected_since(ordered, common)
-    cut = max(_latest_cut(ordered, since, heldout), (len(ordered) + 1) // 2)
+    cut = max(_latest_cut(ordered, since, heldout), _middle(ordered))
     later = range(cut, len(ordered))
     independent = [i for i in later if since[i] >= cut]
     return Split(
@@ -60,14 +61,21 @@ def _connected_since(rows: Sequence[Row], common: frozenset[str]) -> list[int]:
     return [min(first.setdefault(key, i) for key in keys(row, common)) for i, row in enumerate(rows)]
 
 
+def _middle(rows: Sequence[Row]) -> int:
+    """Return the least cut with half of the passed rows before it; all rows where none passed."""
+    passed = [i for i, row in enumerate(rows) if row.passed]
+    return passed[(len(passed) - 1) // 2] + 1 if passed else len(rows)
+
+
 def _latest_cut(rows: Sequence[Row], since: Sequence[int], wanted: int) -> int:
     """Return the greatest cut with `wanted` independent units after it, 0 where there is none.
 
-    A row is independent of a cut at or before `since`; a unit while any row of it is.
+    A row is independent of a cut at or before `since`; a unit while any passed row of it is.
     """
     latest: dict[str, int] = {}
     for row, start in zip(rows, since, strict=True):
-        latest[row.unit] = max(start, latest.get(row.unit, 0))
+        if row.passed:
+            latest[row.unit] = max(start, latest.get(row.unit, 0))
     starts = sorted(latest.values(), reverse=True)
     if wanted < 1:
         return len(rows)

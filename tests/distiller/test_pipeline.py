@@ -14,13 +14,14 @@ from distiller.pipeline import Executor, Parts, Pipeline
 from distiller.pipeline.survey import wording
 from distiller.settings import DistillerSettings, Policies, TaskPolicy
 from store.artifacts import Artifacts
-from store.errors import StaleEpoch
+from store.errors import NotFound, StaleEpoch
 from store.vocabulary import JobState, Rollout, Server, State, Verdict
 
 CHILD = (sys.executable, str(Path(__file__).parent / "fake_child.py"))
 SETTINGS = DistillerSettings(
-    min_examples=60, min_passing=40, heldout_min=30, heldout_max=40, serve_timeout_s=5.0, lease_s=5.0
-)
+    min_examples=60, min_passing=40, screen_n=30, heldout_min=30, heldout_max=40, serve_timeout_s=5.0,
+    lease_s=5.0,
+)  # fmt: skip
 
 
 def right(body):
@@ -161,7 +162,7 @@ async def test_a_worse_student_is_announced_with_its_verdict_and_not_served_on(b
 
 
 async def test_a_served_student_that_is_not_the_trained_one_is_an_error_in_words(bench):
-    b = bench(behaviour="other outputs")
+    b = bench(answer=lambda body: "pink")  # the trainer's own outputs were right
     b.clock.tick()
     await b.work(b.executor())
     assert b.job.state is JobState.FAILED
@@ -279,6 +280,30 @@ async def test_a_rollout_that_was_begun_is_not_begun_twice(bench, house):
     house.control.save_job(replace(b.job, state=JobState.QUEUED, phase="rollout"), house.epoch)
     await b.work(b.executor())
     assert len(b.announced) == 1
+
+
+async def test_a_refused_student_is_not_served_on_and_its_job_says_why(bench, house):
+    b = bench()
+    b.parts = replace(b.parts, on_student=lambda *_: "another student is on its way")
+    b.clock.tick()
+    await b.work(b.executor())
+    assert b.job.state is JobState.FAILED
+    assert b.job.error.endswith("is not rolled out: another student is on its way")
+    assert b.job.result["refused"] == "another student is on its way"
+    assert [s.wanted for s in house.control.servers()] == [False]
+
+
+async def test_no_server_outlives_a_job_that_came_to_nothing(bench, house):
+    def gone(*_):
+        raise NotFound("there is no such task")
+
+    b = bench()
+    b.parts = replace(b.parts, on_student=gone)
+    b.clock.tick()
+    await b.work(b.executor())
+    assert "there is no such task" in b.job.error
+    assert not await b.executor().step()
+    assert [s.wanted for s in house.control.servers()] == [False]
 
 
 async def test_the_server_of_a_finished_rollout_is_stopped(bench, house):

@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slowpath import completion, exchange, request, said
 
+from distiller.pipeline.collect import bounded, wanted_heldout
 from distiller.scoring.shape import Shape
+from distiller.settings import DistillerSettings, SettingsError
 from distiller.trainset import LeakageError, Row, freeze, read_rows, screen, split, verify
+from distiller.trainset.rows import passing
 from distiller.trainset.split import common_users
 from store.vocabulary import Program
 
@@ -29,10 +32,12 @@ def screened(*exchanges, **options):
     return screen(exchanges, **{"shape": Shape.LABEL, "threshold": 0.5, "judged": False, **options})
 
 
-_rows = st.lists(st.tuples(st.integers(0, 12), st.none() | st.integers(0, 30)), min_size=1, max_size=60).map(
+_rows = st.lists(
+    st.tuples(st.integers(0, 12), st.none() | st.integers(0, 30), st.booleans()), min_size=1, max_size=60
+).map(
     lambda picks: [
-        row(seq, unit=f"u{unit}", user=None if user is None else f"p{user}")
-        for seq, (unit, user) in enumerate(picks)
+        row(seq, unit=f"u{unit}", user=None if user is None else f"p{user}", passed=passed)
+        for seq, (unit, user, passed) in enumerate(picks)
     ]
 )
 
@@ -46,15 +51,15 @@ def test_the_two_parts_never_share_anything_and_the_heldout_is_later(rows, wante
     assert not {r.user for r in parts.train if r.user} - common & {r.user for r in parts.heldout if r.user}
     if parts.heldout:
         assert max(r.seq for r in parts.train) < min(r.seq for r in parts.heldout)
-    assert len(parts.train) >= len(rows) // 2
+    assert passing(parts.train) >= passing(rows) // 2
 
 
 @given(_rows, st.integers(1, 20))
 def test_no_later_cut_would_have_left_enough(rows, wanted):
     parts = split(rows, heldout=wanted)
     cut = len(parts.train)
-    if cut > (len(rows) + 1) // 2:
-        assert len({r.unit for r in parts.heldout}) >= wanted
+    if passing(parts.train) > (passing(rows) + 1) // 2:
+        assert len({r.unit for r in parts.heldout if r.passed}) >= wanted
     fewer = split(rows, heldout=max(1, wanted - 1))
     assert len(fewer.train) >= cut
 
@@ -64,6 +69,31 @@ def test_independent_rows_are_cut_where_asked():
     assert (len(parts.train), len(parts.heldout), parts.straddling) == (300, 200, 0)
     small = split([row(i) for i in range(100)], heldout=200)
     assert (len(small.train), len(small.heldout)) == (50, 50)
+
+
+def test_calls_judged_bad_are_not_counted_into_the_heldout_part():
+    """Every third call was judged bad: the screen's 200 are 200 that it can use."""
+    settings = DistillerSettings()
+    rows = [row(i, passed=i % 3 > 0) for i in range(900)]
+    parts = split(rows, heldout=wanted_heldout(passing(rows), settings))
+    assert passing(parts.heldout) == settings.screen_n
+    assert passing(parts.train) == 400
+
+
+def test_long_conversations_do_not_push_others_out_of_the_heldout_part():
+    rows = [row(i, unit=f"u{i // 10}") for i in range(100)]
+    kept = bounded(rows, 20)
+    assert {r.unit for r in kept} == {r.unit for r in rows}
+    assert len(kept) == 20
+    assert [r.seq for r in kept] == sorted(r.seq for r in kept)
+    assert len(bounded(rows, 5)) == 10
+    assert bounded(rows[:3], 20) == tuple(rows[:3])
+
+
+@pytest.mark.parametrize("bad", [{"heldout_max": 199}, {"heldout_min": 50}, {"heldout_min": 500}])
+def test_a_heldout_part_that_cannot_pass_the_screen_is_refused(bad):
+    with pytest.raises(SettingsError, match=r"distiller\.heldout_m"):
+        DistillerSettings(**bad)
 
 
 def test_a_user_of_every_call_is_a_constant_of_the_app():
