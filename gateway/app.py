@@ -6,6 +6,7 @@ pays for no framework.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def build(
     records = Records(journal, Metrics())
     accepted = AcceptedKeys(seconds=settings.accepted_key_s, most=settings.accepted_keys)
     relay = Relay(transport=transport, records=records)
-    desk = StudentDesk(transport, records)
+    desk = StudentDesk(transport, records, hung_s=settings.student_hung_s)
     background = Background(concurrency=settings.shadow_concurrency, queue=settings.shadow_queue)
     chat = Chat(
         settings=settings,
@@ -175,9 +176,10 @@ class Gateway:
             await self._probe(request, path, send)
 
     async def _chat(self, request: Inbound, receive: Receive, send: Send) -> None:
-        caller = self.keys.admit(request.headers)
+        caller = self.keys.admit(request.headers, request.target.partition("?")[2])
         job = await self.chat.intake(request, caller, Upload(receive))
-        await attended(receive, self.chat.answer(job, send))
+        gone = asyncio.Event()
+        await attended(receive, self.chat.answer(job, send, gone), gone)
 
     async def _opaque(self, request: Inbound, receive: Receive, send: Send) -> None:
         refusal = denied(request.path)
@@ -195,8 +197,7 @@ class Gateway:
         caller = self.keys.admit(request.headers)
         body = await whole_body(request, Upload(receive), feedback.MOST)
         record = feedback.read(decoded(request, body, feedback.MOST), caller)
-        self.records.intent(record)
-        self.records.metrics.feedback.add()
+        self.records.feedback(record)
         await reply(send, 202, msgspec.json.encode({"id": record.feedback_id, "object": "feedback"}))
 
     async def _probe(self, request: Inbound, path: str, send: Send) -> None:

@@ -36,6 +36,7 @@ class Exchange:
     size: int = 0  # bytes received, content-encoded
     first_byte_ms: float | None = None
     truncated: bool = False
+    released: bool = False  # bytes of a student's answer went to the app: no other can replace it
     _began: float = field(default_factory=time.perf_counter)
     _parts: list[bytes] = field(default_factory=list)
     _kept: int = 0
@@ -60,9 +61,9 @@ class Exchange:
 
     def ends_with(self, piece: bytes) -> bool:
         """Tell whether `piece`, just taken, is the last that the app waits for."""
-        length = head.value(self.headers, b"content-length")
-        if length is not None and length.isdecimal():
-            return self.size >= int(length)
+        length = head.number(self.headers, b"content-length")
+        if length is not None:
+            return self.size >= length
         if not self.streamed:
             return False
         window = self._tail + piece

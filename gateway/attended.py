@@ -8,8 +8,12 @@ from collections.abc import Coroutine
 from gateway.inbound import Receive
 
 
-async def attended(receive: Receive, work: Coroutine[None, None, None]) -> None:
+async def attended(
+    receive: Receive, work: Coroutine[None, None, None], gone: asyncio.Event | None = None
+) -> None:
     """Run `work`; when the app hangs up, cancel it at once and return. Its exceptions are raised here.
+
+    `gone` is set before that cancellation, and not before one by a server that stops.
 
     The request's body must have been read: what `receive` gives next can only be the disconnect.
     """
@@ -18,6 +22,8 @@ async def attended(receive: Receive, work: Coroutine[None, None, None]) -> None:
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        if gone is not None and leaving.done():
+            gone.set()
         leaving.cancel()
         if not working.done():
             working.cancel()

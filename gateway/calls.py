@@ -24,6 +24,7 @@ from store.prompt import head_hash
 from store.vocabulary import Call, Choice, Route
 
 CHAT = "/chat/completions"
+_MOST_RETRIES = 1000  # recorded of what an app claims
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +96,6 @@ class Decider:
         if route is not None:
             why = barred(request, asked, route, key_accepted=self._accepts(caller, upstream, asked.model))
             choice = self.chooser.choose(fingerprint=print_, unit=unit, call_id=call_id, barred=why)
-        retries = request.header(b"x-stainless-retry-count") or ""
         call = Call(
             call_id=call_id,
             ts=time.time(),
@@ -109,7 +109,7 @@ class Decider:
             unit=unit,
             conversation=conversation,
             user=asked.user,
-            retry_count=int(retries) if retries.isdecimal() else 0,
+            retry_count=min(head.number(request.headers, b"x-stainless-retry-count") or 0, _MOST_RETRIES),
             headers=head.logged_request(request.headers),
             body=asked.body,
             choice=choice,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 
 from gateway.attempt import Exchange
 from gateway.calls import Decider, Job
-from gateway.errors import AnswerCut
 from gateway.inbound import Inbound, Send, Upload, decoded, whole_body
 from gateway.keys import AcceptedKeys, Caller
 from gateway.pairs import Pairs
 from gateway.records import Records
 from gateway.settings import GatewaySettings
-from gateway.student import StudentDesk
+from gateway.student import StudentDesk, exchange_for
 from gateway.teacher import Relay
 from gateway.wire import parse
-from store.vocabulary import Outcome, Role, Who
+from store.vocabulary import Outcome, Role, Route, Who
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,33 +41,37 @@ class Chat:
         self.records.metrics.calls.add("chat", str(job.call.choice.who), job.call.choice.reason)
         return job
 
-    async def answer(self, job: Job, send: Send) -> None:
+    async def answer(self, job: Job, send: Send, gone: asyncio.Event) -> None:
         """Answer from the student where it was chosen and can, else from the teacher.
 
-        Whichever way it ends, hung up or cut included, a drawn pair is completed or counted as missing.
+        `gone` is set where the app hangs up, before this is cancelled. Whichever way it ends, hung up or cut included, a drawn pair is completed or counted as missing.
         """
         began = time.perf_counter()
         answering = _Answering()
         try:
             if job.route is not None and job.call.choice.who is Who.STUDENT:
-                answering.by = Who.STUDENT
-                answering.outcome = Outcome.CLIENT_ABORT
-                if await self.desk.serve(job, job.route, send):
+                if await self._learnt(job, job.route, send, gone, answering):
                     answering.outcome = Outcome.COMPLETE
                     return
                 await self._teach(job, Role.FALLBACK, send, answering)
             else:
                 await self._teach(job, Role.SERVE, send, answering)
-        except AnswerCut:
-            if answering.by is Who.STUDENT:
-                answering.outcome = Outcome.UPSTREAM_CUT
-            raise
         finally:
             self.pairs.after(job, answered=answering.by, outcome=answering.outcome)
             failure = "" if answering.outcome is Outcome.COMPLETE else str(answering.outcome)
             self.records.metrics.duration.observe(
                 time.perf_counter() - began, "chat", job.upstream.name, job.call.model, failure
             )
+
+    async def _learnt(
+        self, job: Job, route: Route, send: Send, gone: asyncio.Event, answering: _Answering
+    ) -> bool:
+        exchange = exchange_for(job, route, Role.SERVE)
+        answering.by = Who.STUDENT
+        try:
+            return await self.desk.serve(exchange, job, route, send, gone)
+        finally:
+            answering.outcome = exchange.recorded or Outcome.CLIENT_ABORT
 
     async def _teach(self, job: Job, role: Role, send: Send, answering: _Answering) -> None:
         exchange = Exchange(

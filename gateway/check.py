@@ -13,6 +13,16 @@ import referencing.exceptions
 
 from gateway import canonical
 
+_UNCHECKABLE = (
+    jsonschema.SchemaError,
+    referencing.exceptions.Unresolvable,
+    re.error,
+    ArithmeticError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_UNCHECKED = "The JSON schema of the request cannot be checked here."
 _FINISHED = frozenset({"stop", "tool_calls", "function_call"})
 
 
@@ -35,7 +45,7 @@ def _choice(choice: Any, wanted: Any) -> str | None:
     if not isinstance(message, dict):
         return "A choice of the answer has no message."
     reason = choice.get("finish_reason")
-    if reason not in _FINISHED:
+    if not isinstance(reason, str) or reason not in _FINISHED:
         return f"The answer did not finish (finish_reason {str(reason)[:20]!r})."
     if message.get("tool_calls"):
         return _calls(message["tool_calls"])
@@ -59,7 +69,7 @@ def _calls(calls: Any) -> str | None:
 
 def _formatted(content: str, wanted: Any) -> str | None:
     kind = wanted.get("type") if isinstance(wanted, dict) else None
-    if kind not in {"json_object", "json_schema"}:
+    if kind not in ("json_object", "json_schema"):  # a tuple: an app may send what has no hash
         return None
     try:
         value = msgspec.json.decode(content)
@@ -73,10 +83,12 @@ def _formatted(content: str, wanted: Any) -> str | None:
 
 
 def _against(value: Any, schema: Any) -> str | None:
+    if not isinstance(schema, dict | bool):
+        return _UNCHECKED
     try:
         error = next(iter(_validator(canonical.dumps(schema)).iter_errors(value)), None)
-    except (jsonschema.SchemaError, referencing.exceptions.Unresolvable, re.error, RecursionError, TypeError):
-        return "The JSON schema of the request cannot be checked here."
+    except _UNCHECKABLE:
+        return _UNCHECKED
     return f"The answer breaks the JSON schema at {error.json_path[:80]}." if error else None
 
 

@@ -68,6 +68,12 @@ def journal_full() -> Refusal:
     )
 
 
+def feedback_lost() -> Refusal:
+    """Say that feedback was not written, so that the app sends it again."""
+    text = "The feedback could not be written to the journal; send it again later."
+    return Refusal(503, text, code="feedback_lost", kind="server_error")
+
+
 def journal_closed() -> Refusal:
     """Say that a call that cannot be logged at all, as while shutting down, is refused."""
     text = "The journal is not open; nothing was forwarded."

@@ -51,11 +51,16 @@ def skeleton(text: str) -> str:
     return text.strip()
 
 
+def leads(role: Any) -> bool:
+    """Tell whether a role, of whatever type an app sends, is one of those that open a conversation."""
+    return isinstance(role, str) and role in HEAD_ROLES
+
+
 def leading(messages: Sequence[Any]) -> list[dict[str, Any]]:
     """Give the system and developer messages that open a conversation."""
     head = []
     for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in HEAD_ROLES:
+        if not isinstance(message, dict) or not leads(message.get("role")):
             break
         head.append(message)
     return head

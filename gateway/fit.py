@@ -60,7 +60,7 @@ def _tools(request: dict[str, Any], seen: list[dict[str, Any]], can: Capabilitie
         return None
     if any(request.get(key) not in (None, [], "none") for key in _TOOLS):
         return "tools"
-    used = any(m.get("role") in {"tool", "function"} or m.get("tool_calls") for m in seen)
+    used = any(m.get("role") in ("tool", "function") or m.get("tool_calls") for m in seen)
     return "tools" if used else None
 
 
@@ -71,7 +71,7 @@ def _parts(seen: list[dict[str, Any]], can: Capabilities) -> str | None:
             kind = part.get("type") if isinstance(part, dict) else None
             if kind == "image_url" and can.images:
                 continue
-            if kind not in _STUDENT_PARTS:
+            if not isinstance(kind, str) or kind not in _STUDENT_PARTS:
                 return "images" if kind == "image_url" else "content"
     return None
 
@@ -85,7 +85,7 @@ def _format(request: dict[str, Any], can: Capabilities) -> str | None:
         return None
     if kind == "json_schema" and can.json_schema:
         return None
-    return str(kind) if kind in {"json_object", "json_schema"} else "response_format"
+    return str(kind) if kind in ("json_object", "json_schema") else "response_format"
 
 
 def _turns(seen: list[dict[str, Any]]) -> bool:

@@ -5,6 +5,7 @@ Logged are only allow-listed names: no credential and no cookie can reach a reco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gateway import codings
@@ -35,22 +36,30 @@ _LOGGED_RESPONSE = frozenset(
 )
 _LOGGED_VALUE = 512  # bytes of a header's value kept
 
+# Gateways of providers take keys in headers of their own (ocp-apim-subscription-key, helicone-auth, ...).
+_SECRET = re.compile(rb"(?:key|token|secret|password|auth|authorization|authentication|credentials?|jwt)$")
+_NO_SECRET = frozenset({b"idempotency-key", b"x-idempotency-key"})  # new with every call
+_DIGITS = 18  # of a number in a header, at most
+
 
 def onward(headers: Headers, *, account: bool, credential: Headers) -> Headers:
     """Give what the teacher receives: the app's headers less what ends here, plus `credential`.
 
     `account`: whether OpenAI-Organization and OpenAI-Project, which belong to the app's own key, go on.
     """
-    hop = _HOP | _named_by_connection(headers)
     kept = [
         (name, codings.accepted(value.decode("latin-1")).encode() if name == b"accept-encoding" else value)
-        for name, value in headers
-        if name not in hop
-        and name not in _NEVER_SENT
-        and not name.startswith(_NEVER_SENT_PREFIXES)
-        and (account or name not in ACCOUNT)
+        for name, value in _going_on(headers)
+        if account or name not in ACCOUNT
     ]
     return (*kept, *credential)
+
+
+def presented(headers: Headers) -> Headers:
+    """Give every header that may reach a teacher and may be a credential, in order of arrival."""
+    kept = [pair for pair in headers if pair[0] in CREDENTIALS]
+    others = [pair for pair in _going_on(headers) if _SECRET.search(pair[0]) and pair[0] not in _NO_SECRET]
+    return (*kept, *others)
 
 
 def back(headers: Headers) -> list[tuple[bytes, bytes]]:
@@ -80,6 +89,22 @@ def value(headers: Headers, name: bytes) -> str | None:
         if key == name:
             found = text.decode("latin-1")
     return found
+
+
+def number(headers: Headers, name: bytes) -> int | None:
+    """Give the last value of a header that is a whole number of at most 18 digits, else None."""
+    text = value(headers, name) or ""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
+
+
+def _going_on(headers: Headers) -> Headers:
+    """Give the headers that do not end here; of credentials the key ring decides."""
+    hop = _HOP | _named_by_connection(headers)
+    return tuple(
+        (name, text)
+        for name, text in headers
+        if name not in hop and name not in _NEVER_SENT and not name.startswith(_NEVER_SENT_PREFIXES)
+    )
 
 
 def _logged(headers: Headers, names: Iterable[bytes], prefixes: tuple[bytes, ...]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+_OWS = b" \t"
+_UNSENDABLE = re.compile(rb"[\0\n\v\f\r]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +38,7 @@ class Inbound:
     @property
     def length(self) -> int | None:
         """The content-length that the app announced."""
-        text = self.header(b"content-length") or ""
-        return int(text) if text.isdecimal() else None
+        return head.number(self.headers, b"content-length")
 
 
 def inbound(scope: Scope) -> Inbound:
@@ -43,18 +46,22 @@ def inbound(scope: Scope) -> Inbound:
     raw = scope.get("raw_path") or scope["path"].encode()
     query = scope.get("query_string", b"")
     target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
-    headers = tuple((bytes(name).lower(), bytes(value)) for name, value in scope["headers"])
+    # Servers differ in whether they leave the optional whitespace; sent on, it breaks the request.
+    headers = tuple((bytes(name).lower(), bytes(value).strip(_OWS)) for name, value in scope["headers"])
     return Inbound(
         method=scope["method"], path=scope["path"], target=target.decode("latin-1"), headers=headers
     )
 
 
 def check_headers(headers: Headers, *, most: int, most_bytes: int) -> None:
-    """Refuse (400) a request with more headers than allowed."""
+    """Refuse (400) a request with more headers than allowed, or with one that HTTP cannot carry on."""
     if len(headers) > most:
         raise Refusal(400, f"The request has more than {most} headers.", code="too_many_headers")
     if sum(len(name) + len(value) for name, value in headers) > most_bytes:
         raise Refusal(400, f"The request's headers exceed {most_bytes} bytes.", code="headers_too_large")
+    if any(_UNSENDABLE.search(value) for _, value in headers):
+        # Not which one, and nothing of it: it may be a credential.
+        raise Refusal(400, "A header of the request holds a control character.", code="invalid_header")
 
 
 class Upload:

@@ -28,7 +28,7 @@ class Caller:
 
     tenant: str
     key_id: str
-    identity: bytes = field(repr=False)  # salted hash of credential and account
+    identity: bytes = field(repr=False)  # salted hash of all that a teacher may judge; b"": no credential
     credential: Headers = field(repr=False, default=())
     own_key: bool = True  # False: presented a key of this gateway, which must not go on
 
@@ -40,17 +40,18 @@ class KeyRing:
         self._keys = {key.sha256: key for key in keys}
         self._salt = salt
 
-    def admit(self, headers: Headers) -> Caller:
-        """Say who calls. Raises `Refusal` (401) where a client key is needed and not presented."""
-        presented = tuple((name, text) for name, text in headers if name in head.CREDENTIALS)
-        secret = _secret(presented)
-        tenant = self._tenant(secret) if self._keys else ""
-        account = b"\0".join(text for name, text in headers if name in head.ACCOUNT)
+    def admit(self, headers: Headers, query: str = "") -> Caller:
+        """Say who calls. Raises `Refusal` (401) where a client key is needed and not presented.
+
+        `query` is part of who that is, as it goes on too and may name a key.
+        """
+        credential = tuple(pair for pair in headers if pair[0] in head.CREDENTIALS)
+        secret = _secret(credential)
         return Caller(
-            tenant=tenant,
+            tenant=self._tenant(secret) if self._keys else "",
             key_id=self._hash(secret).hex()[:_KEY_ID] if secret else "",
-            identity=self._hash(secret + b"\0" + account),
-            credential=presented,
+            identity=self._identity(headers, query),
+            credential=credential,
             own_key=not self._keys,
         )
 
@@ -63,6 +64,16 @@ class KeyRing:
         if not hmac.compare_digest(key.sha256 if key else "0" * 64, digest) or key is None:
             raise Refusal(401, "Incorrect API key provided.", code="invalid_api_key")
         return key.name
+
+    def _identity(self, headers: Headers, query: str) -> bytes:
+        """Hash all together: who shows another's accepted key beside one of its own is somebody else."""
+        presented = head.presented(headers)
+        if not any(_token(name, text) for name, text in presented):
+            return b""
+        account = [pair for pair in headers if pair[0] in head.ACCOUNT]
+        parts = [part for pair in sorted([*presented, *account]) for part in pair]
+        parts.append(query.encode("latin-1", "replace"))
+        return self._hash(b"".join(len(part).to_bytes(4) + part for part in parts))
 
     def _hash(self, secret: bytes) -> bytes:
         return hmac.digest(self._salt, secret, "sha256")
@@ -77,7 +88,9 @@ class AcceptedKeys:
         self._until: OrderedDict[tuple[bytes, str, str], float] = OrderedDict()
 
     def note(self, identity: bytes, upstream: str, model: str, now: float) -> None:
-        """Remember a 2xx of `upstream` for `model`; `now` is monotonic seconds."""
+        """Remember a 2xx of `upstream` for `model`; `now` is monotonic seconds. Without a credential: no."""
+        if not identity:
+            return
         key = (identity, upstream, model)
         self._until[key] = now + self._seconds
         self._until.move_to_end(key)
@@ -118,8 +131,19 @@ def passes_through(caller: Caller, upstream: UpstreamSpec) -> bool:
 
 
 def _secret(presented: Headers) -> bytes:
+    """Give the one credential that names a caller: of Authorization, else the first."""
     for name, text in presented:
         if name == b"authorization":
-            scheme, _, token = text.strip().partition(b" ")
-            return token.strip() if scheme.lower() == b"bearer" else text.strip()
-    return presented[0][1].strip() if presented else b""
+            return _token(name, text)
+    return _token(*presented[0]) if presented else b""
+
+
+def _token(name: bytes, text: bytes) -> bytes:
+    """Give a credential without its scheme; b"" where there is only a scheme, or nothing."""
+    text = text.strip()
+    if name != b"authorization":
+        return text
+    scheme, _, token = text.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return token.strip()
+    return b"" if scheme.lower() == b"basic" and not token.strip() else text

@@ -44,8 +44,10 @@ def of_completion(completion: dict[str, Any] | None) -> Outcome:
     choices = [c for c in (completion or {}).get("choices", []) if isinstance(c, dict)]
     if not choices:
         return Outcome.ERROR
-    reasons = {choice.get("finish_reason") for choice in choices}
-    if "content_filter" in reasons or any((c.get("message") or {}).get("refusal") for c in choices):
+    reasons = [choice.get("finish_reason") for choice in choices]  # of any type
+    messages = [choice.get("message") for choice in choices]
+    refusals = [message.get("refusal") for message in messages if isinstance(message, dict)]
+    if "content_filter" in reasons or any(refusals):
         return Outcome.REFUSED
     return Outcome.LENGTH if "length" in reasons else Outcome.COMPLETE
 
@@ -59,4 +61,5 @@ def of_error(error: UpstreamError) -> Outcome:
 
 def _ended(said: Reading) -> bool:
     choices = (said.answer.completion or {}).get("choices", [])
-    return said.done or (bool(choices) and all(choice.get("finish_reason") for choice in choices))
+    said_why = [isinstance(choice, dict) and bool(choice.get("finish_reason")) for choice in choices]
+    return said.done or (bool(said_why) and all(said_why))

@@ -10,7 +10,7 @@ import logging
 
 from gateway import outcome as outcomes
 from gateway.attempt import Exchange
-from gateway.errors import journal_closed, journal_full
+from gateway.errors import feedback_lost, journal_closed, journal_full
 from gateway.metrics import Metrics
 from gateway.ports import Journal
 from gateway.upstream.port import UpstreamError
@@ -27,16 +27,27 @@ class Records:
         self._journal = journal
         self.metrics = metrics
 
-    def intent(self, call: Call | Feedback) -> None:
-        """Journal a call before it is forwarded, or feedback. Raises `Refusal` (503)."""
+    def intent(self, call: Call) -> None:
+        """Journal a call before it is forwarded. Raises `Refusal` (503)."""
+        self._kept(call)
+
+    def feedback(self, feedback: Feedback) -> None:
+        """Journal feedback. Raises `Refusal` (503) also where it is lost: nothing else keeps it."""
+        if not self._kept(feedback):
+            raise feedback_lost()
+        self.metrics.feedback.add()
+
+    def _kept(self, record: Call | Feedback) -> bool:
         try:
-            if not self._journal.append(call):
-                self.metrics.lost.add()
+            kept = self._journal.append(record)
         except JournalFull as error:
             raise journal_full() from error
         except StoreError as error:
-            log.warning("The journal takes no call: %s", error)
+            log.warning("The journal takes no record: %s", error)
             raise journal_closed() from error
+        if not kept:
+            self.metrics.lost.add()
+        return kept
 
     def settle(self, exchange: Exchange, *, served: bool = True) -> Outcome:
         """Record an answer that came to its end, once; give its outcome."""

@@ -103,6 +103,8 @@ class GatewaySettings:
     accepted_key_s: float = 3600.0  # how long a teacher's 2xx lets a student answer that key
     accepted_keys: int = 100_000  # keys remembered at most
 
+    student_hung_s: float = 3.0  # an app that hangs up after so long without a byte: the student's fault
+
     shadow_concurrency: int = 8
     shadow_queue: int = 256  # waiting; more are recorded as lost pairs
     shadow_timeout_s: float = 120.0
@@ -118,5 +120,6 @@ class GatewaySettings:
         for name in ("max_body", "max_depth", "max_headers", "max_header_bytes", "shadow_concurrency"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1.")
-        if self.shadow_queue < 0:
-            raise SettingsError("shadow_queue must not be negative.")
+        for name in ("shadow_queue", "student_hung_s"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} must not be negative.")

@@ -7,6 +7,7 @@ no share and no teacher.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -21,8 +22,10 @@ from gateway.outbound import reply
 from gateway.records import Records
 from gateway.settings import Timeouts
 from gateway.teacher import ours
-from gateway.upstream.port import Outgoing, Transport, UpstreamCut, UpstreamError
+from gateway.upstream.port import Outgoing, Transport, UpstreamCut, UpstreamError, UpstreamTimeout
 from store.vocabulary import Outcome, Release, Role, Route, Who
+
+log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 _OK = range(200, 300)
@@ -30,7 +33,10 @@ LIMIT = 16 * MIB  # bytes of a student's answer
 
 
 def request_for(job: Job, route: Route, *, stream: bool) -> Outgoing:
-    """Give the request as the student sees it: the meaning of `store.program.rewrite`, and its model."""
+    """Give the request as the student sees it: the meaning of `store.program.rewrite`, and its model.
+
+    The route's time is for all of an answer, but of one passed on as it comes for its first token only.
+    """
     body = surgery.edit(
         job.asked.body,
         replace={"model": canonical.dumps(route.model)},
@@ -39,12 +45,13 @@ def request_for(job: Job, route: Route, *, stream: bool) -> Outgoing:
     if route.drop_head:
         body = surgery.drop_first(body, "messages", job.asked.head_messages)
     limit = route.timeout_s
+    total = None if stream and route.release is Release.FIRST_TOKEN else limit
     return Outgoing(
         method="POST",
         url=route.base_url.rstrip("/") + CHAT,
         headers=((b"content-type", b"application/json"), (b"accept", b"*/*")),
         body=body,
-        timeouts=Timeouts(connect=min(limit, 2.0), first_byte=limit, idle=limit, total=limit),
+        timeouts=Timeouts(connect=min(limit, 2.0), first_byte=limit, idle=limit, total=total),
     )
 
 
@@ -64,13 +71,18 @@ def exchange_for(job: Job, route: Route, role: Role) -> Exchange:
 class StudentDesk:
     """Asks students, and lets through what holds."""
 
-    def __init__(self, transport: Transport, records: Records) -> None:
+    def __init__(self, transport: Transport, records: Records, *, hung_s: float = 3.0) -> None:
         self._transport = transport
         self._records = records
+        self._hung_s = hung_s
 
-    async def serve(self, job: Job, route: Route, send: Send) -> bool:
-        """Answer the app; False means that nothing went out, and the teacher must. Raises `AnswerCut`."""
-        exchange = exchange_for(job, route, Role.SERVE)
+    async def serve(
+        self, exchange: Exchange, job: Job, route: Route, send: Send, gone: asyncio.Event
+    ) -> bool:
+        """Answer the app; False means that nothing went out, and the teacher must. Raises `AnswerCut`.
+
+        `gone` says that a cancellation comes of the app's hanging up.
+        """
         try:
             if route.release is Release.FIRST_TOKEN and job.call.stream:
                 return await self._as_it_comes(exchange, job, route, send)
@@ -79,8 +91,17 @@ class StudentDesk:
             self._records.failed(exchange, error, served=False)
             return False
         except asyncio.CancelledError:
-            self._records.close(exchange, Outcome.CLIENT_ABORT, served=True, error="The app hung up.")
+            outcome, why = left(exchange, gone=gone.is_set(), hung_s=self._hung_s)
+            self._records.close(exchange, outcome, served=True, error=why)
             raise
+        except Exception as error:
+            if exchange.released:
+                raise
+            # Whatever a student's answer breaks here must not become the app's: the teacher can answer.
+            log.exception("A student's answer could not be handled; the teacher answers.")
+            wrong = f"The gateway could not handle the student's answer ({type(error).__name__})."
+            self._records.close(exchange, Outcome.ERROR, served=False, error=wrong)
+            return False
         finally:
             self._records.close(exchange, Outcome.ERROR, served=True, error="The gateway failed.")
 
@@ -88,64 +109,69 @@ class StudentDesk:
         """Ask the student beside an answered call; the app never sees it."""
         exchange = exchange_for(job, route, Role.SHADOW)
         try:
-            async for _ in self._pieces(exchange, request_for(job, route, stream=False)):
-                pass
+            await self._read(exchange, request_for(job, route, stream=False))
+            if self._holds(exchange, job, served=False):
+                self._records.settle(exchange, served=False)
         except UpstreamError as error:
             self._records.failed(exchange, error, served=False)
         except asyncio.CancelledError:
             self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
             raise
-        else:
-            self._finish(exchange, job, served=False)
         finally:
             self._records.close(exchange, Outcome.ERROR, served=False, error="The gateway failed.")
 
     async def _whole(self, exchange: Exchange, job: Job, route: Route, send: Send) -> bool:
-        async for _ in self._pieces(exchange, request_for(job, route, stream=job.call.stream)):
-            pass
-        if not self._finish(exchange, job, served=True):
+        await self._read(exchange, request_for(job, route, stream=job.call.stream))
+        if not self._holds(exchange, job, served=True):
             return False
-        body = exchange.body()
-        shown = disguise.stream if exchange.streamed else disguise.completion
-        await reply(
-            send,
-            exchange.status,
-            shown(body, job.call.model),
-            headers=_shown_headers(exchange),
-            kind=exchange.content_type,
-        )
+        disguised = disguise.stream if exchange.streamed else disguise.completion
+        shown = disguised(exchange.body(), job.call.model)
+        self._records.settle(exchange)
+        exchange.released = True
+        headers = _shown_headers(exchange)
+        await reply(send, exchange.status, shown, headers=headers, kind=exchange.content_type)
         return True
 
     async def _as_it_comes(self, exchange: Exchange, job: Job, route: Route, send: Send) -> bool:
         shown = disguise.Streaming(job.call.model)
-        held = b""
-        began = False
         try:
-            async with aclosing(self._pieces(exchange, request_for(job, route, stream=True))) as pieces:
-                async for piece in pieces:
-                    held += shown.add(piece)
-                    ended = exchange.ends_with(piece)
-                    if began or _speaks(held):
-                        if ended:
-                            self._records.settle(exchange)
-                        held = await _pass(exchange, send, held, first=not began)
-                        began = True
-            if not began:
+            held = await self._pass_on(exchange, request_for(job, route, stream=True), shown, send)
+            if not exchange.released:
                 wrong = f"The stream ended without a token (status {exchange.status})."
                 self._records.close(exchange, Outcome.ERROR, served=False, error=wrong)
                 return False
             if self._records.settle(exchange) is Outcome.UPSTREAM_CUT:
                 raise UpstreamCut("The stream ended without its end mark.")
         except UpstreamError as error:
-            if not began:
+            if not exchange.released:
                 raise
             self._records.failed(exchange, error, served=True)
             raise AnswerCut(str(error)) from error
         await send({"type": "http.response.body", "body": held + shown.rest(), "more_body": False})
         return True
 
-    def _finish(self, exchange: Exchange, job: Job, *, served: bool) -> bool:
-        """Validate and record; False where the answer must not go out."""
+    async def _pass_on(
+        self, exchange: Exchange, request: Outgoing, shown: disguise.Streaming, send: Send
+    ) -> bytes:
+        """Pass events on from the first token on, which must come in time; give what is still held."""
+        held = b""
+        try:
+            async with asyncio.timeout(request.timeouts.first_byte) as patience:
+                async with aclosing(self._pieces(exchange, request)) as pieces:
+                    async for piece in pieces:
+                        held += shown.add(piece)
+                        ended = exchange.ends_with(piece)
+                        if exchange.released or _speaks(held):
+                            patience.reschedule(None)
+                            if ended:
+                                self._records.settle(exchange)
+                            held = await _pass(exchange, send, held)
+        except TimeoutError as error:
+            raise UpstreamTimeout("Time ran out while waiting for the first token.") from error
+        return held
+
+    def _holds(self, exchange: Exchange, job: Job, *, served: bool) -> bool:
+        """Validate; False where the answer must not go out, which is then recorded."""
         body = exchange.body()
         judged = outcomes.judge("chat", exchange.content_type, exchange.status, body)
         outcome = judged.outcome
@@ -155,11 +181,15 @@ class StudentDesk:
         elif served and exchange.streamed != job.call.stream:
             wrong = "The student answered in another form than asked for."
         if wrong is None and outcome is Outcome.COMPLETE:
-            self._records.settle(exchange, served=served)
             return True
         worst = Outcome.ERROR if outcome is Outcome.COMPLETE else outcome
         self._records.close(exchange, worst, served=False, error=wrong or f"The answer is {worst}.")
         return False
+
+    async def _read(self, exchange: Exchange, request: Outgoing) -> None:
+        async with aclosing(self._pieces(exchange, request)) as pieces:
+            async for _ in pieces:
+                pass
 
     async def _pieces(self, exchange: Exchange, request: Outgoing) -> AsyncGenerator[bytes, None]:
         incoming = await self._transport.send(request)
@@ -172,6 +202,20 @@ class StudentDesk:
                 yield piece
         finally:
             await incoming.aclose()
+
+
+def left(exchange: Exchange, *, gone: bool, hung_s: float) -> tuple[Outcome, str]:
+    """Say how an attempt ended that was cancelled, and why.
+
+    An app that was kept waiting and got nothing gave up on the student: without that, one that hangs
+    would never be taken off where apps have less patience than its route.
+    """
+    if not gone:
+        return Outcome.LOST, "The gateway was stopped."
+    waited = exchange.elapsed_ms() / 1000
+    if exchange.released or waited < hung_s:
+        return Outcome.CLIENT_ABORT, "The app hung up."
+    return Outcome.TIMEOUT, f"The app hung up after {waited:.1f} s without a byte of the student's answer."
 
 
 def _speaks(block: bytes) -> bool:
@@ -188,9 +232,10 @@ def _speaks(block: bytes) -> bool:
     return False
 
 
-async def _pass(exchange: Exchange, send: Send, held: bytes, *, first: bool) -> bytes:
+async def _pass(exchange: Exchange, send: Send, held: bytes) -> bytes:
     """Send what is held; nothing is held afterwards."""
-    if first:
+    if not exchange.released:
+        exchange.released = True
         kind = (b"content-type", exchange.content_type.encode("latin-1"))
         headers = [kind, *_shown_headers(exchange)]
         await send({"type": "http.response.start", "status": exchange.status, "headers": headers})

@@ -16,7 +16,7 @@ import msgspec
 
 from gateway import canonical, surgery
 from gateway.errors import Refusal
-from gateway.fingerprint import HEAD_ROLES
+from gateway.fingerprint import leads
 
 _NULL = msgspec.Raw(b"null")
 _RAW = ("messages", "tools", "functions", "response_format")
@@ -136,7 +136,7 @@ def _opening(raw: msgspec.Raw) -> tuple[list[Any], int]:
         value = canonical.loads(message)
         opening.append(value)
         role = value.get("role") if isinstance(value, dict) else None
-        head += role in HEAD_ROLES and head == len(opening) - 1
+        head += leads(role) and head == len(opening) - 1
         if role == "user":
             break
     return opening, head

@@ -54,6 +54,8 @@ def _add(choices: dict[int, dict[str, Any]], part: dict[str, Any]) -> None:
         elif key == "logprobs" and isinstance(value, dict):
             logprobs = choice.get("logprobs")
             choice["logprobs"] = _merge(logprobs if isinstance(logprobs, dict) else {}, value)
+        elif key == "message" and not isinstance(value, dict):
+            continue
         elif value is not None and key not in {"index", "delta"}:
             choice[key] = value
 
@@ -92,10 +94,15 @@ def _merge_lists(old: list[Any], new: list[Any]) -> list[Any]:
     return old
 
 
+def _place(call: Any) -> int:
+    index = call.get("index") if isinstance(call, dict) else None
+    return index if isinstance(index, int) else 0
+
+
 def _finished(choice: dict[str, Any]) -> dict[str, Any]:
     calls = choice["message"].get("tool_calls")
     if isinstance(calls, list):
-        calls.sort(key=lambda call: call.get("index", 0) if isinstance(call, dict) else 0)
+        calls.sort(key=_place)
         for call in calls:
             if isinstance(call, dict):
                 call.pop("index", None)

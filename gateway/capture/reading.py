@@ -14,6 +14,7 @@ from store.vocabulary import Answer, Usage
 DONE = b"[DONE]"
 _OK = range(200, 300)
 EVENT_STREAM = "text/event-stream"
+_MOST_COUNTED = 2**53  # tokens; more is no count, and no column holds it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +105,8 @@ def _usage(completion: dict[str, Any]) -> Usage:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    counts = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_COUNTED
+    return value if counts else None
 
 
 def _text(value: Any) -> str | None:

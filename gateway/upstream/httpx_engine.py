@@ -85,7 +85,10 @@ class HttpxAnswer:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Turn this engine's exceptions into the port's, once, here."""
+    """Turn this engine's exceptions into the port's, once, here.
+
+    Only a failed connection's own words are kept: protocol errors quote headers, credentials included.
+    """
     try:
         yield
     except TimeoutError as error:
@@ -94,8 +97,10 @@ def translated(doing: str) -> Iterator[None]:
         raise ConnectFailed(f"No connection: {error or type(error).__name__}.") from error
     except httpx.TimeoutException as error:
         raise UpstreamTimeout(f"Time ran out while {doing}.") from error
+    except httpx.LocalProtocolError:
+        raise UpstreamCut("The request cannot be sent as HTTP/1.1 says it must be.") from None
     except httpx.TransportError as error:
-        raise UpstreamCut(f"The connection ended while {doing}: {error or type(error).__name__}.") from error
+        raise UpstreamCut(f"The connection ended while {doing} ({type(error).__name__}).") from None
 
 
 def _prepared(request: Outgoing) -> httpx.Request:
