@@ -78,7 +78,8 @@ def _begun(parts: Parts, keeper: Keeper, student: Student) -> bool:
 
 async def _healthy(student: Student, parts: Parts) -> None:
     try:
-        await wait_healthy(student.base_url.removesuffix("/v1"), parts.settings.serve_timeout_s)
+        url = student.base_url.removesuffix("/v1")
+        await wait_healthy(url, student.model, parts.settings.serve_timeout_s)
     except TimeoutError:
         raise FailedError(f"the server of student {student.student_id} does not answer") from None
 

@@ -1,4 +1,4 @@
-"""The phase `serve`: asks for a server and waits until it answers. Knows no process: the supervisor starts it."""
+"""The phase `serve`: asks for a server and waits until it completes. Knows no process: the supervisor starts it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ import httpx
 from distiller.pipeline.errors import FailedError
 from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
+from distiller.serving import probe
 from store.vocabulary import Server, Student
 
 _POLL_S = 0.2
+_FIRST_S = 30.0  # for one token, on a machine that may be busy
 
 
 async def serve(parts: Parts, keeper: Keeper) -> None:
-    """Have the student served, and save where. Raises FailedError when it does not become healthy."""
+    """Have the student served, and save where. Raises FailedError when it does not become healthy.
+
+    The next try then finds a fresh server, on another port.
+    """
     student = student_of(parts, keeper)
     server = _server(parts, student)
     parts.control.save_server(server, parts.epoch)
     base_url = f"http://127.0.0.1:{server.port}"
     try:
-        await wait_healthy(base_url, parts.settings.serve_timeout_s)
+        await wait_healthy(base_url, student.model, parts.settings.serve_timeout_s)
     except TimeoutError:
         parts.control.save_server(replace(server, port=free_port(), wanted=False), parts.epoch)
         seconds = parts.settings.serve_timeout_s
         raise FailedError(
-            f"the server of student {student.student_id} did not become healthy within {seconds:g} s"
+            f"the server of student {student.student_id} did not become healthy within {seconds:g} s: "
+            "it must complete one token"
         ) from None
     parts.control.save_student(replace(student, base_url=f"{base_url}/v1"), parts.epoch)
 
@@ -57,14 +63,21 @@ def tidy(parts: Parts, busy: frozenset[str]) -> None:
             parts.control.save_server(replace(server, wanted=False), parts.epoch)
 
 
-async def wait_healthy(base_url: str, timeout_s: float) -> None:
-    """Return once GET /health answers 200. Raises TimeoutError."""
+async def wait_healthy(base_url: str, model: str, timeout_s: float) -> None:
+    """Return once GET /health answers 200 and one token is completed. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=5.0) as client:
         while True:
             with contextlib.suppress(httpx.HTTPError):
-                if (await client.get(f"{base_url}/health")).status_code == httpx.codes.OK:
+                healthy = await client.get(f"{base_url}/health")
+                if healthy.is_success and await _completes(client, base_url, model):
                     return
             await asyncio.sleep(_POLL_S)
+
+
+async def _completes(client: httpx.AsyncClient, base_url: str, model: str) -> bool:
+    """Ask for one token: a server was once seen to answer /health and nothing else, for minutes."""
+    asked = await client.post(base_url + probe.PATH, json=probe.question(model), timeout=_FIRST_S)
+    return asked.is_success
 
 
 def free_port() -> int:

@@ -1,7 +1,8 @@
 """`python -m distiller.serving.process --gguf PATH --port N …`: one student behind an OpenAI-compatible server.
 
-llama.cpp inside this process (xllamacpp), on 127.0.0.1 only. Says on standard output when it is ready, in
-one JSON line, and stops when standard input closes. Knows no route, no log and no task.
+llama.cpp inside this process (xllamacpp), on 127.0.0.1 only. Says on standard output when it has completed a
+first answer, in one JSON line, and stops when standard input closes. A server that listens and does not
+complete ends itself, so that whoever keeps it starts a fresh one. Knows no route, no log and no task.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distiller.serving.probe import answers
 from distiller.training.lifeline import Lifeline
 
 HOST = "127.0.0.1"
 PROMPT_CACHE_MIB = 256  # of llama.cpp's store of earlier prompts, whose own default is 8 GB
+FIRST_S = 60.0  # for the first token, on a machine that trains meanwhile
+LOOK_S = 30.0  # between two looks at whether it still completes
+PATIENCE_S = 150.0  # longer than any client waits (a shadow attempt: 120 s), so a long queue is not a hang
 _QUIET = 0  # of llama.cpp's verbosity: errors only
 
 
@@ -68,7 +73,7 @@ def check(serving: Serving) -> None:
 
 
 def start(serving: Serving) -> Any:
-    """Load the model and listen; returns the running server once it answers. Raises ServingError."""
+    """Load the model and listen; returns the running server once it has completed a token. Raises ServingError."""
     try:
         import xllamacpp  # noqa: PLC0415 - an optional extra
     except ImportError as error:
@@ -90,10 +95,29 @@ def start(serving: Serving) -> Any:
     params.verbosity = _QUIET
     params.ui = False
     params.endpoint_slots = False  # it would show the prompts of others
+    params.cors_origins = ""  # no web page may read an answer
+    params.cors_credentials = False
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
     except (RuntimeError, ValueError) as error:
         raise ServingError(f"the server did not start with {serving.gguf}: {error}") from error
+    if not answers(server.listening_address, serving.model, FIRST_S):
+        raise ServingError(f"the server gave no first token within {FIRST_S:g} s")
+    return server
+
+
+def watch(stopped: Callable[[float], bool], completes: Callable[[], bool]) -> int:
+    """Look every LOOK_S seconds whether the server completes; returns 0 once stopped, 1 for a server that hangs.
+
+    `stopped` waits for so many seconds and tells whether to leave.
+    """
+    while not stopped(LOOK_S):
+        if not completes():
+            sys.stderr.write(
+                f"the server gave no token within {PATIENCE_S:g} s; it ends, to be started afresh\n"
+            )
+            return 1
+    return 0
 
 
 def main() -> int:
@@ -112,8 +136,7 @@ def main() -> int:
         return 1
     out.write(json.dumps({"event": "ready", "url": server.listening_address, "model": serving.model}) + "\n")
     out.flush()
-    lifeline.wait()
-    return 0
+    return watch(lifeline.wait, lambda: answers(server.listening_address, serving.model, PATIENCE_S))
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ class Lifeline:
         """Whether the process should leave."""
         return self._event.is_set()
 
-    def wait(self) -> None:
-        """Block until the process should leave."""
-        self._event.wait()
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the process should leave, or for `timeout_s` seconds; return whether it should."""
+        return self._event.wait(timeout_s)
 
     def stop(self) -> None:
         """Ask the work to leave, and make sure that it does."""

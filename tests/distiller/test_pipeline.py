@@ -12,6 +12,7 @@ from standin import StandIn
 from distiller.clock import Clock
 from distiller.pipeline import Executor, Parts, Pipeline
 from distiller.pipeline.survey import wording
+from distiller.serving import probe
 from distiller.settings import DistillerSettings, Policies, TaskPolicy
 from store.artifacts import Artifacts
 from store.errors import NotFound, StaleEpoch
@@ -25,6 +26,8 @@ SETTINGS = DistillerSettings(
 
 
 def right(body):
+    if body.get("max_tokens") == 1:
+        return "H"  # asked whether it completes at all
     return COLOURS[int(body["messages"][-1]["content"].split()[-1]) % 3]
 
 
@@ -143,9 +146,11 @@ async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
     ((student, _),) = b.announced
     assert student.program.drop_head
     (server,) = b.servers.values()
+    asked = [body for body in server.bodies if body != probe.question(student.model)]
     assert all(body["model"] == student.model for body in server.bodies)
-    assert all([m["role"] for m in body["messages"]] == ["user"] for body in server.bodies)
-    assert len(server.bodies) == 30  # at temperature 0 the parity prompts are the same requests
+    assert all([m["role"] for m in body["messages"]] == ["user"] for body in asked)
+    assert len(server.bodies) == len(asked) + 2  # before each of the two phases that need it
+    assert len(asked) == 30  # at temperature 0 the parity prompts are the same requests
     spec = json.loads((b.house.root / "jobs" / b.job.job_id / "spec.json").read_text())
     assert spec["program"] == {"drop_head": True, "head_hash": student.program.head_hash}
 
@@ -209,6 +214,15 @@ async def test_a_student_that_nobody_serves_fails_after_three_tries(bench, house
     await b.work(b.executor(settings=replace(SETTINGS, serve_timeout_s=0.2)))
     assert b.job.state is JobState.FAILED
     assert "did not become healthy within 0.2 s" in b.job.error
+
+
+async def test_a_server_that_is_healthy_and_completes_nothing_fails_the_phase(bench, house):
+    b = bench(answer=lambda body: 500)
+    b.clock.tick()
+    await b.work(b.executor(settings=replace(SETTINGS, serve_timeout_s=0.5)))
+    assert b.job.state is JobState.FAILED
+    assert "must complete one token" in b.job.error
+    assert len(b.servers) == 3  # each try had a fresh one
 
 
 async def test_a_new_leader_goes_on_where_the_killed_one_stopped(bench, house):

@@ -110,7 +110,8 @@ def test_the_endpoint_renders_the_trainers_prompt(finished: Finished, server: st
 def test_the_endpoint_speaks_openai(server: str) -> None:
     asked = {"model": "x", "messages": [{"role": "user", "content": "red"}], "max_tokens": 4}
     with httpx.Client(base_url=server) as client:
-        assert client.get("/health").status_code == 200
+        health = client.get("/health", headers={"origin": "https://elsewhere.example"})
+        assert (health.status_code, health.headers.get("access-control-allow-origin")) == (200, "")
         plain = client.post("/v1/chat/completions", json={**asked, "logprobs": True}).json()
         assert plain["usage"]["completion_tokens"] == len(plain["choices"][0]["logprobs"]["content"])
         options = {"stream": True, "stream_options": {"include_usage": True}}
