@@ -207,9 +207,12 @@ class Director:
 
     async def _break(self) -> None:
         self.screen.title("Now the student is broken on purpose: someone deploys the wrong weights")
+        self.app.pace.callers = 0  # the swap itself is quick and clean: only the answers are bad
         snapshot = await self.watch.snapshot()
         self.screen.say("fault", fault.swap_weights(snapshot.servers))
+        await self.watch.students_healthy(snapshot.servers)
         self._mark("broken")
+        self.app.pace.callers = _CALLERS
         last = await self._until(lambda s: s.share == 0.0, "the broken student answers")
         if last.share == 0.0:
             self._mark("back")

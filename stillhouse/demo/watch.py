@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,17 @@ class Watch:
         except httpx.HTTPError:
             return 0
         return int(sum(float(value) for value in _WAITING.findall(answer.content)))
+
+    async def students_healthy(self, servers: tuple[Server, ...], seconds: float = 60.0) -> None:
+        """Wait, bounded, until every wanted student server answers its health check."""
+        deadline = time.monotonic() + seconds
+        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
+            for server in (s for s in servers if s.wanted):
+                while time.monotonic() < deadline:
+                    with contextlib.suppress(httpx.HTTPError):
+                        if (await client.get(f"http://127.0.0.1:{server.port}/health")).is_success:
+                            break
+                    await asyncio.sleep(0.2)
 
     def _read(self) -> Snapshot:
         control, tasks = self._control, self._control.tasks()
