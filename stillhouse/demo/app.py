@@ -54,10 +54,12 @@ class App:
     received: list[Received] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     feedback: int = 0
+    started: float = 0.0  # Unix seconds of the first call
     exhausted: bool = False
 
     async def play(self, most_callers: int) -> None:
         """Run up to `most_callers` callers; return when all have stopped."""
+        self.started = time.time()
         async with (
             openai.AsyncOpenAI(base_url=self.base_url, api_key="demo-app-key") as client,
             httpx.AsyncClient(base_url=self.base_url.removesuffix("/v1")) as plain,

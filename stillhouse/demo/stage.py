@@ -24,6 +24,8 @@ from stillhouse.demo.options import DemoOptions
 from stillhouse.demo.teacher import MODEL
 from stillhouse.demo.tickets import Pair
 
+_EXAMPLES = 500  # the product's own default
+
 
 class StageError(RuntimeError):
     """A process of the demo would not start; the message is one sentence."""
@@ -144,7 +146,11 @@ class Stage:
             "control": {"port": self.control_port},
             "upstreams": [teacher],
             "student": {"base": str(self.base)},
-            "distiller": {"schedule": "every 5s", "training": {"epochs": self.options.epochs}},
+            "distiller": {
+                "schedule": "every 5s",
+                "min_examples": max(_EXAMPLES, self.options.warmup),
+                "training": {"epochs": self.options.epochs},
+            },
             "policy": {
                 "mode": "auto",
                 "delta": self.options.margin,

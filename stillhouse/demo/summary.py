@@ -134,7 +134,7 @@ def _ledger(log: Log, app: App) -> dict[str, Any]:
 
 
 def _traffic(app: App, marks: dict[str, float]) -> dict[str, Any]:
-    first = app.received[0].at if app.received else 0.0
+    first = app.started
     full = [r for r in app.received if _between(r, first, marks.get("full"), marks.get("broken"))]
     back = [r for r in app.received if _between(r, first, marks.get("back"), None)]
     return {
