@@ -12,10 +12,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvloop
+from sqlalchemy.exc import SQLAlchemyError
 
 from distiller import cost
 from distiller.clock import Clock
@@ -30,6 +31,7 @@ from stillhouse.journal import LateJournal
 from stillhouse.loopback import Loopback
 from stillhouse.loops import every, in_thread
 from stillhouse.processes import arguments, logs, offspring, ports, stdin
+from stillhouse.processes.alive import Voice
 from stillhouse.processes.arguments import Told
 from stillhouse.processes.lock import FileLock
 from stillhouse.processes.served import Served
@@ -38,6 +40,7 @@ from stillhouse.settings.tree import LOOPBACK
 from stillhouse.views.stores import Stores
 from store.control import Control
 from store.errors import LogLocked, SchemaTooNew, StoreError
+from store.journal import rejected
 from store.log import Log, Retention
 from store.paths import DataFolder
 
@@ -50,6 +53,7 @@ SCORE_S = 1.0
 DECIDE_S = 0.5
 PIDS_S = 0.25
 RETAIN_S = 6 * 3600.0
+DAY_S = 86_400.0
 LAST_INGEST_S = 5.0
 DRAIN_S = 2.0
 
@@ -63,6 +67,7 @@ async def serve(told: Told) -> None:
     settings, closed = told.settings, threading.Event()
     stdin.watch(closed.set)
     folder = DataFolder(settings.data).create()
+    voice = Voice(folder.run, "control")
     lock = FileLock(folder.run / "control.lock")
     while not lock.try_take():
         await _wait(closed)
@@ -87,29 +92,37 @@ async def serve(told: Told) -> None:
     logger.info("leading with epoch %d", epoch)
     try:
         await _lead(
-            served, ports.shared(settings.control.host, told.port), _loops(parts, stores), parts.clock, closed
+            served,
+            ports.shared(settings.control.host, told.port),
+            _loops(parts, stores, lambda: voice.say(lost=journal.lost)),
+            parts.clock,
+            closed,
         )
     finally:
+        journal.close()
+        voice.say(lost=journal.lost, last=True)
+        await asyncio.to_thread(_ingest_rest, parts)
         await parts.scorer.close()
         offspring.name(folder.run)
-        journal.close()
-        await asyncio.to_thread(_ingest_rest, parts)
         await transport.aclose()
         log.close()
         control.close()
 
 
-def _loops(parts: House, stores: Stores) -> list[Coroutine[Any, Any, None]]:
+def _loops(parts: House, stores: Stores, say: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
     """Everything that is done again and again, and how often."""
 
     def retain() -> None:
         days = stores.settings.retention.days
+        if days is not None:
+            rejected.forget(stores.folder.journal, time.time() - days * DAY_S)
         removed = stores.log.apply_retention(Retention(days=days, now=time.time()))
         if removed.calls:
             logger.info("retention removed %d calls", removed.calls)
 
     def name_children() -> None:
         offspring.name(stores.folder.run)
+        say()
 
     return [
         every("ingest", INGEST_S, in_thread(parts.ingester.step)),
@@ -187,6 +200,12 @@ def main() -> int:
         return ConfigError.exit_code
     except (StillhouseError, StoreError) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"Control cannot run: {error}.\n")
+        return 1
+    except SQLAlchemyError as error:
+        sys.stderr.write(f"The control state cannot be used: {str(error).splitlines()[0]}.\n")
         return 1
     return 0
 

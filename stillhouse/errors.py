@@ -6,6 +6,7 @@ from __future__ import annotations
 #   ConfigError        2     a setting that cannot work
 #   PortTaken          2     another program listens there
 #   AlreadyRunning     2     this data folder is in use
+#   Unwritable         1     the data folder takes nothing: full, read-only, not ours
 #   NotRunning         1     control does not answer
 #   Refused            1     control said no
 #   Missing            1     there is no such thing
@@ -33,6 +34,10 @@ class AlreadyRunning(StillhouseError):  # noqa: N818
     """Another `stillhouse up` uses the same data folder."""
 
     exit_code = 2
+
+
+class Unwritable(StillhouseError):  # noqa: N818
+    """The data folder cannot be made or written."""
 
 
 class NotRunning(StillhouseError):  # noqa: N818

@@ -27,23 +27,37 @@ class LateJournal:
         self._folder = folder
         self._name = name
         self._options = settings.journal.given()
-        self._lock = threading.Lock()  # guards: one writer is opened
+        self._lock = threading.Lock()  # guards: one writer is opened, and each loss is counted
         self._writer: SegmentWriter | None = None
         self._next = 0.0
-        self.lost = 0
+        self._kept = True
+        self.lost = 0  # records that nobody kept and no app was told of
         self._open()
 
     @property
     def well(self) -> bool:
-        """Whether records are being kept."""
-        return self._writer is not None
+        """Whether records are being kept: it is open, and the last one was."""
+        return self._writer is not None and self._kept
 
     def append(self, record: Call | Attempt | Feedback) -> bool:
         """Write a record before returning; False when it is lost. Raises JournalFull with `on_full: refuse`."""
+        try:
+            kept = self._append(record)
+        except JournalFull:
+            self._note(kept=False, lost=not isinstance(record, Call))
+            raise
+        self._note(kept=kept, lost=not kept)
+        return kept
+
+    def _note(self, *, kept: bool, lost: bool) -> None:
+        with self._lock:
+            self._kept = kept
+            self.lost += lost
+
+    def _append(self, record: Call | Attempt | Feedback) -> bool:
         writer = self._writer or self._open()
         if writer is not None:
             return writer.append(record)
-        self.lost += 1
         if self._options.get("on_full") == "refuse":
             raise JournalFull(f"The journal in {self._folder} cannot be opened.")
         return False

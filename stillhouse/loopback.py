@@ -27,6 +27,9 @@ from store.vocabulary import Attempt, Call, Origin, Role, Usage, Who
 
 PATH = "/internal/v1/chat/completions"
 MOST = 16 * 1024 * 1024  # bytes of a request or an answer
+UNKNOWN_USD = 0.01 / 1000  # for a token of a model without a known price
+BYTES_PER_TOKEN = 4  # where the upstream reports no tokens
+REFUSED = 400  # statuses from here on cost nothing
 
 Price = Callable[[str, Usage], float | None]
 
@@ -93,7 +96,8 @@ class Loopback:
             return _refusal(502, f"The upstream {upstream.name} did not answer: {error}", "upstream_error")
         self._journal.append(exchange.ended(status, kind, answer))
         usage = read_answer("chat", kind, status, answer).usage
-        self._grants.spend(token, self._price(model, usage) or 0.0)
+        known = self._price(model, usage)
+        self._grants.spend(token, guess(status, usage, len(body) + len(answer)) if known is None else known)
         return Response(answer, status, media_type=kind or "application/json")
 
     async def _exchange(self, upstream: UpstreamSpec, body: bytes) -> tuple[int, str, bytes]:
@@ -148,6 +152,17 @@ class _Exchange:
             duration_ms=1000 * (time.monotonic() - self._began),
             **known,
         )
+
+
+def guess(status: int, usage: Usage, size: int) -> float:
+    """Give what an answer of unknown price is charged, in US dollars: a budget that counts nothing binds nobody.
+
+    `size` is that of request and answer together, in bytes.
+    """
+    if status >= REFUSED:
+        return 0.0
+    tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+    return UNKNOWN_USD * (tokens or size / BYTES_PER_TOKEN)
 
 
 def _model(body: bytes) -> str:

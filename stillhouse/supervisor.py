@@ -15,34 +15,34 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from stillhouse.errors import AlreadyRunning
+from stillhouse.errors import AlreadyRunning, Unwritable
 from stillhouse.processes import ports, stdin
 from stillhouse.processes.child import CONFIG_ERROR, Child, Spec, meaning, write_atomic
 from stillhouse.processes.lock import FileLock
 from stillhouse.serving import StudentServers
-from stillhouse.settings import Settings
+from stillhouse.settings import Settings, convert, snapshot
+from store.errors import StoreError
 from store.paths import DataFolder
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.1
 READY_S = 60.0
-DRAIN_S = 20.0  # a worker's own drain is shorter
+CONTROL_STOP_S = 45.0  # it gives a training child 25 s, then loads what the workers left
 STOP_S = 10.0
+SNAPSHOT = "settings.yaml"
 
 
 def up(settings: Settings, config: Path | None, say: Callable[[str], None]) -> int:
     """Run until a signal comes; gives the exit code.
 
-    Raises AlreadyRunning, PortTaken or ConfigError before anything was started.
+    Raises AlreadyRunning, Unwritable, PortTaken or ConfigError before anything was started.
     """
-    folder = DataFolder(settings.data).create()
-    lock = FileLock(folder.run / "supervisor.lock")
-    if not lock.try_take():
-        raise AlreadyRunning(f"Another `stillhouse up` already uses the data folder {folder.root}.")
+    folder, lock = _taken(settings)
     sockets: list[socket.socket] = []
     try:
         for host, port, setting in (
@@ -56,6 +56,23 @@ def up(settings: Settings, config: Path | None, say: Callable[[str], None]) -> i
         for sock in sockets:
             sock.close()
         lock.release()
+
+
+def _taken(settings: Settings) -> tuple[DataFolder, FileLock]:
+    """Make the data folder and hold it. A disk that is full now is no reason not to start, once it was made."""
+    folder = DataFolder(settings.data)
+    try:
+        folder.create()
+        (folder.root / "logs").mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(folder.run / "supervisor.lock")
+        taken = lock.try_take()
+    except StoreError as error:
+        raise Unwritable(str(error)) from error
+    except OSError as error:
+        raise Unwritable(f"The data folder {folder.root} cannot be written: {error.strerror}.") from error
+    if not taken:
+        raise AlreadyRunning(f"Another `stillhouse up` already uses the data folder {folder.root}.")
+    return folder, lock
 
 
 class Supervisor:
@@ -72,10 +89,10 @@ class Supervisor:
         self._folder = folder
         self._stopping = threading.Event()
         self._logs = folder.root / "logs"
-        self._logs.mkdir(mode=0o700, exist_ok=True)
+        self._drain_s = worker_patience(convert.gateway(settings, b"").drain_s)
         self._gateway = (settings.gateway.host, gateway_port)
         self._admin = (settings.control.host, control_port)
-        given = ("--data", str(folder.root), *(("--config", str(config)) if config else ()))
+        given = self._given(settings, config)
         count = settings.gateway.workers or len(os.sched_getaffinity(0))
         self._workers = [
             self._child(
@@ -90,12 +107,13 @@ class Supervisor:
     def run(self, say: Callable[[str], None]) -> int:
         """Start all, watch all, stop all; gives the exit code."""
         self._catch_signals()
-        for file in self._folder.run.glob("*.pid"):
-            file.unlink()  # of a house that was killed
+        with suppress(OSError):
+            for file in self._folder.run.glob("*.pid"):
+                file.unlink()  # of a house that was killed
         if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
             stdin.watch(self._stopping.set)  # a pipe has an owner; when it is gone, so are we
-        write_atomic(self._folder.run / "gateway.url", ports.url(*self._gateway))
-        write_atomic(self._folder.run / "control.url", ports.url(*self._admin))
+        self._note("gateway.url", ports.url(*self._gateway))
+        self._note("control.url", ports.url(*self._admin))
         code, announced, started = 0, False, time.monotonic()
         try:
             while not self._stopping.is_set():
@@ -124,8 +142,8 @@ class Supervisor:
     def _stop(self) -> None:
         logger.info("stopping")
         for group, patience in (
-            (self._workers, DRAIN_S),
-            ([self._control], STOP_S),
+            (self._workers, self._drain_s),
+            ([self._control], CONTROL_STOP_S),
             (self._servers.children(), STOP_S),
         ):
             for child in group:
@@ -134,8 +152,29 @@ class Supervisor:
             for child in group:
                 child.finish(deadline - time.monotonic())
         self._servers.close()
-        for name in ("gateway.url", "control.url"):
-            (self._folder.run / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            for name in ("gateway.url", "control.url", SNAPSHOT):
+                (self._folder.run / name).unlink(missing_ok=True)
+
+    def _given(self, settings: Settings, config: Path | None) -> tuple[str, ...]:
+        """Give what every process is told: the settings as they are now, whatever becomes of their file."""
+        source = config or settings.source
+        given = ("--data", str(self._folder.root), *(("--config", str(source)) if source else ()))
+        if self._note(SNAPSHOT, snapshot.text(settings)):
+            return (*given, "--snapshot", str(self._folder.run / SNAPSHOT))
+        return given
+
+    def _note(self, name: str, text: str) -> bool:
+        """Write a small file into `run/`; where the disk refuses, go on without one, and without an older one."""
+        path = self._folder.run / name
+        try:
+            write_atomic(path, text)
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", path, error.strerror)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            return False
+        return True
 
     def _child(self, name: str, module: str, *arguments: str) -> Child:
         run, logs = self._folder.run, self._logs
@@ -171,6 +210,11 @@ class Supervisor:
                 "  Stop with Ctrl-C.",
             )
         )
+
+
+def worker_patience(drain_s: float) -> float:
+    """Seconds that a worker gets to stop: for open answers, as long again for shadows, and some to spare."""
+    return 2 * drain_s + 5
 
 
 def _accepts(host: str, port: int) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import secrets
 import sys
+from contextlib import suppress
 
 import uvloop
 
@@ -17,30 +18,35 @@ from gateway.ports import Readiness
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse.errors import StillhouseError
 from stillhouse.journal import LateJournal
-from stillhouse.processes import alive, arguments, logs, ports, stdin
-from stillhouse.processes.alive import WorkerState
+from stillhouse.processes import arguments, logs, ports, stdin
+from stillhouse.processes.alive import Voice
 from stillhouse.processes.arguments import Told
 from stillhouse.processes.served import Served
 from stillhouse.routes import Routes
 from stillhouse.settings import convert
+from store.errors import StoreError
 from store.paths import DataFolder
 
 logger = logging.getLogger(__name__)
 SAY_S = 0.1
+SALT_BYTES = 32
 
 
 async def serve(told: Told) -> None:
     """Serve until standard input closes."""
-    settings, name = told.settings, f"worker-{told.index}"
-    folder = DataFolder(settings.data).create()
+    settings = told.settings
+    folder = DataFolder(settings.data)
+    with suppress(StoreError):  # it was made by `up`; where it was not, and cannot be, the journal says so
+        folder.create()
     journal = LateJournal(folder.journal, f"w{told.index}", settings)
     routes = Routes(folder)
-    own = convert.gateway(settings, folder.salt())
+    own = convert.gateway(settings, _salt(folder))
     health = Health(journal, routes)
     gateway = app.build(own, journal=journal, chooser=routes, transport=HttpxTransport(), health=health)
     served = Served(gateway, drain_s=own.drain_s)
     stdin.watch(served.stop)
-    beside = [asyncio.create_task(routes.run()), asyncio.create_task(_say(folder, name, routes))]
+    voice = Voice(folder.run, f"worker-{told.index}")
+    beside = [asyncio.create_task(routes.run()), asyncio.create_task(_say(voice, routes, journal))]
     try:
         await served.run(ports.shared(settings.gateway.host, told.port))
     finally:
@@ -48,6 +54,7 @@ async def serve(told: Told) -> None:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         journal.close()
+        voice.say(stopped=routes.stopped, lost=journal.lost, last=True)
 
 
 class Health:
@@ -63,18 +70,20 @@ class Health:
         return Readiness(ready=True, detail=detail)
 
 
-async def _say(folder: DataFolder, name: str, routes: Routes) -> None:
-    """Keep the file beside the pid file true: `stop-students` waits for it."""
-    last: WorkerState | None = None
+async def _say(voice: Voice, routes: Routes, journal: LateJournal) -> None:
+    """Keep the file beside the pid file true: `stop-students` waits for it, `doctor` counts what was lost."""
     while True:
-        state = WorkerState(name=name, pid=os.getpid(), stopped=routes.stopped)
-        if state != last:
-            try:
-                alive.say(folder.run, state)
-                last = state
-            except OSError as error:
-                logger.warning("%s cannot be written: %s", folder.run / name, error)
+        voice.say(stopped=routes.stopped, lost=journal.lost)
         await asyncio.sleep(SAY_S)
+
+
+def _salt(folder: DataFolder) -> bytes:
+    """Give the house's salt; one for this process where the disk takes none, since calls come first."""
+    try:
+        return folder.salt()
+    except StoreError as error:
+        logger.warning("%s Credentials are hashed with a salt of this process.", error)
+        return secrets.token_bytes(SALT_BYTES)
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.errors import StoreError
 from store.ids import new_id
 
 _SECRET_BYTES = 32
@@ -22,10 +23,13 @@ class DataFolder:
         object.__setattr__(self, "root", Path(root).absolute())
 
     def create(self) -> DataFolder:
-        """Make the folder and its subfolders, mode 0700, and return it."""
-        for folder in (self.root, self.journal, self.artifacts, self.jobs, self.run):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.root.chmod(0o700)
+        """Make the folder and its subfolders, mode 0700, and return it. Raises StoreError where it cannot be."""
+        try:
+            for folder in (self.root, self.journal, self.artifacts, self.jobs, self.run):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+        except OSError as error:
+            raise StoreError(f"The data folder {self.root} cannot be made: {error.strerror}.") from error
         return self
 
     @property
@@ -74,27 +78,34 @@ class DataFolder:
         return self.root / "run"
 
     def salt(self) -> bytes:
-        """Return the salt (32 bytes), made on first use."""
+        """Return the salt (32 bytes), made on first use. Raises StoreError where it can be neither read nor made."""
         return bytes.fromhex(_secret(self.salt_file))
 
     def admin_token(self) -> str:
-        """Return the admin token (64 hex digits), made on first use."""
+        """Return the admin token (64 hex digits), made on first use. Raises StoreError as `salt` does."""
         return _secret(self.token)
 
 
 def _secret(path: Path) -> str:
     """Read the secret, making it first where there is none; processes that race agree on one."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{new_id()}")
+    try:
+        if not path.exists():
+            _make_secret(path)
+        return path.read_text().strip()
+    except OSError as error:
+        raise StoreError(f"The file {path} can be neither read nor made: {error.strerror}.") from error
+
+
+def _make_secret(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{new_id()}")
+    try:
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(secrets.token_hex(_SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first: its secret is the one
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first: its secret is the one
+    finally:
+        draft.unlink(missing_ok=True)

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 Row = dict[str, Any]
+CENT = 0.01
+LEAST_SHOWN = 0.0001
 NONE = "–"  # noqa: RUF001 - a dash for what is not known
 TONE = {
     **dict.fromkeys(("full", "complete", "done", "ok", "pass"), "green"),
@@ -149,8 +151,14 @@ def percent(share: float | None) -> str:
 
 
 def money(usd: float | None) -> str:
-    """Give dollars as text."""
-    return NONE if usd is None else f"${usd:,.4f}" if usd < 1 else f"${usd:,.2f}"
+    """Give dollars as text: cents from one cent on, else as much as there is."""
+    if usd is None:
+        return NONE
+    if usd == 0:
+        return "$0"
+    if usd < LEAST_SHOWN:
+        return f"<${LEAST_SHOWN}"
+    return f"${usd:,.4f}" if usd < CENT else f"${usd:,.2f}"
 
 
 def clock(ts: float) -> str:

@@ -25,9 +25,14 @@ def read(program: str) -> Told:
     parser.add_argument("--port", type=int, required=True, help="to listen on")
     parser.add_argument("--index", type=int, default=0, help="which of several workers this is")
     parser.add_argument("--config", type=Path, help="the YAML file")
+    parser.add_argument(
+        "--snapshot", type=Path, help="the settings as `up` read them; read instead of the file"
+    )
     parser.add_argument("--data", type=Path, help="the data folder; wins over the settings")
     given = parser.parse_args()
-    settings = load(given.config, os.environ)
+    settings = load(given.snapshot or given.config, os.environ)
+    if given.snapshot:
+        settings = settings.model_copy(update={"source": given.config})
     if given.data:
         settings = settings.model_copy(update={"data": given.data})
     return Told(settings=settings, port=given.port, index=given.index)

@@ -57,17 +57,23 @@ class Child:
         return process.pid if process and process.poll() is None else None
 
     def start(self) -> None:
-        """Start it now."""
+        """Start it now; where the system refuses, `tick` tries again later."""
         spec = self.spec
-        self._process = subprocess.Popen(  # noqa: S603 - our own modules
-            spec.argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=spec.environ,
-            start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor only
-            close_fds=True,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own modules
+                spec.argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=spec.environ,
+                start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor only
+                close_fds=True,
+            )
+        except OSError as error:  # no memory, no process, no file left: all may pass
+            self._failures = backoff.failures_after(self._failures, 0.0)
+            self._next = self._clock() + backoff.delay(self._failures)
+            logger.error("%s cannot be started, and is tried again: %s", spec.name, error.strerror)  # noqa: TRY400
+            return
         if spec.nice:
             os.setpriority(os.PRIO_PROCESS, self._process.pid, spec.nice)
         self._started = self._clock()
@@ -92,7 +98,10 @@ class Child:
         wait = backoff.delay(self._failures)
         self._next = self._clock() + wait
         self.restarts += 1
-        logger.warning("%s ended (%s); it starts again in %.1f s", self.spec.name, meaning(code), wait)
+        said = f": {self.last_line}" if code == CONFIG_ERROR and self.last_line else ""
+        logger.warning(
+            "%s ended (%s%s); it starts again in %.1f s", self.spec.name, meaning(code), said, wait
+        )
         return code
 
     def ask_to_stop(self) -> None:
@@ -118,7 +127,8 @@ class Child:
         if self._pump:
             self._pump.join(timeout=2)
         self._process = None
-        self.spec.pid_file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.spec.pid_file.unlink(missing_ok=True)
 
     def _copy(self, stream: IO[bytes] | None) -> None:
         if stream is None:
@@ -138,26 +148,36 @@ class _Rotated:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("ab", buffering=0)
+        self._file: IO[bytes] | None = None
 
     def write(self, line: bytes) -> None:
-        """Add a line. On a full disk it is dropped: a child must never wait for its log."""
+        """Add a line. Where the disk refuses it is dropped: a child must never wait for its log."""
         with suppress(OSError):
-            if self._file.tell() >= LOG_BYTES:
-                self._file.close()
+            if self._file is not None and self._file.tell() >= LOG_BYTES:
+                self.close()
                 self._path.replace(self._path.with_name(self._path.name + ".1"))
+            if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
             self._file.write(line)
 
     def close(self) -> None:
-        self._file.close()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees all of it or the one before."""
+    """Write a small private file so that a reader sees all of it or the one before. OSError where it cannot be."""
     partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        handle = os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def close_quietly(stream: IO[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,13 +16,14 @@ TRAINING = "distiller.training.child"
 def name(run: Path) -> None:
     """Write `scorer.pid` and `training-<job>.pid` for those that live, and take away those that do not."""
     living = {name: process.pid for process in psutil.Process().children() if (name := _name(process))}
-    for file in (*run.glob("scorer.pid"), *run.glob("training-*.pid")):
-        if file.stem not in living:
-            file.unlink(missing_ok=True)
-    for stem, pid in living.items():
-        file = run / f"{stem}.pid"
-        if not file.exists() or file.read_text("utf-8") != str(pid):
-            write_atomic(file, str(pid))
+    with suppress(OSError):  # a full disk stops no process
+        for file in (*run.glob("scorer.pid"), *run.glob("training-*.pid")):
+            if file.stem not in living:
+                file.unlink(missing_ok=True)
+        for stem, pid in living.items():
+            file = run / f"{stem}.pid"
+            if not file.exists() or file.read_text("utf-8") != str(pid):
+                write_atomic(file, str(pid))
 
 
 def _name(process: psutil.Process) -> str | None:

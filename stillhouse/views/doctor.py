@@ -11,9 +11,11 @@ import socket
 import time
 from typing import Any
 
+from stillhouse.processes.alive import lost
 from stillhouse.settings import Settings
 from stillhouse.views.status import journal_bytes
 from stillhouse.views.stores import Stores
+from store.journal import rejected
 from store.paths import DataFolder
 
 Finding = dict[str, Any]
@@ -106,13 +108,18 @@ def _free(host: str, port: int) -> bool:
 
 def _records(stores: Stores) -> list[Finding]:
     totals, backlog = stores.log.totals(), journal_bytes(stores)
+    unkept, aside = lost(stores.folder.run), rejected.kept(stores.folder.journal)
+    unpriced = ", ".join(totals.unpriced_models)
     behind = max(0.0, time.time() - stores.control.heartbeat_at())
     alive = stores.live and behind < HEARTBEAT_OLD_S
     checks = (
         ("control", alive, "Control is alive.", f"Control was last alive {behind:.0f} s ago."),
         ("journal", backlog < BACKLOG, f"The journal holds {backlog / 1e6:.1f} MB.", f"The journal holds {backlog / 1e6:.0f} MB that are not in the log yet."),
         ("lost calls", not totals.lost_calls, "No call lost its answer's record.", f"{totals.lost_calls} calls have no outcome: their worker died before the answer ended."),
-        ("damage", not totals.corrupt_frames, "The journal is undamaged.", f"{totals.corrupt_frames} damaged records were skipped in the journal."),
+        ("records lost", not unkept, "No record was lost on its way into the journal.", f"{unkept} records (calls, answers, feedback) are not in the log: the journal was full or could not be written."),
+        ("records set aside", not aside, "Every record fitted the log.", f"{len(aside)} records do not fit the log and lie in {stores.folder.journal / rejected.FOLDER}."),
+        ("prices", not totals.unpriced, "The price of every answer is known.", f"The price of {totals.unpriced} answers is not known (models: {unpriced}): budgets count a guess for them, and what was spent leaves them out."),
+        ("damage", not totals.corrupt_frames, "The journal is undamaged.", f"{totals.corrupt_frames} records in the journal were damaged or did not fit the log."),
         ("feedback", not totals.unresolved_feedback, "All feedback found its call.", f"{totals.unresolved_feedback} pieces of feedback name no known call."),
     )  # fmt: skip
     return [

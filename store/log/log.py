@@ -182,7 +182,8 @@ class Log:
 
     def totals(self) -> Totals:
         """Return the log in figures."""
-        return Totals(**self._database.read("faces.totals")[0])
+        row = self._database.read("faces.totals")[0]
+        return Totals(**{**row, "unpriced_models": tuple(row["unpriced_models"] or ())})
 
     def by_task(self, since_ts: float) -> list[TaskTraffic]:
         """Return the traffic of apps by fingerprint since a time, busiest first."""

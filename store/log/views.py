@@ -126,8 +126,10 @@ class Totals:
     scores: int
     feedback: int
     unresolved_feedback: int  # names no completion and no call in the log
-    corrupt_frames: int  # damage skipped in the journal
-    cost_usd: float
+    corrupt_frames: int  # damage skipped in the journal, and records that the log cannot hold
+    cost_usd: float  # of the attempts whose price is known
+    unpriced: int  # whole chat answers of teachers whose price is not known
+    unpriced_models: tuple[str, ...]  # theirs, at most five
     first_ts: float | None
     last_ts: float | None
 

@@ -48,6 +48,11 @@ SELECT * EXCLUDE (call_id) FROM resolved_feedback WHERE call_id = $call_id ORDER
 -- name: totals
 WITH ends AS (
     SELECT call_id, bool_or(outcome = 'lost') AS lost FROM attempts WHERE served GROUP BY call_id
+),
+unpriced AS (
+    SELECT a.model FROM attempts AS a SEMI JOIN (SELECT call_id FROM calls WHERE surface = 'chat') AS c
+        ON c.call_id = a.call_id
+    WHERE a.who = 'teacher' AND a.cost_usd IS NULL AND a.outcome IN ('complete', 'length')
 )
 SELECT
     (SELECT count(*) FROM calls) AS calls,
@@ -62,6 +67,8 @@ SELECT
     (SELECT count(*) FROM resolved_feedback WHERE call_id IS NULL) AS unresolved_feedback,
     (SELECT coalesce(sum(corrupt), 0)::BIGINT FROM ingest_log) AS corrupt_frames,
     (SELECT coalesce(sum(cost_usd), 0) FROM attempts) AS cost_usd,
+    (SELECT count(*) FROM unpriced) AS unpriced,
+    (SELECT list_sort(list(DISTINCT model))[1:5] FROM unpriced) AS unpriced_models,
     (SELECT min(ts) FROM calls) AS first_ts,
     (SELECT max(ts) FROM calls) AS last_ts;
 

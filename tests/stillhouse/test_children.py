@@ -3,12 +3,13 @@
 import sys
 import time
 
-from conftest import until
+import pytest
+from housekit import until
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillhouse.processes import backoff
-from stillhouse.processes.child import Child, Spec
+from stillhouse.processes.child import Child, Spec, write_atomic
 from stillhouse.processes.lock import FileLock
 from stillhouse.serving import StudentServers
 from store.control import Control
@@ -64,6 +65,41 @@ def test_a_child_stops_when_its_pipe_closes_and_is_killed_when_it_does_not(tmp_p
     deaf.finish(0.1)
     assert polite.pid is None
     assert deaf.pid is None
+
+
+def test_a_child_that_the_system_refuses_is_tried_again(tmp_path, caplog):
+    clock = [0.0]
+    spec = Spec(
+        name="thing",
+        argv=(str(tmp_path / "none"),),
+        pid_file=tmp_path / "thing.pid",
+        log_file=tmp_path / "thing.log",
+    )
+    thing = Child(spec, lambda: clock[0])
+    assert thing.tick() is None
+    assert thing.tick() is None
+    assert caplog.text.count("cannot be started") == 1, "it waits before it tries again"
+    clock[0] += backoff.FIRST_S
+    thing.tick()
+    assert caplog.text.count("cannot be started") == 2
+    thing.ask_to_stop()
+    thing.finish(0.1)
+
+
+def test_a_child_never_waits_for_a_log_that_cannot_be_written(tmp_path):
+    (tmp_path / "thing.log").mkdir()
+    (tmp_path / "thing.pid").mkdir()
+    thing = child(tmp_path, "print('word\\n' * 100_000); raise SystemExit(3)")
+    assert until(thing.tick, "its end") == 3
+
+
+def test_a_small_file_is_private_and_a_failed_one_leaves_nothing(tmp_path):
+    write_atomic(tmp_path / "a", "text")
+    assert ((tmp_path / "a").read_text(), (tmp_path / "a").stat().st_mode & 0o777) == ("text", 0o600)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_atomic(tmp_path / "b", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_a_lock_is_held_once_and_ends_with_its_holder(tmp_path):

@@ -91,6 +91,22 @@ def test_a_call_list_holds_what_is_not_known_yet():
     assert "open" in drawn(draw.calls, [{**row, "ts": 1.0, "call_id": "c1"}])
 
 
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [
+        (None, draw.NONE),
+        (0.0, "$0"),
+        (0.00002, "<$0.0001"),
+        (0.0012, "$0.0012"),
+        (0.01, "$0.01"),
+        (0.256, "$0.26"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_money_is_shown_in_cents_from_a_cent_on(usd, shown):
+    assert draw.money(usd) == shown
+
+
 def test_the_doctor_names_levels():
     text = drawn(draw.findings, [{"name": "disk", "level": "error", "text": "full"}])
     assert "disk: full" in text

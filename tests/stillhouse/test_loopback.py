@@ -3,12 +3,14 @@
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.settings import UpstreamSpec
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse.grants import Grants
-from stillhouse.loopback import PATH, Loopback
-from store.vocabulary import Attempt, Call, Origin, Outcome
+from stillhouse.loopback import PATH, UNKNOWN_USD, Loopback, guess
+from store.vocabulary import Attempt, Call, Origin, Outcome, Usage
 
 QUESTION = {"model": "judge-1", "messages": [{"role": "user", "content": "Is this right?"}]}
 
@@ -19,8 +21,17 @@ class Shelf(list):
         return True
 
 
+def known(*_):
+    return 0.4
+
+
 @pytest.fixture
-async def inside(teacher):
+def price():
+    return known
+
+
+@pytest.fixture
+async def inside(teacher, price):
     grants, shelf, transport = Grants(lambda: 0.0), Shelf(), HttpxTransport()
     app = FastAPI()
     upstreams = (
@@ -28,9 +39,7 @@ async def inside(teacher):
         UpstreamSpec(name="local", base_url=teacher.url, api_key="sk-upstream", models=("judge-*",)),
         UpstreamSpec(name="gone", base_url="http://127.0.0.1:9/v1", api_key="sk-x", models=("gone-*",)),
     )
-    Loopback(
-        upstreams=upstreams, grants=grants, journal=shelf, transport=transport, price=lambda *_: 0.4
-    ).mount(app)
+    Loopback(upstreams=upstreams, grants=grants, journal=shelf, transport=transport, price=price).mount(app)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         yield client, grants, shelf
     await transport.aclose()
@@ -59,6 +68,20 @@ async def test_the_budget_ends(inside, teacher):
     statuses = [(await post(client, token)).status_code for _ in range(5)]
     assert statuses == [200, 200, 200, 402, 402]
     assert len(teacher.asked) == 3
+
+
+@pytest.mark.parametrize("price", [lambda *_: None])
+async def test_a_model_without_a_known_price_spends_too(inside, teacher):
+    client, grants, _ = inside
+    token = grants.issue("job-7", usd=2 * 13 * UNKNOWN_USD, calls=10)  # 13 tokens an answer
+    statuses = [(await post(client, token)).status_code for _ in range(4)]
+    assert statuses == [200, 200, 402, 402]
+
+
+@given(st.integers(0, 10**9), st.integers(200, 599))
+def test_a_guess_is_never_free_for_an_answer_and_always_for_a_refusal(size, status):
+    charged = guess(status, Usage(), size + 1)
+    assert (charged > 0) == (status < 400)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,16 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from contextlib import closing
 
 import httpx
 import openai
-from conftest import cli, until
+from housekit import cli, until
 
 from stillhouse.client import AdminClient
 from store.control import Control
+from store.paths import DataFolder
 
 QUESTION = {
     "model": "gpt-4o-mini",
@@ -142,6 +144,103 @@ def test_a_taken_port_is_named_before_anything_starts(house):
     assert f"Port {house.gateway_port} on 127.0.0.1 is taken" in result.stderr
     assert "gateway.port" in result.stderr
     assert not list((house.data / "run").glob("*.pid"))
+
+
+def test_an_edit_counts_at_the_next_start_only(house):
+    house.start()
+    ask(house)
+    until(lambda: len(logged(house)) == 1, "the first call in the log")
+    snapshot = house.data / "run" / "settings.yaml"
+    assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
+    assert "sk-" not in snapshot.read_text()
+    good = house.config.read_text()
+    house.config.write_text("gateway: {prt: 1}\n")
+    control, worker = house.pid("control"), house.pid("worker-0")
+    house.kill("control")
+    house.kill("worker-0")
+    until(lambda: renewed(house, control=control, **{"worker-0": worker}), "both again")
+    house.ready()
+    assert ask(house).choices[0].message.content == "billing"
+    until(lambda: len(logged(house)) == 2, "the second call in the log")
+    assert house.stop() == 0
+    assert not snapshot.exists()
+    assert house.cli("up").returncode == 2
+    house.config.write_text(good)
+    assert str(house.config) in finding(house, "settings")
+
+
+def renewed(house, **before):
+    run = house.data / "run"
+    return all((run / f"{name}.pid").exists() and house.pid(name) != pid for name, pid in before.items())
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_sentence(house):
+    house.data.write_text("in the way")
+    result = house.cli("up")
+    assert result.returncode == 1
+    assert result.stderr == f"stillhouse: The data folder {house.data} cannot be made: File exists.\n"
+
+
+def test_a_run_folder_that_takes_nothing_is_one_sentence(house):
+    DataFolder(house.data).create()
+    (house.data / "run").rmdir()
+    (house.data / "run").symlink_to("/proc/self/fdinfo")
+    result = house.cli("up")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"stillhouse: The data folder {house.data} cannot be ")
+    assert result.stderr.count("\n") == 1
+
+
+FULL = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+sys.argv = ["stillhouse", "up", "--config", sys.argv[1]]
+runpy.run_module("stillhouse", run_name="__main__")
+"""
+
+
+def test_on_a_full_disk_the_teacher_answers_and_everything_is_said_in_sentences(house):
+    """No file may grow by a byte, in any of the processes: the start on a full disk."""
+    up = subprocess.Popen(
+        [sys.executable, "-B", "-c", FULL, str(house.config)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said = []
+    reader = threading.Thread(target=lambda: said.extend(up.stdout))
+    reader.start()
+    try:
+        until(lambda: house._well(house.gateway_port), "the worker")
+        assert ask(house).choices[0].message.content == "billing"
+        ready = httpx.get(f"http://127.0.0.1:{house.gateway_port}/readyz", trust_env=False).json()
+        assert (ready["ready"], ready["journal"]) == (True, "full")
+        until(lambda: any("control ended" in line for line in said), "the end of control")
+    finally:
+        up.stdin.close()
+        assert up.wait(40) == 0
+        reader.join()
+        up.stdout.close()
+    text = "".join(said)
+    assert "Traceback" not in text
+    assert "calls are answered but not logged" in text
+    assert "settings.yaml cannot be written" in text
+
+
+def test_losses_reach_the_doctor(house):
+    text = house.config.read_text()
+    house.config.write_text(f"{text}\njournal: {{max_bytes: 300}}\n")
+    house.start()
+    for _ in range(3):
+        ask(house, user="x" * 2000)
+    until(lambda: "6 records" in finding(house, "records lost"), "the losses")
+    ready = httpx.get(f"http://127.0.0.1:{house.gateway_port}/readyz", trust_env=False).json()
+    assert ready["journal"] == "full"
+
+
+def finding(house, name):
+    return next(found["text"] for found in house.look("doctor") if found["name"] == name)
 
 
 def test_a_wrong_setting_is_one_sentence(house):

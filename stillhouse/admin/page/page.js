@@ -22,7 +22,12 @@
   };
   const whole = (n) => (n == null ? "–" : Math.round(n).toLocaleString("en"));
   const percent = (x, digits = 0) => (x == null ? "–" : `${(100 * x).toFixed(digits)}%`);
-  const money = (x) => (x == null ? "–" : `$${x.toFixed(x < 10 ? 4 : 2)}`);
+  const money = (x) => {
+    if (x == null) return "–";
+    if (x === 0) return "$0";
+    if (x < 0.0001) return "<$0.0001";
+    return `$${x.toLocaleString("en", x < 0.01 ? { maximumFractionDigits: 4, minimumFractionDigits: 4 } : { maximumFractionDigits: 2, minimumFractionDigits: 2 })}`;
+  };
   const size = (n) => {
     if (n == null) return "";
     const units = ["B", "kB", "MB", "GB", "TB"];
