@@ -73,7 +73,7 @@ class Stage:
             if self.options.teacher_url is None:
                 self._start_teacher()
             config = self.folder / "stillhouse.yaml"
-            config.write_text(yaml.safe_dump(self._config(), sort_keys=False), encoding="utf-8")
+            config.write_text(yaml.safe_dump(self.config(), sort_keys=False), encoding="utf-8")
             self._start("stillhouse", ["-m", "stillhouse", "up", "--config", str(config)])
             self._await(f"http://127.0.0.1:{self.gateway_port}/readyz", "the gateway")
             self._await(f"http://127.0.0.1:{self.control_port}/healthz", "the control process")
@@ -132,7 +132,8 @@ class Stage:
             time.sleep(0.1)
         raise StageError(f"{what} did not start; see the logs in {self.folder}.")
 
-    def _config(self) -> dict[str, object]:
+    def config(self) -> dict[str, object]:
+        """Return the settings that the demo runs under, as its YAML file holds them."""
         teacher: dict[str, object] = {
             "name": "stand-in",
             "base_url": self.options.teacher_url or f"http://127.0.0.1:{self.teacher_port}/v1",
