@@ -36,11 +36,17 @@ class Database:
             raise NotFound(f"There is no log {path} yet.")
         self.path = path
         self._lock = threading.RLock()  # guards: one write transaction at a time
-        self._connection = _connect(path, read_only=read_only, memory_limit=memory_limit)
+        new = not path.exists()
         try:
-            self._prepare(read_only=read_only)
-        except BaseException:
-            self._connection.close()
+            self._connection = _connect(path, read_only=read_only, memory_limit=memory_limit)
+            try:
+                self._prepare(read_only=read_only)
+            except BaseException:
+                self._connection.close()
+                raise
+        except StoreError as error:
+            if new and not isinstance(error, LogLocked):
+                _forget(path)  # half of a new file, on a full disk: the next start could not open it
             raise
 
     def read(self, name: str, *, wanted: Sequence[str] | None = None, **values: Any) -> list[Row]:
@@ -143,6 +149,11 @@ def _run(cursor: duckdb.DuckDBPyConnection, name: str, values: Mapping[str, Any]
 def _walk(steps: tuple[Migration, ...], version: int, goal: int) -> list[tuple[str, ...]]:
     forward = [step.forward for step in steps[version:goal]]
     return forward + [step.back for step in reversed(steps[goal:version])]
+
+
+def _forget(path: Path) -> None:
+    for file in (path, path.with_name(f"{path.name}.wal")):
+        file.unlink(missing_ok=True)
 
 
 def _connect(path: Path, *, read_only: bool, memory_limit: str) -> duckdb.DuckDBPyConnection:

@@ -267,23 +267,6 @@ def test_calls_are_listed_newest_first_and_filtered(house):
     assert (row.prompt_tokens, row.status, row.cost_usd) == (7, 200, pytest.approx(0.007))
 
 
-def test_answers_without_a_known_price_are_counted_and_named(house):
-    house.ingester._price = lambda model, usage: 0.5 if model == "gpt-x" else None
-    for index, model in enumerate(["gpt-x", "local-b", "local-a", "local-a"]):
-        made = call(str(index), ts=100.0)
-        house.add(made, attempt(made, model=model))
-    for outcome in (Outcome.ERROR, Outcome.TIMEOUT):
-        made = call("failed", ts=100.0)
-        house.add(made, attempt(made, model="local-a", outcome=outcome))
-    opaque = call("file", ts=100.0, surface="opaque")
-    student = call("student", ts=100.0)
-    house.add(opaque, attempt(opaque, model=""), student, attempt(student, who=Who.STUDENT))
-    totals = house.log.totals()
-    assert (totals.unpriced, totals.unpriced_models) == (3, ("local-a", "local-b"))
-    assert totals.cost_usd == 0.5
-    assert house.log.spend(0.0, [Role.SERVE], unknown_usd=0.1) > house.log.spend(0.0, [Role.SERVE]) + 0.3
-
-
 def test_totals_and_traffic_add_up(house):
     rng = random.Random(7)
     calls = pairs = student = 0
