@@ -23,7 +23,17 @@ class Demo:
         self.folder = folder
         self.output = (folder / "out.json").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stillhouse", "demo", "--json", "--folder", str(folder), "--max-minutes", "35"],
+            [
+                sys.executable,
+                "-m",
+                "stillhouse",
+                "demo",
+                "--json",
+                "--folder",
+                str(folder),
+                "--max-minutes",
+                "35",
+            ],
             stdout=self.output,
             stderr=(folder / "err.txt").open("wb"),
         )
