@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import canonical
+from store.prompt import leads
 
 FP_VERSION = 1
-HEAD_ROLES = frozenset({"system", "developer"})
 
 _MASKS = (
     (re.compile(r"https?://[^\s\"'<>)\]]+"), "<url>"),
@@ -49,11 +49,6 @@ def skeleton(text: str) -> str:
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
     return text.strip()
-
-
-def leads(role: Any) -> bool:
-    """Tell whether a role, of whatever type an app sends, is one of those that open a conversation."""
-    return isinstance(role, str) and role in HEAD_ROLES
 
 
 def leading(messages: Sequence[Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import msgspec
 
 from gateway import canonical, surgery
 from gateway.errors import Refusal
-from gateway.fingerprint import leads
+from store.prompt import leads
 
 _NULL = msgspec.Raw(b"null")
 _RAW = ("messages", "tools", "functions", "response_format")

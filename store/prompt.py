@@ -68,12 +68,17 @@ def join(tail: str, cuts: Sequence[int], pieces: Sequence[str]) -> bytes:
     return "".join(parts).encode()
 
 
+def leads(role: Any) -> bool:
+    """Tell whether a role, of whatever type an app sends, is one of those that open a conversation."""
+    return isinstance(role, str) and role in HEAD_ROLES
+
+
 def leading(messages: Any) -> int:
     """Return how many messages, from the first, are the system's or developer's."""
     if not isinstance(messages, list):
         return 0
     for index, message in enumerate(messages):
-        if not (isinstance(message, dict) and message.get("role") in HEAD_ROLES):
+        if not (isinstance(message, dict) and leads(message.get("role"))):
             return index
     return len(messages)
 

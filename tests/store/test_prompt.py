@@ -125,3 +125,10 @@ def test_rewrite_agrees_with_the_hash_that_the_log_keeps(request_):
     program = Program(drop_head=True, head_hash=parts.head_hash)
     conversation = request_.get("messages", [])
     assert (rewrite(request_, program) is not None) == bool(conversation[leading(conversation) :])
+
+
+@pytest.mark.parametrize("role", [[], {}, 7, None, True])
+def test_a_role_of_any_type_is_no_head_and_no_crash(role):
+    body = json.dumps({"model": "m", "messages": [{"role": role, "content": "x"}]}).encode()
+    parts = split(body)
+    assert parts is None or join(parts.tail, parts.cuts, parts.pieces) == body
