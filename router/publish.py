@@ -27,6 +27,8 @@ def route(
     if rollout.state not in CONSUMING or not student.base_url or not version.fingerprints:
         return None
     step = standing(rollout)
+    if step not in policy.reverse_shadow:  # a hold whose row names no step: nothing may flow
+        return None
     forward = policy.shadow if step == State.SHADOW else policy.ramp_shadow
     return Route(
         task_id=rollout.task_id,

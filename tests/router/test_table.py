@@ -167,3 +167,10 @@ async def test_it_follows_what_is_published(tmp_path):
     with contextlib.suppress(asyncio.CancelledError):
         await running
     control.close()
+
+
+def test_a_hold_that_froze_no_step_publishes_nothing():
+    held = rollout(State.HOLD)
+    assert held.held_from is None
+    made = publish.route(held, student(), VERSION, FAST, epoch=1, now=1.0, drawing=True)
+    assert made is None
