@@ -38,6 +38,7 @@ from gateway.opaque import Opaque, denied
 from gateway.outbound import refuse, reply
 from gateway.pairs import Pairs
 from gateway.ports import Chooser, Health, Journal, Transport
+from gateway.reach import Reach
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.student import StudentDesk
@@ -80,11 +81,12 @@ def build(
     records = Records(journal, Metrics())
     accepted = AcceptedKeys(seconds=settings.accepted_key_s, most=settings.accepted_keys)
     relay = Relay(transport=transport, records=records)
-    desk = StudentDesk(transport, records, hung_s=settings.student_hung_s)
+    reach = Reach()
+    desk = StudentDesk(transport, records, reach, hung_s=settings.student_hung_s)
     background = Background(concurrency=settings.shadow_concurrency, queue=settings.shadow_queue)
     chat = Chat(
         settings=settings,
-        decider=Decider(upstreams=settings.upstreams, chooser=chooser, accepted=accepted),
+        decider=Decider(upstreams=settings.upstreams, chooser=chooser, accepted=accepted, reach=reach),
         accepted=accepted,
         records=records,
         relay=relay,

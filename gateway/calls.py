@@ -16,6 +16,7 @@ from gateway.fingerprint import FP_VERSION, fingerprint
 from gateway.inbound import Inbound
 from gateway.keys import AcceptedKeys, Caller
 from gateway.ports import Chooser
+from gateway.reach import Reach
 from gateway.settings import UpstreamSpec
 from gateway.upstream.port import Outgoing
 from gateway.wire import Asked
@@ -63,12 +64,16 @@ def outgoing(request: Inbound, caller: Caller, upstream: UpstreamSpec, path: str
     return Outgoing(method=request.method, url=url, headers=headers, body=body, timeouts=upstream.timeouts)
 
 
-def barred(request: Inbound, asked: Asked, route: Route, *, key_accepted: bool) -> str | None:
+def barred(
+    request: Inbound, asked: Asked, route: Route, *, key_accepted: bool, away: bool = False
+) -> str | None:
     """Say in one word why a student may not answer this call, if so."""
     if (request.header(b"x-stillhouse-route") or "").strip().lower() == "teacher":
         return "asked_teacher"
     if not key_accepted:
         return "key_not_accepted"
+    if away:
+        return "student_away"
     if route.drop_head and head_hash(asked.head) != route.head_hash:
         return "head_mismatch"
     dropped = asked.head_messages if route.drop_head else 0
@@ -82,6 +87,7 @@ class Decider:
     upstreams: tuple[UpstreamSpec, ...]
     chooser: Chooser
     accepted: AcceptedKeys
+    reach: Reach
 
     def decide(self, request: Inbound, caller: Caller, asked: Asked, sent: bytes) -> Job:
         """Choose who answers. `sent` is the body as the app sent it. Raises `Refusal` (404)."""
@@ -94,7 +100,13 @@ class Decider:
         route = self.chooser.route(print_)
         choice = Choice()
         if route is not None:
-            why = barred(request, asked, route, key_accepted=self._accepts(caller, upstream, asked.model))
+            why = barred(
+                request,
+                asked,
+                route,
+                key_accepted=self._accepts(caller, upstream, asked.model),
+                away=self.reach.away(route.base_url),
+            )
             choice = self.chooser.choose(fingerprint=print_, unit=unit, call_id=call_id, barred=why)
         call = Call(
             call_id=call_id,

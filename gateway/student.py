@@ -19,10 +19,18 @@ from gateway.capture import sse
 from gateway.errors import AnswerCut
 from gateway.inbound import Send
 from gateway.outbound import reply
+from gateway.reach import Reach
 from gateway.records import Records
 from gateway.settings import Timeouts
 from gateway.teacher import ours
-from gateway.upstream.port import Outgoing, Transport, UpstreamCut, UpstreamError, UpstreamTimeout
+from gateway.upstream.port import (
+    ConnectFailed,
+    Outgoing,
+    Transport,
+    UpstreamCut,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from store.vocabulary import Outcome, Release, Role, Route, Who
 
 log = logging.getLogger(__name__)
@@ -30,6 +38,7 @@ log = logging.getLogger(__name__)
 MIB = 1024 * 1024
 _OK = range(200, 300)
 LIMIT = 16 * MIB  # bytes of a student's answer
+RESTS_S = (0.5, 1.0, 2.0, 4.0)  # between the tries of a shadow whose server is not there
 
 
 def request_for(job: Job, route: Route, *, stream: bool) -> Outgoing:
@@ -71,9 +80,10 @@ def exchange_for(job: Job, route: Route, role: Role) -> Exchange:
 class StudentDesk:
     """Asks students, and lets through what holds."""
 
-    def __init__(self, transport: Transport, records: Records, *, hung_s: float = 3.0) -> None:
+    def __init__(self, transport: Transport, records: Records, reach: Reach, *, hung_s: float = 3.0) -> None:
         self._transport = transport
         self._records = records
+        self._reach = reach
         self._hung_s = hung_s
 
     async def serve(
@@ -109,7 +119,7 @@ class StudentDesk:
         """Ask the student beside an answered call; the app never sees it."""
         exchange = exchange_for(job, route, Role.SHADOW)
         try:
-            await self._read(exchange, request_for(job, route, stream=False))
+            await self._read_patiently(exchange, request_for(job, route, stream=False))
             if self._holds(exchange, job, served=False):
                 self._records.settle(exchange, served=False)
         except UpstreamError as error:
@@ -191,8 +201,23 @@ class StudentDesk:
             async for _ in pieces:
                 pass
 
+    async def _read_patiently(self, exchange: Exchange, request: Outgoing) -> None:
+        """Read an answer that nobody waits for: a server that is starting again is given time to."""
+        for rest_s in RESTS_S:
+            try:
+                return await self._read(exchange, request)
+            except (ConnectFailed, UpstreamCut):
+                if exchange.status:  # an answer had begun: it is this answer that failed
+                    raise
+            await asyncio.sleep(rest_s)
+        return await self._read(exchange, request)
+
     async def _pieces(self, exchange: Exchange, request: Outgoing) -> AsyncGenerator[bytes, None]:
-        incoming = await self._transport.send(request)
+        try:
+            incoming = await self._transport.send(request)
+        except (ConnectFailed, UpstreamCut):
+            self._reach.lost(request.url.removesuffix(CHAT))
+            raise
         try:
             exchange.heard(incoming)
             async for piece in incoming.pieces():

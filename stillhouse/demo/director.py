@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from stillhouse.demo import base, dataset, fault, summary
+from stillhouse.demo import base, dataset, fault, holdout, summary
 from stillhouse.demo.app import App
 from stillhouse.demo.options import DemoOptions
 from stillhouse.demo.screen import Screen
@@ -57,7 +57,11 @@ async def _play(options: DemoOptions, screen: Screen) -> int:
             facts = await director.facts()
         finally:
             await director.watch.close()
-    report = summary.write(stage.data, facts)
+    if options.holdout is not None:
+        screen.now(f"asking the student all of {options.holdout.name}")
+    held = await asyncio.to_thread(holdout.agreement, options, stage.data, script.instructions)
+    screen.clear()
+    report = summary.write(stage.data, facts, held)
     summary.show(screen, report, as_json=options.as_json)
     return 0 if report["ok"] else 1
 
@@ -152,7 +156,6 @@ class Director:
             last=await self.watch.snapshot(),
             folder=self.stage.folder,
             seconds=self.screen.elapsed(),
-            holdout=await summary.agreement(self.options, self.watch, self.script.instructions),
         )
 
     @asynccontextmanager

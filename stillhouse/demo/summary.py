@@ -5,7 +5,6 @@ Written as `demo-summary.json` into the data folder, and shown.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import sys
@@ -14,34 +13,21 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import openai
-
 from distiller.cost import price
-from stillhouse.demo import dataset
 from stillhouse.demo.app import App, Received
+from stillhouse.demo.holdout import Agreement
 from stillhouse.demo.options import DemoOptions
 from stillhouse.demo.screen import Screen
-from stillhouse.demo.tickets import Pair
-from stillhouse.demo.watch import Snapshot, Watch
+from stillhouse.demo.watch import Snapshot
 from store.control import Control
 from store.log import CallFilter, Log
 from store.paths import DataFolder
-from store.program import rewrite
-from store.vocabulary import ObservationKind, Rollout, State, Student, Usage, Who
+from store.vocabulary import ObservationKind, Rollout, State, Usage, Who
 
 LIST_PRICE_MODEL = "gpt-4.1"  # whose list price values the stand-in's tokens; said wherever it is used
 _Z95 = 1.645  # one-sided 95% quantile of the standard normal
 _ALL = 1_000_000
 _BY_EVIDENCE = ("harm", "late_regression", "breaker")  # causes of a way back that nobody ordered
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Agreement:
-    """A student's answers against a file of labels it never saw."""
-
-    file: str
-    n: int
-    agree: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +40,6 @@ class Facts:
     last: Snapshot
     folder: Path
     seconds: float
-    holdout: Agreement | None
 
 
 def wilson_lower(hits: int, n: int, z: float = _Z95) -> float:
@@ -67,34 +52,7 @@ def wilson_lower(hits: int, n: int, z: float = _Z95) -> float:
     return (centre - spread) / (1 + z * z / n)
 
 
-async def agreement(options: DemoOptions, watch: Watch, instructions: str) -> Agreement | None:
-    """Ask the newest served student every input of `--holdout`; None without a file or a student."""
-    students = [s for s in (await watch.snapshot()).students if s.base_url]
-    if options.holdout is None or not students:
-        return None
-    pairs = dataset.load(options.holdout, options.input_field, options.output_field)
-    student = max(students, key=lambda s: s.created)
-    room = asyncio.Semaphore(4)
-    async with openai.AsyncOpenAI(base_url=student.base_url, api_key="local") as client:
-
-        async def right(pair: Pair) -> bool:
-            async with room:
-                return await _answer(client, student, instructions, pair.input) == pair.output
-
-        hits = await asyncio.gather(*(right(pair) for pair in pairs))
-    return Agreement(file=options.holdout.name, n=len(pairs), agree=sum(hits))
-
-
-async def _answer(client: openai.AsyncOpenAI, student: Student, instructions: str, text: str) -> str:
-    messages = [{"role": "system", "content": instructions}, {"role": "user", "content": text}]
-    request = rewrite({"messages": messages}, student.program) or {"messages": messages}
-    answer = await client.chat.completions.create(
-        model=student.model, messages=request["messages"], temperature=0, max_tokens=64
-    )
-    return (answer.choices[0].message.content or "").strip()
-
-
-def write(data: Path, facts: Facts) -> dict[str, Any]:
+def write(data: Path, facts: Facts, held: Agreement | None) -> dict[str, Any]:
     """Read the stopped stores, write `demo-summary.json`, return it."""
     folder = DataFolder(data)
     log, control = Log.open(folder.log, read_only=True), Control.open(folder.control)
@@ -107,7 +65,7 @@ def write(data: Path, facts: Facts) -> dict[str, Any]:
             "student": _student(control),
             "cutover": _cutover(control, rollout),
             "saved": _saved(facts.app),
-            "holdout": _holdout(facts.holdout),
+            "holdout": _holdout(held),
             "seconds": {"total": round(facts.seconds, 1), **facts.marks},
             "where": {"run": str(facts.folder), "data": str(data)},
         }

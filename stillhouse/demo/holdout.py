@@ -1,0 +1,84 @@
+"""The student's agreement with labels that nobody showed it: asked directly, by a server of its own.
+
+Runs after the house is stopped, so it neither disturbs the rollout nor needs one: a student that was refused is
+measured as well. Knows no route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import openai
+
+from stillhouse.demo import dataset
+from stillhouse.demo.options import DemoOptions
+from stillhouse.demo.tickets import Pair
+from store.control import Control
+from store.paths import DataFolder
+from store.program import rewrite
+from store.vocabulary import Student
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """A student's answers against a file of labels it never saw."""
+
+    file: str
+    n: int
+    agree: int
+
+
+def agreement(options: DemoOptions, data: Path, instructions: str) -> Agreement | None:
+    """Ask the newest student every input of `--holdout`; None without a file or a student."""
+    folder = DataFolder(data)
+    student = max(Control.open(folder.control).students(), key=lambda s: s.created, default=None)
+    if options.holdout is None or student is None or not student.weights:
+        return None
+    pairs = dataset.load(options.holdout, options.input_field, options.output_field)
+    with _served(folder.artifacts / student.weights / "student.gguf") as url:
+        agree = asyncio.run(_count(url, student, instructions, pairs))
+    return Agreement(file=options.holdout.name, n=len(pairs), agree=agree)
+
+
+@contextmanager
+def _served(gguf: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "distiller.serving.process", "--gguf", str(gguf), "--port", "0"]
+    command += ["--parallel", str(_AT_ONCE), "--context", "1024"]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as run:
+        try:
+            ready = json.loads(run.stdout.readline()) if run.stdout else {}
+            yield str(ready["url"])
+        finally:
+            if run.stdin:
+                run.stdin.close()
+
+
+async def _count(url: str, student: Student, instructions: str, pairs: list[Pair]) -> int:
+    room = asyncio.Semaphore(_AT_ONCE)
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="local") as client:
+
+        async def right(pair: Pair) -> bool:
+            async with room:
+                return await _answer(client, student, instructions, pair.input) == pair.output
+
+        return sum(await asyncio.gather(*(right(pair) for pair in pairs)))
+
+
+async def _answer(client: openai.AsyncOpenAI, student: Student, instructions: str, text: str) -> str:
+    messages = [{"role": "system", "content": instructions}, {"role": "user", "content": text}]
+    request = rewrite({"messages": messages}, student.program) or {"messages": messages}
+    answer = await client.chat.completions.create(
+        model=student.model, messages=request["messages"], temperature=0, max_tokens=64
+    )
+    return (answer.choices[0].message.content or "").strip()
