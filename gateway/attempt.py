@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from gateway import codings
+from gateway import codings, echo
 from gateway import headers as head
 from gateway.capture.reading import is_stream
 from gateway.upstream.port import Headers, Incoming
@@ -28,6 +28,7 @@ class Exchange:
     student_id: str | None = None
     limit: int
     surface: str = "chat"
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)  # what the upstream was shown, kept nowhere
     attempt_id: str = field(default_factory=new_id)
     started: float = field(default_factory=time.time)
     recorded: Outcome | None = None  # set once, when the attempt was journalled
@@ -99,7 +100,8 @@ class Exchange:
             return raw
 
     def attempt(self, *, outcome: Outcome, served: bool, body: bytes, error: str | None) -> Attempt:
-        """Make the record."""
+        """Make the record, without what the upstream said of the credentials that it was shown."""
+        kept = tuple((name, echo.without(text, self.secrets)) for name, text in self.headers)
         return Attempt(
             attempt_id=self.attempt_id,
             call_id=self.call.call_id,
@@ -115,8 +117,8 @@ class Exchange:
             started=self.started,
             first_byte_ms=self.first_byte_ms,
             duration_ms=self.elapsed_ms(),
-            content_type=self.content_type,
-            headers=head.logged_response(self.headers),
-            body=body,
+            content_type=head.value(kept, b"content-type") or "",
+            headers=head.logged_response(kept),
+            body=echo.without(body, self.secrets),
             error=error,
         )

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-from gateway import surgery
+from gateway import echo, surgery
 from gateway.attempt import Exchange
 from gateway.background import Background
 from gateway.calls import Job
@@ -110,6 +110,7 @@ class Pairs:
             model=job.call.model,
             upstream=job.upstream.name,
             limit=self._settings.max_answer_log,
+            secrets=echo.secrets(job.teacher),
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from gateway import echo
 from gateway import headers as head
 from gateway.attempt import Exchange
 from gateway.errors import AnswerCut, ClientGone, from_upstream
@@ -30,6 +31,7 @@ class Relay:
 
         Whatever happens, exactly one attempt is recorded, before the last byte goes out.
         """
+        exchange.secrets = echo.secrets(request)
         started = _Started(send)
         try:
             await self._carry(exchange, request, started)
