@@ -69,8 +69,7 @@ class StudentSettings:
 class TaskPolicy:
     """What one task may do and how its answers are scored.
 
-    `mode` None = by the shape of the answers: auto for closed shapes and users' own metrics,
-    approve for free text and answers that only a model judges.
+    `mode`: of `Policies.mode`, which says what it means for all tasks and for one.
     """
 
     mode: TaskMode | None = None
@@ -145,7 +144,7 @@ class DistillerSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policies:
-    """The policy of each task: its own, else the default."""
+    """The policy of each task: its own, else the default. In `tasks`, a mode is the task's own or None."""
 
     default: TaskPolicy = field(default_factory=TaskPolicy)
     tasks: dict[str, TaskPolicy] = field(default_factory=dict)
@@ -153,6 +152,22 @@ class Policies:
     def of(self, task_id: str) -> TaskPolicy:
         """Return the policy of a task."""
         return self.tasks.get(task_id, self.default)
+
+    def mode(self, task_id: str, *, closed: bool, headless: bool = False) -> TaskMode:
+        """Return how far a task may go.
+
+        A task's own mode holds. For all tasks, auto (and none) is auto where the answers are `closed`, else
+        approve: nobody meant a text that only a model can judge, who said auto of all. Calls that share
+        nothing but a model (`headless`) teach nothing and are observed.
+        """
+        own = self.tasks.get(task_id)
+        if own is not None and own.mode is not None:
+            return own.mode
+        if headless:
+            return TaskMode.OBSERVE
+        if self.default.mode in (None, TaskMode.AUTO):
+            return TaskMode.AUTO if closed else TaskMode.APPROVE
+        return self.default.mode
 
 
 def _dotted(metric: str) -> bool:

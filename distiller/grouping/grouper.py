@@ -126,8 +126,4 @@ class Grouper:
                 self._control.save_task(replace(task, mode=mode), self._epoch)
 
     def _mode(self, task_id: str, *, headless: bool) -> TaskMode:
-        """Return a task's mode; calls that share nothing but a model teach nothing and are observed."""
-        own = self._policies.tasks.get(task_id)
-        if headless and (own is None or own.mode is None):
-            return TaskMode.OBSERVE
-        return self._shapes.mode(task_id)
+        return self._policies.mode(task_id, closed=self._shapes.closed(task_id), headless=headless)

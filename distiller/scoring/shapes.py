@@ -8,7 +8,6 @@ from distiller.scoring import message as read
 from distiller.scoring.shape import SETTLED, Shape, infer
 from distiller.scoring.spec import MetricSpec, choose
 from distiller.settings import Policies
-from store.vocabulary import TaskMode
 
 if TYPE_CHECKING:
     from store.control import Control
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Shapes:
-    """The shape, metric and mode of each task.
+    """The shape and metric of each task.
 
     The shape is that of the oldest answers, so that it stays the same over restarts and a task's
     score keeps its name; until SETTLED answers are in, it may still change.
@@ -45,14 +44,10 @@ class Shapes:
         shape = self.of(task_id) if policy.metric == "auto" else None
         return choose(policy, shape or Shape.TEXT, self._judge_token)
 
-    def mode(self, task_id: str) -> TaskMode:
-        """Return how far a task may go: the policy's mode, else auto for closed answers only."""
-        policy = self._policies.of(task_id)
-        if policy.mode is not None:
-            return policy.mode
+    def closed(self, task_id: str) -> bool:
+        """Tell whether right and wrong are plain: a label, fields, a tool call, or the user's own metric."""
         metric = self.metric(task_id)
-        closed = metric.by_user or (metric.name in set(Shape) and Shape(metric.name).closed)
-        return TaskMode.AUTO if closed else TaskMode.APPROVE
+        return metric.by_user or (metric.name in set(Shape) and Shape(metric.name).closed)
 
     def _answers(self, task_id: str) -> list[dict[str, object]]:
         fingerprints = [f for version in self._control.versions(task_id) for f in version.fingerprints]

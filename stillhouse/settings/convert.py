@@ -83,9 +83,11 @@ def task_policies(settings: Settings) -> Policies:
     with _of("policy"):
         default = _task_policy(settings.policy)
     tasks: dict[str, TaskPolicy] = {}
-    for task_id in settings.tasks:
+    for task_id, own in settings.tasks.items():
         with _of("tasks", task_id):
-            tasks[task_id] = _task_policy(settings.task_policy(task_id))
+            policy = _task_policy(settings.task_policy(task_id))
+            # A mode for all tasks is not the task's own: what it means is the distiller's to say.
+            tasks[task_id] = replace(policy, mode=TaskMode(own.mode) if own.mode else None)
     return Policies(default=default, tasks=tasks)
 
 

@@ -1,13 +1,14 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from slowpath import served
 
 from distiller.grouping import Grouper, Kind, Known, KnownVersion, Sighting, place
 from distiller.grouping.words import shingles, slug, text_of
-from distiller.settings import Policies, TaskPolicy
+from distiller.settings import JudgeSettings, Policies, TaskPolicy
 from store.prompt import head_hash
 from store.vocabulary import TaskMode
 
@@ -219,3 +220,42 @@ def test_closed_answers_allow_auto_and_a_policy_overrules(house):
     own = Policies(tasks={"sort-support-tickets-answer": TaskPolicy(mode=TaskMode.APPROVE)})
     _grouper(house, own).step()
     assert house.control.task("sort-support-tickets-answer").mode is TaskMode.APPROVE
+
+
+@pytest.mark.parametrize("answer", ["text", "judge"])
+def test_auto_for_all_tasks_leaves_what_no_metric_can_tell_to_a_person(house, answer):
+    judged = TaskPolicy(metric="judge", judge=JudgeSettings(model="j"), mode=TaskMode.AUTO)
+    everyone = judged if answer == "judge" else TaskPolicy(mode=TaskMode.AUTO)
+    for i in range(30):
+        _log(house, "1" * 32, TRIAGE, answer=["bug", "bill"][i % 2])
+        _log(house, "2" * 32, OTHER, answer=f"the customer says that the {i}th parcel never came to them")
+    _grouper(house, Policies(default=everyone)).step()
+    closed = TaskMode.APPROVE if answer == "judge" else TaskMode.AUTO
+    assert house.control.task("sort-support-tickets-answer").mode is closed
+    assert house.control.task("translate-what-customer-wrote").mode is TaskMode.APPROVE
+    own = Policies(default=everyone, tasks={"translate-what-customer-wrote": everyone})
+    _grouper(house, own).step()
+    assert house.control.task("translate-what-customer-wrote").mode is TaskMode.AUTO
+
+
+@pytest.mark.parametrize("answers", ['{"kind": "bug", "number": %d}', "a wholly new sentence about case %d"])
+def test_a_users_own_metric_and_fields_stay_auto_under_auto_for_all(house, answers):
+    metric = "auto" if answers.startswith("{") else "python:a.b:c"
+    for i in range(30):
+        _log(house, "1" * 32, TRIAGE, answer=answers % i)
+    _grouper(house, Policies(default=TaskPolicy(mode=TaskMode.AUTO, metric=metric))).step()
+    assert house.control.task("sort-support-tickets-answer").mode is TaskMode.AUTO
+
+
+modes = st.sampled_from([None, *TaskMode])
+
+
+@given(modes, modes, st.booleans(), st.booleans())
+def test_only_a_tasks_own_word_puts_open_answers_on_auto(own, everyone, closed, headless):
+    policies = Policies(default=TaskPolicy(mode=everyone), tasks={"t": TaskPolicy(mode=own)})
+    mode = policies.mode("t", closed=closed, headless=headless)
+    assert own is None or mode is own
+    if own is None:
+        assert not (headless and mode is not TaskMode.OBSERVE)
+        assert closed or mode is not TaskMode.AUTO
+        assert mode is everyone or headless or everyone in (None, TaskMode.AUTO)
