@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from distiller.scoring.shape import Shape
-from distiller.settings import DistillerSettings, TaskPolicy
+from distiller.settings import USER_METRIC, DistillerSettings, TaskPolicy
 from distiller.trainset.rows import Row, passing
 
 
@@ -62,18 +62,20 @@ def check(
     policy: TaskPolicy,
     settings: DistillerSettings | None = None,
     found: Tally | None = None,
+    feedback: float | None = None,
 ) -> list[Check]:
     """Return every condition of a distillation, met or not.
 
-    Without a tally the passing traces are taken to be the complete ones: an upper bound. Scores that
-    compare the teacher with itself are no baseline: they are 1.0 by construction.
+    Without a tally the passing traces are taken to be the complete ones, an upper bound, and `feedback` is
+    the mean of what people said. Scores that compare the teacher with itself are no baseline: they are 1.0
+    by construction. What the baseline `have`s is the one score of the teacher to show.
     """
     limits = settings or DistillerSettings()
     examples = found.examples if found else counts.complete
     return [
         _count("examples", "complete calls", examples, limits.min_examples),
         _count("passing", "passing traces", found.passing if found else examples, limits.min_passing),
-        _baseline(_measured(counts, policy, found), limits.min_baseline),
+        _baseline(found.baseline if found else _measured(counts, policy, feedback), limits.min_baseline),
         _metric(policy, found),
     ]
 
@@ -83,17 +85,20 @@ def missing(checks: Sequence[Check]) -> str:
     return "; ".join(c.words for c in checks if not c.ok)
 
 
+def independent(policy: TaskPolicy) -> bool:
+    """Tell whether the policy's metric says more of the teacher than that it agrees with itself."""
+    return policy.metric == "judge" or policy.metric.startswith(USER_METRIC)
+
+
 def _count(name: str, what: str, have: int, need: int) -> Check:
     words = f"{have:,} of {need:,} {what}"
     short = "" if have >= need else f", {need - have:,} more needed"
     return Check(name=name, ok=have >= need, words=words + short, have=have, need=need)
 
 
-def _measured(counts: Counts, policy: TaskPolicy, found: Tally | None) -> float | None:
-    if found is not None:
-        return found.baseline
-    independent = policy.metric == "judge" or policy.metric.startswith("python:")
-    return counts.mean_score if independent else None
+def _measured(counts: Counts, policy: TaskPolicy, feedback: float | None) -> float | None:
+    mean = counts.mean_score if independent(policy) else None
+    return feedback if mean is None else mean
 
 
 def _baseline(mean: float | None, need: float) -> Check:

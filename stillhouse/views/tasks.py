@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from distiller import readiness
+from distiller.scoring.scoring import FEEDBACK
 from router import steps
 from stillhouse.errors import Missing
 from stillhouse.settings import convert
@@ -45,7 +46,7 @@ def summary(stores: Stores, task: Task) -> dict[str, Any]:
         "complete": counts.complete,
         "scored": counts.scored,
         "feedback": counts.feedback,
-        "teacher_score": counts.mean_score,
+        "teacher_score": next(check["have"] for check in found if check["name"] == "baseline"),
         "state": _state(rollout, job, ready=ready),
         "share": _share(live, control.routes()),
         "rollout_id": live.rollout_id if live else None,
@@ -92,13 +93,15 @@ def students(stores: Stores, task_id: str | None = None) -> list[dict[str, Any]]
 
 
 def checks(stores: Stores, task: Task) -> list[dict[str, Any]]:
-    """Give each condition of a distillation: name, ok, words."""
-    counts = stores.log.counts(fingerprints_of(stores, task.task_id))
-    policy, limits = (
-        convert.task_policies(stores.settings).of(task.task_id),
-        convert.distiller(stores.settings),
-    )
-    return [plain(check) for check in readiness.check(counts, policy, limits)]
+    """Give each condition of a distillation: name, ok, words, have, need."""
+    policy = convert.task_policies(stores.settings).of(task.task_id)
+    fingerprints = fingerprints_of(stores, task.task_id)
+    said = stores.log.counts(fingerprints, score_name=FEEDBACK)
+    own = policy.metric if readiness.independent(policy) else None
+    counts = stores.log.counts(fingerprints, score_name=own) if own else said
+    limits = convert.distiller(stores.settings)
+    found = readiness.check(counts, policy, limits, feedback=said.mean_score)
+    return [plain(check) for check in found]
 
 
 def _running(jobs: list[Job]) -> Job | None:

@@ -43,6 +43,13 @@ def test_a_users_metric_is_a_baseline_without_a_tally():
     assert names == ["baseline"]
 
 
+def test_without_a_tally_peoples_scores_are_the_baseline_of_an_agreement_metric():
+    (baseline,) = [
+        c for c in check(counts(500, mean=1.0), TaskPolicy(), feedback=0.25) if c.name == "baseline"
+    ]
+    assert (baseline.have, baseline.ok) == (0.25, False)
+
+
 def test_the_limits_are_the_settings():
     settings = DistillerSettings(min_examples=10, min_passing=5)
     assert missing(check(counts(10), TaskPolicy(), settings)) == ""
