@@ -9,16 +9,15 @@ import importlib.util
 import shutil
 import socket
 import time
-from typing import Any
 
 from stillhouse.processes.alive import lost
 from stillhouse.settings import Settings
 from stillhouse.views.status import journal_bytes
 from stillhouse.views.stores import Stores
+from stillhouse.views.targets import Finding, finding, look
 from store.journal import rejected
 from store.paths import DataFolder
 
-Finding = dict[str, Any]
 LEAST_FREE = 2 * 1024**3
 HEARTBEAT_OLD_S = 15.0
 BACKLOG = 256 * 1024**2
@@ -27,31 +26,38 @@ LOCAL_MODULES = ("torch", "transformers", "peft", "gguf", "xllamacpp")
 
 def examine(settings: Settings, stores: Stores | None) -> list[Finding]:
     """Examine the settings, the machine and, where they can be read, the stores."""
-    findings = [_config(settings), *_keys(settings), _leaves(settings), _extras(), _disk(settings)]
+    findings = [
+        _config(settings),
+        *_keys(settings),
+        _leaves(settings),
+        *look(settings),
+        _extras(),
+        _disk(settings),
+    ]
     if stores is None:
-        return [*findings, *_ports(settings)]
-    return [*findings, *_records(stores), *_routes(stores)]
+        return [*findings, *ports(settings)]
+    return [*findings, _control(stores), *_records(stores), *_routes(stores)]
 
 
 def _config(settings: Settings) -> Finding:
     source = f"read from {settings.source}" if settings.source else "no file; defaults and variables"
-    return _finding("settings", "ok", f"The settings are valid ({source}).")
+    return finding("settings", "ok", f"The settings are valid ({source}).")
 
 
 def _keys(settings: Settings) -> list[Finding]:
     findings = []
     for upstream in settings.upstreams:
         if upstream.api_key:
-            findings.append(_finding("key", "ok", f"Upstream {upstream.name} has a key of its own."))
+            findings.append(finding("key", "ok", f"Upstream {upstream.name} has a key of its own."))
         else:
             text = f"Upstream {upstream.name} gets the caller's own key; there is none for judges in the background."
-            findings.append(_finding("key", "note", text))
+            findings.append(finding("key", "note", text))
     exposed = settings.gateway.host not in {"127.0.0.1", "localhost", "::1"}
     if exposed and not settings.client_keys and any(upstream.api_key for upstream in settings.upstreams):
         text = (
             f"The gateway listens on {settings.gateway.host} and spends your key for anyone; set client_keys."
         )
-        findings.append(_finding("exposure", "error", text))
+        findings.append(finding("exposure", "error", text))
     return findings
 
 
@@ -60,15 +66,15 @@ def _leaves(settings: Settings) -> Finding:
     judges = [p.judge.model for p in (settings.policy, *settings.tasks.values()) if p.judge]
     judged = f" Judges see calls, too: {', '.join(judges)}." if judges else ""
     text = f"Calls go to {to} and nowhere else; training and students stay on this machine.{judged}"
-    return _finding("leaves the machine", "note", text)
+    return finding("leaves the machine", "note", text)
 
 
 def _extras() -> Finding:
     missing = [name for name in LOCAL_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         text = f"Training on this machine needs `pip install 'stillhouse[local]'` (missing: {', '.join(missing)})."
-        return _finding("extra local", "warning", text)
-    return _finding("extra local", "ok", "Training and serving on this machine are installed.")
+        return finding("extra local", "warning", text)
+    return finding("extra local", "ok", "Training and serving on this machine are installed.")
 
 
 def _disk(settings: Settings) -> Finding:
@@ -77,10 +83,11 @@ def _disk(settings: Settings) -> Finding:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     level = "ok" if free >= LEAST_FREE else "error"
-    return _finding("disk", level, f"{free / 1e9:.1f} GB are free where {settings.data} lies.")
+    return finding("disk", level, f"{free / 1e9:.1f} GB are free where {settings.data} lies.")
 
 
-def _ports(settings: Settings) -> list[Finding]:
+def ports(settings: Settings) -> list[Finding]:
+    """Say whether the two ports can be had; asked while nothing runs."""
     running = (DataFolder(settings.data).run / "gateway.url").exists()
     findings = []
     for name, host, port in (
@@ -90,10 +97,10 @@ def _ports(settings: Settings) -> list[Finding]:
         taken = port != 0 and not _free(host, port)
         if taken and not running:
             text = f"Port {port} on {host} is taken; set {name} to a free one."
-            findings.append(_finding("port", "error", text))
+            findings.append(finding("port", "error", text))
         else:
             findings.append(
-                _finding("port", "ok", f"{name} {port} on {host} {'is ours' if taken else 'is free'}.")
+                finding("port", "ok", f"{name} {port} on {host} {'is ours' if taken else 'is free'}.")
             )
     return findings
 
@@ -106,14 +113,20 @@ def _free(host: str, port: int) -> bool:
         return False
 
 
+def _control(stores: Stores) -> Finding:
+    beat = stores.control.heartbeat_at()
+    behind = max(0.0, time.time() - beat)
+    if stores.live and behind < HEARTBEAT_OLD_S:
+        return finding("control", "ok", "Control is alive.")
+    text = f"Control was last alive {behind:.0f} s ago." if beat else "Control was never alive."
+    return finding("control", "warning" if stores.live else "note", text)
+
+
 def _records(stores: Stores) -> list[Finding]:
     totals, backlog = stores.log.totals(), journal_bytes(stores)
     unkept, aside = lost(stores.folder.run), rejected.kept(stores.folder.journal)
     unpriced = ", ".join(totals.unpriced_models)
-    behind = max(0.0, time.time() - stores.control.heartbeat_at())
-    alive = stores.live and behind < HEARTBEAT_OLD_S
     checks = (
-        ("control", alive, "Control is alive.", f"Control was last alive {behind:.0f} s ago."),
         ("journal", backlog < BACKLOG, f"The journal holds {backlog / 1e6:.1f} MB.", f"The journal holds {backlog / 1e6:.0f} MB that are not in the log yet."),
         ("lost calls", not totals.lost_calls, "No call lost its answer's record.", f"{totals.lost_calls} calls have no outcome: their worker died before the answer ended."),
         ("records lost", not unkept, "No record was lost on its way into the journal.", f"{unkept} records (calls, answers, feedback) are not in the log: the journal was full or could not be written."),
@@ -122,23 +135,17 @@ def _records(stores: Stores) -> list[Finding]:
         ("damage", not totals.corrupt_frames, "The journal is undamaged.", f"{totals.corrupt_frames} records in the journal were damaged or did not fit the log."),
         ("feedback", not totals.unresolved_feedback, "All feedback found its call.", f"{totals.unresolved_feedback} pieces of feedback name no known call."),
     )  # fmt: skip
-    return [
-        _finding(name, "ok" if good else "warning", yes if good else no) for name, good, yes, no in checks
-    ]
+    return [finding(name, "ok" if good else "warning", yes if good else no) for name, good, yes, no in checks]
 
 
 def _routes(stores: Stores) -> list[Finding]:
     findings = []
     if stores.folder.stop_file.exists():
         text = "Students are stopped; `stillhouse stop-students --resume` ends this."
-        findings.append(_finding("students", "warning", text))
+        findings.append(finding("students", "warning", text))
     live = {rollout.rollout_id for rollout in stores.control.rollouts(live=True)}
     for route in stores.control.routes():
         if route.rollout_id not in live:
             text = f"The route of {route.task_id} belongs to a rollout that has ended."
-            findings.append(_finding("stale route", "error", text))
+            findings.append(finding("stale route", "error", text))
     return findings
-
-
-def _finding(name: str, level: str, text: str) -> Finding:
-    return {"name": name, "level": level, "text": text}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from housekit import free_port
 
 from stillhouse.settings import Settings, convert, load
-from stillhouse.views import tasks
+from stillhouse.views import doctor, tasks
 from stillhouse.views.stores import Stores
 from store.control import Control
 from store.ids import new_id
@@ -121,3 +125,85 @@ def test_a_mode_for_all_tasks_is_not_a_tasks_own(tmp_path):
     modes = {task: policies.mode(task, closed=False) for task in ("a", "b", "c")}
     assert modes == {"a": TaskMode.APPROVE, "b": TaskMode.AUTO, "c": TaskMode.APPROVE}
     assert {policies.mode(task, closed=True) for task in ("a", "b", "c")} == {TaskMode.AUTO}
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get("authorization")))
+        self.send_response(self.server.status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def upstream(status):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.status, server.asked = status, []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server, f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def found(name, stores_=None, **settings):
+    """The doctor's findings of one name; where nothing else is said, the upstream is a closed port."""
+    settings.setdefault("upstreams", [{"name": "u", "base_url": f"http://127.0.0.1:{free_port()}/v1"}])
+    findings = doctor.examine(Settings.model_validate(settings), stores_)
+    return [(finding["level"], finding["text"]) for finding in findings if finding["name"] == name]
+
+
+@pytest.mark.parametrize(("status", "level"), [(200, "ok"), (401, "ok"), (404, "ok"), (500, "warning")])
+def test_an_upstream_that_answers_is_reachable(status, level, tmp_path):
+    with upstream(status) as (server, url):
+        up = {"name": "u", "base_url": url, "api_key": "sk-secret"}
+        ((seen, _),) = found("upstream", data=tmp_path, upstreams=[up])
+        assert seen == level
+        assert server.asked == [("/v1/models", None)]
+
+
+def test_an_upstream_that_nobody_answers_for_is_named(tmp_path):
+    ((level, text),) = found("upstream", data=tmp_path)
+    assert level == "warning"
+    assert text.startswith("Upstream u is not reachable")
+
+
+def test_a_metrics_module_is_looked_for_and_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    package = tmp_path / "own_metrics"
+    package.mkdir()
+    for file in ("__init__.py", "triage.py"):
+        (package / file).write_text("raise SystemExit('it was run')")
+    tasks_ = {"t": {"metric": "python:own_metrics.absent:f"}, "u": {"metric": "python:nowhere.at.all:f"}}
+    policy = {"metric": "python:own_metrics.triage:f"}
+    levels = [level for level, _ in found("metric", data=tmp_path, policy=policy, tasks=tasks_)]
+    assert levels == ["error", "error", "ok"]  # by name: nowhere, own_metrics.absent, own_metrics.triage
+    assert "own_metrics" not in sys.modules
+    assert found("metric", data=tmp_path, policy={"metric": "python:json.decoder:f"})[0][0] == "ok"
+    assert found("metric", data=tmp_path, policy={"metric": "label"}) == []
+
+
+def test_a_base_that_is_a_path_must_be_there(tmp_path):
+    for absent in ("/no/such/base", "./no-base", "~/no-such-base", "models/of/mine"):
+        ((level, text),) = found("base", data=tmp_path, student={"base": absent})
+        assert level == "error"
+        assert absent in text
+    assert found("base", data=tmp_path, student={"base": str(tmp_path)})[0][0] == "ok"
+    for name in ("smollm2-135m-instruct", "HuggingFaceTB/SmolLM2-135M"):
+        assert found("base", data=tmp_path, student={"base": name}) == []
+
+
+@pytest.mark.parametrize(("live", "level"), [(False, "note"), (True, "warning")])
+def test_a_control_that_nobody_started_is_no_fault(tmp_path, live, level):
+    with stores(tmp_path, live=live) as here:
+        assert found("control", here, data=tmp_path) == [(level, "Control was never alive.")]
+        here.control.take_epoch("test")
+        ((now, text),) = found("control", here, data=tmp_path)
+        assert now == ("ok" if live else "note")
+        assert live or text.startswith("Control was last alive")

@@ -124,7 +124,8 @@ def test_a_voice_survives_a_folder_that_takes_nothing(tmp_path, caplog):
 
 def test_the_doctor_tells_of_lost_records_and_of_those_set_aside(tmp_path):
     folder = DataFolder(tmp_path).create()
-    settings = Settings(data=tmp_path)
+    upstream = {"name": "none", "base_url": "http://127.0.0.1:9/v1"}
+    settings = Settings.model_validate({"data": tmp_path, "upstreams": [upstream]})
     log, control = Log.open(folder.log), Control.open(folder.control)
     stores = Stores(log=log, control=control, folder=folder, settings=settings, live=True)
 

@@ -1,0 +1,94 @@
+"""Looks at what the settings point to: upstreams, users' metrics, the base model. Runs nothing of it.
+
+One request without a key goes to each upstream; no answer is read.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from distiller.settings import USER_METRIC
+from stillhouse.settings import Settings
+from stillhouse.settings.tree import Upstream
+
+Finding = dict[str, Any]
+PATIENCE_S = 3.0
+_BROKEN = 500
+_PATH = re.compile(r"[~.]?[\\/]|\.\.|~|[A-Za-z]:\\|[^/]+/[^/]+/")  # a hub id is NAME or OWNER/NAME
+
+
+def finding(name: str, level: str, text: str) -> Finding:
+    """Give one finding; `level` is ok, note, warning or error, `text` one sentence."""
+    return {"name": name, "level": level, "text": text}
+
+
+def look(settings: Settings) -> list[Finding]:
+    """Examine all that is pointed to; takes `PATIENCE_S` or a little more where an upstream is silent."""
+    with ThreadPoolExecutor(len(settings.upstreams)) as pool:
+        reached = list(pool.map(_upstream, settings.upstreams))
+    return [*reached, *_metrics(settings), *_base(settings)]
+
+
+def _upstream(upstream: Upstream) -> Finding:
+    url = upstream.base_url.rstrip("/") + "/models"
+    try:
+        with (
+            httpx.Client(timeout=PATIENCE_S, trust_env=False) as client,
+            client.stream("GET", url) as response,
+        ):
+            status = response.status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        text = f"Upstream {upstream.name} is not reachable: no answer from {url} ({type(error).__name__})."
+        return finding("upstream", "warning", text)
+    if status >= _BROKEN:
+        text = f"Upstream {upstream.name} is in trouble: {url} answered with status {status}."
+        return finding("upstream", "warning", text)
+    return finding("upstream", "ok", f"Upstream {upstream.name} is reachable.")
+
+
+def _metrics(settings: Settings) -> list[Finding]:
+    named = {p.metric for p in (settings.policy, *settings.tasks.values()) if p.metric}
+    findings = []
+    for metric in sorted(name for name in named if name.startswith(USER_METRIC)):
+        module = metric.removeprefix(USER_METRIC).partition(":")[0]
+        if _importable(module):
+            findings.append(finding("metric", "ok", f"The module of the metric {metric} is there."))
+        else:
+            text = f"The metric {metric} cannot score: there is no module {module!r} to import from {Path.cwd()}."
+            findings.append(finding("metric", "error", text))
+    return findings
+
+
+def _importable(module: str) -> bool:
+    """Look for a module as the scorer does, whose working folder comes first. No parent is imported."""
+    top, *rest = module.split(".")
+    spec = PathFinder.find_spec(top, [str(Path.cwd())]) or _installed(top)
+    name = top
+    for part in rest:
+        name = f"{name}.{part}"
+        inside = spec.submodule_search_locations if spec else None
+        spec = PathFinder.find_spec(name, list(inside)) if inside else None
+    return spec is not None
+
+
+def _installed(top: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(top)
+    except ValueError:  # a module that was run, not imported
+        return None
+
+
+def _base(settings: Settings) -> list[Finding]:
+    base = settings.student.base
+    if base is None or not _PATH.match(base):
+        return []
+    if Path(base).expanduser().is_dir():
+        return [finding("base", "ok", f"The base model's folder {base} is there.")]
+    return [finding("base", "error", f"student.base is {base!r}, but there is no such folder.")]
