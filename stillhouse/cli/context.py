@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stillhouse.views.faces import Faces
 
 T = TypeVar("T")
+PIPE = 1000  # columns where nobody looks: whole ids for the next program
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The YAML file.", show_default="./stillhouse.yaml, if there"),
@@ -64,12 +66,14 @@ class House:
         if self.json:
             typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
         else:
-            draw(Console(soft_wrap=True), value)
+            draw(Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPE), value)
 
 
-def house(config: Path | None, data: Path | None = None, *, as_json: bool = False) -> House:
-    """Read the settings for a command. Raises ConfigError."""
-    settings = load(config, os.environ)
+def house(
+    config: Path | None, data: Path | None = None, *, as_json: bool = False, keys: bool = False
+) -> House:
+    """Read the settings for a command; upstreams' keys only with `keys`, for `up`. Raises ConfigError."""
+    settings = load(config, os.environ, keys=keys)
     if data is not None:
         settings = settings.model_copy(update={"data": data})
     return House(settings=settings, config=config, json=as_json)

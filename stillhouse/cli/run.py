@@ -15,7 +15,7 @@ def up(config: ConfigOption = None, data: DataOption = None) -> None:
     """Start everything on this machine and keep it running; Ctrl-C stops it."""
     from stillhouse import supervisor  # noqa: PLC0415 - the control state's engine, needed here only
 
-    own = house(config, data)
+    own = house(config, data, keys=True)
     logs.configure("up")
     raise typer.Exit(supervisor.up(own.settings, own.config, typer.echo))
 

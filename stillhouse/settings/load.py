@@ -20,10 +20,10 @@ from stillhouse.settings.tree import Settings
 DEFAULT_FILE = "stillhouse.yaml"
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], *, keys: bool = True) -> Settings:
     """Read `path`, else STILLHOUSE_CONFIG, else ./stillhouse.yaml if it is there; variables win over the file.
 
-    Raises ConfigError, one sentence that names file and line, or the variable.
+    Without `keys` no upstream's key is looked up: only the processes that call upstreams need one. Raises ConfigError, one sentence that names file and line, or the variable.
     """
     file = _file(path, environ)
     written = marked.read(file) if file else Marked()
@@ -32,13 +32,14 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     values = environment.merge(written.values, variables.values)
     if "source" in values:
         raise sources.error(("source",), "unknown setting 'source'")
-    _bring_keys(values, environ, sources)
+    _bring_keys(values, environ if keys else None, sources)
     try:
         settings = Settings.model_validate({**values, "source": file})
     except ValidationError as error:
         raise _explain(error.errors(include_url=False)[0], sources) from error
     _check_names("upstreams", [upstream.name for upstream in settings.upstreams], sources)
     _check_names("client_keys", [key.name for key in settings.client_keys], sources)
+    _check_ports(settings, sources)
     try:
         convert.check(settings)
     except convert.Unfit as error:
@@ -56,6 +57,10 @@ class _Sources:
         _, place = max((m.place(path) for m in self._both), key=lambda found: found[0])
         return ConfigError(f"{place}: {sentence}." if place else f"{sentence}.")
 
+    def written(self, path: Where) -> bool:
+        """Tell whether this very setting was given anywhere."""
+        return any(m.place(path)[0] == len(path) for m in self._both)
+
 
 def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     if path is not None:
@@ -66,8 +71,8 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return here if here.is_file() else None
 
 
-def _bring_keys(values: dict[str, Any], environ: Mapping[str, str], sources: _Sources) -> None:
-    """Replace `api_key_env` and `api_key_file` of each upstream by the key they name, beside them."""
+def _bring_keys(values: dict[str, Any], environ: Mapping[str, str] | None, sources: _Sources) -> None:
+    """Replace `api_key_env` and `api_key_file` of each upstream by the key they name, beside them; none without `environ`."""
     upstreams = values.get("upstreams")
     if not isinstance(upstreams, list):
         return
@@ -79,13 +84,15 @@ def _bring_keys(values: dict[str, Any], environ: Mapping[str, str], sources: _So
 
 
 def _with_key(
-    upstream: dict[str, Any], at: Where, environ: Mapping[str, str], sources: _Sources
+    upstream: dict[str, Any], at: Where, environ: Mapping[str, str] | None, sources: _Sources
 ) -> dict[str, Any]:
     if "api_key" in upstream:
         raise sources.error(
             (*at, "api_key"),
             "a key does not belong into the settings; name a variable (api_key_env) or a file (api_key_file)",
         )
+    if environ is None:
+        return upstream
     name, file = upstream.get("api_key_env"), upstream.get("api_key_file")
     if isinstance(name, str):
         key = environ.get(name, "").strip()
@@ -112,6 +119,13 @@ def _check_names(what: str, names: list[str], sources: _Sources) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
             raise sources.error((what, index, "name"), f"two {what} have the name {name!r}")
+
+
+def _check_ports(settings: Settings, sources: _Sources) -> None:
+    port, own = settings.gateway.port, ("control", "port")
+    if port and port == settings.control.port:
+        at = own if sources.written(own) else ("gateway", "port")
+        raise sources.error(at, f"gateway.port and control.port are both {port}; they must differ")
 
 
 def _unfit(error: convert.Unfit, values: dict[str, Any], sources: _Sources) -> ConfigError:

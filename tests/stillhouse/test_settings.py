@@ -81,6 +81,12 @@ def test_lists_come_from_variables_as_json():
         ("tasks:\n  triage:\n    holdback: 0\n", 3, "holdback"),
         ("tasks:\n  triage:\n    caps: {shadow: 5}\n", 3, "cap of shadow"),
         ("source: x\n", 1, "unknown setting 'source'"),
+        (
+            "gateway:\n  port: 5000\ncontrol:\n  port: 5000\n",
+            4,
+            "gateway.port and control.port are both 5000",
+        ),
+        ("data: a\ngateway:\n  port: 4001\n", 3, "gateway.port and control.port are both 4001"),
     ],
 )
 def test_every_mistake_names_file_and_line(tmp_path, text, line, words):
@@ -145,3 +151,17 @@ def test_a_task_lays_its_keys_over_the_policy(tmp_path):
 def test_a_profile_shortens_the_steps(tmp_path):
     policy = convert.rollout_policy(load(written(tmp_path, "policy: {profile: replay}\n"), {}))
     assert (policy.profile, policy.min_served, policy.minima[State.CANARY_1]) == ("replay", 3, 10)
+
+
+def test_any_free_port_may_be_asked_for_twice(tmp_path):
+    settings = load(written(tmp_path, "gateway: {port: 0}\ncontrol: {port: 0}\n"), {})
+    assert settings.gateway.port == settings.control.port == 0
+
+
+@pytest.mark.parametrize("source", ["api_key_env: NOT_THERE", "api_key_file: /no/where"])
+def test_without_keys_none_is_looked_up_and_none_may_be_written(tmp_path, source):
+    path = written(tmp_path, f"upstreams:\n  - {{name: a, base_url: 'http://h/v1', {source}}}\n")
+    assert load(path, {}, keys=False).upstreams[0].api_key is None
+    path.write_text("upstreams:\n  - {name: a, base_url: 'http://h/v1', api_key: sk-1}\n")
+    with pytest.raises(ConfigError, match="does not belong"):
+        load(path, {}, keys=False)
