@@ -50,3 +50,8 @@ class Refused(StillhouseError):  # noqa: N818
 
 class Missing(StillhouseError):  # noqa: N818
     """What was asked for does not exist."""
+
+
+def nothing(root: object) -> Missing:
+    """Say that no Stillhouse data lies in a folder."""
+    return Missing(f"There is nothing in {root} yet; start with `stillhouse up`.")

@@ -35,6 +35,7 @@ READY_S = 60.0
 CONTROL_STOP_S = 45.0  # it gives a training child 25 s, then loads what the workers left
 STOP_S = 10.0
 SNAPSHOT = "settings.yaml"
+STOPPED = "  Students are stopped; `stillhouse stop-students --resume` ends this."
 
 
 def up(settings: Settings, config: Path | None, say: Callable[[str], None]) -> int:
@@ -207,6 +208,7 @@ class Supervisor:
                 f"  In your app:   export OPENAI_BASE_URL={gateway}/v1",
                 f"  Status page:   {admin}/   (`stillhouse status --open`)",
                 f"  Everything is kept in {self._folder.root}",
+                *((STOPPED,) if self._folder.stop_file.exists() else ()),
                 "  Stop with Ctrl-C.",
             )
         )

@@ -10,6 +10,7 @@ from stillhouse.errors import StillhouseError
 
 def main() -> None:
     """Run a command. Every expected error is one sentence on standard error, and exit code 1 or 2."""
+    os.umask(0o077)  # whatever any of our processes writes is its owner's alone; children inherit it
     from stillhouse.cli.app import app  # noqa: PLC0415 - imports wait until they are needed
 
     try:

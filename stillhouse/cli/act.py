@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stillhouse.cli.context import ConfigOption, DataOption, House, JsonOption, house
 from stillhouse.client import AdminClient
-from stillhouse.errors import Refused, StillhouseError
+from stillhouse.errors import Refused, StillhouseError, nothing
 from stillhouse.processes import alive
 
 ENDED = frozenset({"done", "failed", "cancelled"})
@@ -86,12 +86,13 @@ def stop_students(
 ) -> None:
     """Let the teacher answer everything, within two seconds, even with control dead."""
     own = house(config, data, as_json=json)
-    file = own.folder.stop_file
+    folder, file = own.folder, own.folder.stop_file
+    if not (folder.run.is_dir() and folder.journal.is_dir()):  # `up` makes both, before it can fail
+        raise nothing(folder.root)
     try:
         if resume:
             file.unlink(missing_ok=True)
         else:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file.touch(mode=0o600)
     except OSError as error:
         raise StillhouseError(f"{file} cannot be changed: {error.strerror}.") from error
@@ -104,6 +105,7 @@ def stop_students(
         what = "Students answer again" if resume else "Students are stopped; the teacher answers everything"
         who = f"{len(workers)} of {len(workers)} workers have seen it" if workers else "no worker runs now"
         typer.echo(f"{what}: {who}." if not late else f"{what}.")
+        typer.echo(f"Data folder: {folder.root}")
     if late:
         raise StillhouseError(f"These workers have not seen it within {SEEN_S:g} s: {', '.join(late)}.")
 

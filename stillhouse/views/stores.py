@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from stillhouse.errors import Missing, StillhouseError
+from stillhouse.errors import StillhouseError, nothing
 from stillhouse.settings import Settings
 from store.control import Control
 from store.errors import StoreError
@@ -32,7 +32,7 @@ def reading(settings: Settings) -> Iterator[Stores]:
     """Open the stores of a data folder that no control process owns. Raises StillhouseError."""
     folder = DataFolder(settings.data)
     if not folder.log.exists() or not folder.control.exists():
-        raise Missing(f"There is nothing in {folder.root} yet; start with `stillhouse up`.")
+        raise nothing(folder.root)
     try:
         log = Log.open(folder.log, read_only=True)
     except StoreError as error:
