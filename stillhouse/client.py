@@ -100,10 +100,10 @@ class AdminClient:
         """Give the findings of an examination from inside."""
         return self.get("/api/doctor")  # type: ignore[no-any-return]
 
-    def export(self, path: Path, task: str | None = None) -> int:
-        """Write calls with their answers as JSON lines; gives the bytes written."""
+    def export(self, path: Path, task: str | None = None) -> dict[str, int]:
+        """Write calls with their answers as JSON lines; gives how many `calls` and `bytes`."""
         params = _given({"task": task})
-        written = 0
+        lines = written = 0
         try:
             with self._http.stream("GET", "/api/export", params=params) as answer:
                 if answer.status_code >= _ERROR:
@@ -111,12 +111,13 @@ class AdminClient:
                     self._refuse(answer)
                 with path.open("wb") as file:
                     for piece in answer.iter_bytes():
+                        lines += piece.count(b"\n")
                         written += file.write(piece)
         except httpx.TransportError as error:
             raise self._not_running() from error
         except OSError as error:
             raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
-        return written
+        return {"calls": lines, "bytes": written}
 
     def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
         """Queue a distillation now, `anyway` even if not all is ready; gives the job. Raises Refused."""

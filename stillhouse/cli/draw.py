@@ -13,6 +13,8 @@ from rich.table import Table
 Row = dict[str, Any]
 CENT = 0.01
 LEAST_SHOWN = 0.0001
+WHOLE = frozenset({"calls", "mode", "state", "share", "proof", "score", "call", "by", "outcome", "verdict"})
+WIDE = 120  # columns that hold all of a call
 NONE = "–"  # noqa: RUF001 - a dash for what is not known
 TONE = {
     **dict.fromkeys(("full", "complete", "done", "ok", "pass"), "green"),
@@ -48,7 +50,7 @@ def tasks(console: Console, rows: list[Row]) -> None:
     if not rows:
         console.print("No task yet. Calls that repeat their instructions become a task.")
         return
-    table = _table("task", "calls", "mode", "state", "student's share", "evidence", "teacher scores")
+    table = _table(console, "task", "calls", "mode", "state", "share", "proof", "score")
     for row in rows:
         seen = row["evidence"]
         table.add_row(
@@ -80,20 +82,23 @@ def calls(console: Console, rows: list[Row]) -> None:
     if not rows:
         console.print("No call matches.")
         return
-    table = _table("time", "call", "task", "model", "answered by", "outcome", "ms", "tokens", "cost")
+    names = ("time", "call", "task", "by", "outcome", "model", "ms", "tokens", "cost")
+    shown = len(names) if console.width >= WIDE else 5  # a narrow terminal keeps the ids whole instead
+    table = _table(console, *names[:shown])
     for row in rows:
         tokens = f"{row['prompt_tokens'] or 0}+{row['completion_tokens'] or 0}"
-        table.add_row(
+        cells = (
             clock(row["ts"]),
             row["call_id"],
             escape(row["task"] or NONE),
-            escape(row["model"] or NONE),
             row["who"] or NONE,
             tone(row["outcome"] or "open"),
+            escape(row["model"] or NONE),
             NONE if row["duration_ms"] is None else f"{row['duration_ms']:.0f}",
             tokens,
             money(row["cost_usd"]),
         )
+        table.add_row(*cells[:shown])
     console.print(table)
 
 
@@ -107,18 +112,21 @@ def students(console: Console, rows: list[Row]) -> None:
     if not rows:
         console.print("No student yet.")
         return
-    table = _table("student", "task", "base", "made", "parity", "evaluation", "server")
+    names = ("student", "task", "verdict", "server", "made", "base", "parity")
+    shown = len(names) if console.width >= WIDE else 4
+    table = _table(console, *names[:shown])
     for row in rows:
         evaluation, server = row["evaluation"], row["server"]
-        table.add_row(
+        cells = (
             row["student_id"],
             escape(row["task_id"]),
-            escape(row["base"]),
-            clock(row["created"]),
-            percent(row["parity"]),
             tone(evaluation["verdict"]) if evaluation else NONE,
-            f"pid {server['pid']}" if server and server["pid"] else "not running",
+            f"pid {server['pid']}" if server and server["pid"] else "stopped",
+            clock(row["created"]),
+            escape(row["base"]),
+            percent(row["parity"]),
         )
+        table.add_row(*cells[:shown])
     console.print(table)
 
 
@@ -142,7 +150,9 @@ def findings(console: Console, rows: list[Row]) -> None:
 
 def exported(console: Console, row: Row) -> None:
     """Say what was written."""
-    console.print(f"{row['bytes'] / 1e6:,.2f} MB written to {escape(row['path'])}.")
+    console.print(
+        f"{row['calls']:,} call{'' if row['calls'] == 1 else 's'} ({row['bytes'] / 1e6:,.2f} MB) written to {escape(row['path'])}."
+    )
 
 
 def percent(share: float | None) -> str:
@@ -164,7 +174,9 @@ def money(usd: float | None) -> str:
 def clock(ts: float) -> str:
     """Give a time of this day or an earlier one, local."""
     moment, now = time.localtime(ts), time.localtime()
-    return time.strftime("%H:%M:%S" if moment[:3] == now[:3] else "%Y-%m-%d %H:%M", moment)
+    if moment[:3] == now[:3]:
+        return time.strftime("%H:%M:%S", moment)
+    return time.strftime("%m-%d %H:%M" if moment[0] == now[0] else "%Y-%m-%d %H:%M", moment)
 
 
 def tone(word: str) -> str:
@@ -190,8 +202,11 @@ def _evidence(seen: Row) -> str:
     )
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
+def _table(console: Console, *columns: str) -> Table:
+    """Make a table; its first column and those of WHOLE are for copying and comparing, so never broken."""
+    gap = 2 if console.width >= WIDE else 1
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, gap, 0, 0))
     for place, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=place == 0)  # a name is for copying
+        whole = place == 0 or column in WHOLE
+        table.add_column(column, overflow="ellipsis" if whole else "fold", no_wrap=whole)
     return table

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json as jsonlib
+import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from stillhouse.cli import draw
 from stillhouse.cli.context import ConfigOption, DataOption, House, JsonOption, house
-from stillhouse.errors import Missing, NotRunning, StillhouseError
+from stillhouse.errors import ConfigError, Missing, NotRunning, StillhouseError
+from stillhouse.settings import Settings, load
 
 
 def export(
@@ -25,9 +29,8 @@ def export(
 ) -> None:
     """Write calls with their answers into a file."""
     own = house(config, data, as_json=json)
-
-    size = own.ask(lambda face: face.export(path, task))
-    own.show({"path": str(path), "bytes": size}, draw.exported)
+    written = own.ask(lambda face: face.export(path, task))
+    own.show({"path": str(path), **written}, draw.exported)
 
 
 def doctor(config: ConfigOption = None, data: DataOption = None, *, json: JsonOption = False) -> None:
@@ -46,8 +49,14 @@ def doctor(config: ConfigOption = None, data: DataOption = None, *, json: JsonOp
         raise typer.Exit(1)
 
 
+def _named(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        raise typer.BadParameter("a name is made of letters, digits, dots, underscores and hyphens.")
+    return name
+
+
 def keys(
-    name: Annotated[str, typer.Argument(help="Who gets it; the tenant of its calls.")],
+    name: Annotated[str, typer.Argument(callback=_named, help="Who gets it; the tenant of its calls.")],
     *,
     json: JsonOption = False,
 ) -> None:
@@ -67,11 +76,32 @@ def _offline(own: House) -> list[dict[str, Any]]:
     from stillhouse.views import doctor as doctor_view  # noqa: PLC0415 - engines load slowly, and rarely
     from stillhouse.views.stores import reading  # noqa: PLC0415 - the same
 
+    settings = _as_if_keyed(own.settings)
+    absent = _absent_key(own)
     try:
-        with reading(own.settings) as stores:
-            return doctor_view.examine(own.settings, stores) + doctor_view.examine(own.settings, None)[-2:]
+        with reading(settings) as stores:
+            found = doctor_view.examine(settings, stores) + doctor_view.examine(settings, None)[-2:]
     except Missing:
-        return doctor_view.examine(own.settings, None)
+        found = doctor_view.examine(settings, None)
     except StillhouseError as error:
         broken = {"name": "stores", "level": "error", "text": str(error)}
-        return [*doctor_view.examine(own.settings, None), broken]
+        found = [*doctor_view.examine(settings, None), broken]
+    return [*absent, *found]
+
+
+def _as_if_keyed(settings: Settings) -> Settings:
+    """Let each upstream that names a key have one, which is never sent: the doctor judges what is configured."""
+    upstreams = tuple(
+        u.model_copy(update={"api_key": SecretStr("not read")}) if u.api_key_env or u.api_key_file else u
+        for u in settings.upstreams
+    )
+    return settings.model_copy(update={"upstreams": upstreams})
+
+
+def _absent_key(own: House) -> list[dict[str, Any]]:
+    """Say which key `up` would miss in this shell."""
+    try:
+        load(own.config, os.environ)
+    except ConfigError as error:
+        return [{"name": "key", "level": "warning", "text": f"`stillhouse up` cannot start here: {error}"}]
+    return []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 import webbrowser
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from stillhouse.cli import draw
 from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
+from store.vocabulary import Outcome, Who
 
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the status page in a browser.")]
 TaskArgument = Annotated[str, typer.Argument(help="A task, by its id.")]
@@ -50,11 +52,26 @@ def tasks(
         own.show(own.ask(lambda face: face.task(task)), draw.task)
 
 
+def _one_of(*known: str) -> Callable[[str | None], str | None]:
+    def check(given: str | None) -> str | None:
+        if given is not None and given not in known:
+            raise typer.BadParameter(f"{given!r} is none of {', '.join(known)}.")
+        return given
+
+    return check
+
+
 def calls(  # noqa: PLR0917 - typer's options
-    call_id: Annotated[str | None, typer.Argument(help="Everything about this call.")] = None,
+    call_id: Annotated[
+        str | None, typer.Argument(help="Everything about this call, by its id or a beginning of it.")
+    ] = None,
     task: TaskOption = None,
-    who: Annotated[str | None, typer.Option(help="teacher or student: who answered.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="complete, error, ... or open.")] = None,
+    who: Annotated[
+        str | None, typer.Option(callback=_one_of(*Who), help="teacher or student: who answered.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(callback=_one_of(*Outcome, "open"), help="complete, error, ... or open.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="As the app asked for it.")] = None,
     hours: Annotated[float | None, typer.Option(help="Of the last so many hours.", min=0)] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000)] = 20,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,10 @@ from stillhouse.errors import Missing
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from store.log import CallFilter
+
+BEGINNING = re.compile(r"[0-9a-f]{8,32}")  # of a UUIDv7, without hyphens; eight digits are about a minute
+SLACK_S = 5.0  # between an id's time and its call's
+MOST = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,16 +47,42 @@ def calls(stores: Stores, wish: Wish) -> list[dict[str, Any]]:
             limit=wish.limit,
         )
     )
-    return [plain(row) for row in rows]
+    found = _task_of(stores) if any(row.task is None for row in rows) else {}
+    return [{**plain(row), "task": row.task or found.get(row.fingerprint)} for row in rows]
 
 
 def call(stores: Stores, call_id: str) -> dict[str, Any]:
-    """Everything about one call. Raises Missing."""
-    detail = stores.log.call(call_id)
+    """Everything about one call, named by its id or by a beginning that no other has. Raises Missing."""
+    detail = stores.log.call(call_id) or stores.log.call(_completed(stores, call_id))
     if detail is None:
         raise Missing(f"There is no call {call_id!r} in the log.")
     shown: dict[str, Any] = plain(detail)
     return shown
+
+
+def _completed(stores: Stores, start: str) -> str:
+    """Give the one call's id that starts like this. The first digits are its time, which bounds the search."""
+    digits = start.replace("-", "")
+    if not BEGINNING.fullmatch(digits):
+        raise Missing(f"There is no call {start!r} in the log.")
+    first, last = (int(f"{digits:{fill}<12}"[:12], 16) / 1000 for fill in "0f")
+    window = CallFilter(since_ts=first - SLACK_S, until_ts=last + SLACK_S, limit=MOST)
+    ids = [row.call_id for row in stores.log.calls(window) if row.call_id.replace("-", "").startswith(digits)]
+    if len(ids) != 1:
+        what = f"There are {len(ids)} calls" if ids else "There is no call"
+        raise Missing(f"{what} in the log whose id begins with {start!r}.")
+    return ids[0]
+
+
+def _task_of(stores: Stores) -> dict[str, str]:
+    """Give the task of each grouped fingerprint."""
+    control = stores.control
+    return {
+        fingerprint: task.task_id
+        for task in control.tasks()
+        for version in control.versions(task.task_id)
+        for fingerprint in version.fingerprints
+    }
 
 
 def fingerprints_of(stores: Stores, task_id: str) -> tuple[str, ...]:

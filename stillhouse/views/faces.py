@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stillhouse.errors import StillhouseError
+from stillhouse.errors import Missing, StillhouseError
 from stillhouse.views import calls, explain, status, tasks
 from stillhouse.views.stores import Stores
 
@@ -44,13 +44,13 @@ class Faces:
         """Give the story of a task. Raises Missing."""
         return explain.explain(self._stores, task_id)
 
-    def export(self, path: Path, task: str | None = None) -> int:
-        """Write calls with their answers as JSON lines; gives the bytes written."""
+    def export(self, path: Path, task: str | None = None) -> dict[str, int]:
+        """Write calls with their answers as JSON lines; gives how many `calls` and `bytes`."""
         fingerprints = calls.fingerprints_of(self._stores, task) if task else ()
         if task and not fingerprints:
-            return 0
+            raise Missing(f"The task {task!r} has no call yet.")
         try:
-            self._stores.log.export(path, fingerprints)
+            written = self._stores.log.export(path, fingerprints)
         except OSError as error:
             raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
-        return path.stat().st_size
+        return {"calls": written, "bytes": path.stat().st_size}

@@ -10,6 +10,11 @@ from typer.testing import CliRunner
 
 from stillhouse.cli import draw
 from stillhouse.cli.app import app
+from stillhouse.cli.context import House
+from stillhouse.errors import ConfigError, Missing, NotRunning
+from stillhouse.settings import Settings
+from store.ids import new_id
+from store.paths import DataFolder
 
 
 def run(*arguments):
@@ -44,8 +49,71 @@ def test_an_unknown_verb_is_a_usage_error():
     assert run("rollout", "explode", "task").exit_code == 2
 
 
-def drawn(draw_it, value):
-    console = Console(file=io.StringIO(), width=160)
+@pytest.mark.parametrize("name", ["", "two words", "a/b", "Zoë", "x\n"])
+def test_a_key_needs_a_plain_name(name):
+    result = run("keys", name)
+    assert result.exit_code == 2
+    assert "OPENAI_API_KEY" not in result.output
+
+
+@pytest.mark.parametrize("wish", [("--who", "somebody"), ("--outcome", "fine")])
+def test_an_unknown_wish_is_a_usage_error_that_names_the_known(wish, tmp_path):
+    result = run("calls", *wish, "--data", str(tmp_path))
+    assert result.exit_code == 2
+    assert {"--who": "teacher, student", "--outcome": "complete, length"}[wish[0]] in " ".join(
+        result.output.replace("│", " ").split()
+    )
+
+
+@pytest.fixture
+def keyed(tmp_path):
+    """A configuration whose upstream's key is not in this shell."""
+    path = tmp_path / "stillhouse.yaml"
+    upstream = "{name: a, base_url: 'http://127.0.0.1:9/v1', api_key_env: STILL_NOT_THERE}"
+    path.write_text(
+        f"data: {tmp_path / 'data'}\ngateway: {{host: 0.0.0.0, port: 0}}\ncontrol: {{port: 0}}\nupstreams: [{upstream}]\n"
+    )
+    return str(path)
+
+
+def test_only_up_needs_the_upstreams_keys(keyed, tmp_path):
+    DataFolder(tmp_path / "data").create()
+    assert run("stop-students", "-c", keyed).exit_code == 0
+    assert (tmp_path / "data" / "STOP").exists()
+    for command in (["status"], ["calls"], ["explain", "t"], ["rollout", "abort", "t"]):
+        result = run(*command, "-c", keyed)
+        assert isinstance(result.exception, Missing | NotRunning), result.exception
+    assert isinstance(run("up", "-c", keyed).exception, ConfigError)
+
+
+def test_the_doctor_judges_what_is_configured_and_names_the_absent_key(keyed):
+    found = json.loads(run("doctor", "-c", keyed, "--json").output)
+    keys = [(f["level"], f["text"]) for f in found if f["name"] == "key"]
+    assert keys[0][0] == "warning"
+    assert "STILL_NOT_THERE is not set" in keys[0][1]
+    assert keys[1] == ("ok", "Upstream a has a key of its own.")
+    assert [f["level"] for f in found if f["name"] == "exposure"] == ["error"]
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_students_are_stopped_only_where_data_lies(tmp_path, resume):
+    result = run("stop-students", *resume, "--data", str(tmp_path / "elsewhere"))
+    assert isinstance(result.exception, Missing)
+    assert str(result.exception).startswith(f"There is nothing in {tmp_path / 'elsewhere'} yet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_stopping_students_says_whose(tmp_path, monkeypatch):
+    DataFolder(tmp_path / "data").create()
+    monkeypatch.chdir(tmp_path)
+    for arguments in ((), ("--resume",)):
+        result = run("stop-students", *arguments, "--data", "data")
+        assert result.exit_code == 0
+        assert f"Data folder: {tmp_path / 'data'}" in result.output
+
+
+def drawn(draw_it, value, width=160):
+    console = Console(file=io.StringIO(), width=width)
     draw_it(console, value)
     return console.file.getvalue()
 
@@ -110,3 +178,51 @@ def test_money_is_shown_in_cents_from_a_cent_on(usd, shown):
 def test_the_doctor_names_levels():
     text = drawn(draw.findings, [{"name": "disk", "level": "error", "text": "full"}])
     assert "disk: full" in text
+
+
+LONG = "classify-banking-queries"
+LONG_TASK = {**TASK, "task_id": LONG, "calls": 1_234_567, "mode": "approve", "state": "awaiting_approval"}
+LONG_CALL = {
+    **dict.fromkeys(("model", "duration_ms", "prompt_tokens", "completion_tokens", "cost_usd")),
+    "ts": 1.0,
+    "call_id": new_id(),
+    "task": LONG,
+    "who": "student",
+    "outcome": "upstream_cut",
+}
+LONG_STUDENT = {
+    "student_id": new_id(),
+    "task_id": LONG,
+    "base": "smollm2-135m-instruct",
+    "created": 1.0,
+    "parity": 0.99,
+    "evaluation": {"verdict": "inconclusive"},
+    "server": {"pid": 123},
+}
+
+
+@pytest.mark.parametrize(
+    ("draw_it", "row", "whole"),
+    [
+        (
+            draw.tasks,
+            LONG_TASK,
+            (LONG, "1,234,567", "approve", "awaiting approval", "share", "proof", "score"),
+        ),
+        (draw.calls, LONG_CALL, (LONG_CALL["call_id"], "student", "upstream cut", "outcome")),
+        (draw.students, LONG_STUDENT, (LONG_STUDENT["student_id"], "inconclusive", "verdict")),
+    ],
+)
+def test_eighty_columns_hold_ids_and_states_whole(draw_it, row, whole):
+    lines = drawn(draw_it, [row], width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    for part in whole:
+        assert any(part in line for line in lines), part
+
+
+def test_a_pipe_gets_every_column(capsys):
+    House(settings=Settings(), config=None).show([{**LONG_CALL, "model": "m" * 90}], draw.calls)
+    head, line = capsys.readouterr().out.splitlines()
+    assert "cost" in head
+    assert LONG_CALL["call_id"] in line
+    assert "m" * 90 in line

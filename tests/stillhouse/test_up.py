@@ -261,6 +261,26 @@ def test_students_can_be_stopped_and_resumed(house):
     assert json.loads(resumed.stdout) == {"students_stopped": False, "workers": {"worker-0": True}}
 
 
+def test_up_says_that_students_are_stopped_and_every_file_is_private(house, tmp_path):
+    DataFolder(house.data).create().stop_file.touch(mode=0o600)
+    before = os.umask(0o022)
+    try:
+        house.start()
+    finally:
+        os.umask(before)
+    until(lambda: "Stillhouse is up." in house.log(), "the banner")
+    assert house.log().count("Students are stopped") == 1
+    ask(house)
+    until(lambda: [row for row in logged(house) if row["outcome"] == "complete"], "the call in the log")
+    open_to_others = [
+        file for file in house.data.rglob("*") if file.is_file() and file.stat().st_mode & 0o077
+    ]
+    assert open_to_others == []
+    exported = house.cli("export", str(tmp_path / "calls.jsonl"))
+    assert exported.stdout.startswith("1 call (")
+    assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 1
+
+
 def test_it_stops_when_its_owner_is_gone(house):
     house.start()
     worker = house.pid("worker-0")

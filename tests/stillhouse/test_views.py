@@ -1,0 +1,65 @@
+"""What views say of calls: their task, a beginning of an id, how many were written."""
+
+import pytest
+from test_house import stores  # noqa: F401 - the same house
+
+from stillhouse.errors import Missing
+from stillhouse.views import calls
+from stillhouse.views.calls import Wish
+from stillhouse.views.faces import Faces
+from store.log.load import Batch
+from store.vocabulary import Call, Task, TaskVersion
+
+FIRST = "01a20482-05f7-7e03-8ab0-33738dac929d"
+SECOND = "01a20482-05f7-7e03-8ab0-44738dac929d"
+LATER = "01a20483-05f7-7e03-8ab0-33738dac929d"
+BODY = b'{"model": "m", "messages": [{"role": "user", "content": "hello"}]}'
+
+
+def when(call_id):
+    return int(call_id.replace("-", "")[:12], 16) / 1000
+
+
+@pytest.fixture
+def kept(stores):  # noqa: F811 - pytest's way
+    rows = {FIRST: ("f", None), SECOND: ("g", None), LATER: ("f", "named")}
+    made = [
+        Call(call_id=key, ts=when(key), fingerprint=mark, task_name=name, body=BODY, model="m")
+        for key, (mark, name) in rows.items()
+    ]
+    stores.log.loader.load(Batch(calls=[(call, "w") for call in made]))
+    epoch = stores.control.take_epoch("test")
+    stores.control.save_task(Task(task_id="t", name="T"), epoch)
+    stores.control.save_version(
+        TaskVersion(task_id="t", version=1, head_hash="h", fingerprints=("f",)), epoch
+    )
+    return stores
+
+
+def test_a_call_shows_the_task_that_its_instructions_became(kept):
+    shown = {row["call_id"]: row["task"] for row in calls.calls(kept, Wish())}
+    assert shown == {FIRST: "t", SECOND: None, LATER: "named"}
+
+
+@pytest.mark.parametrize("start", [LATER, LATER[:8], LATER[:20], LATER.replace("-", "")[:14]])
+def test_a_call_is_found_by_a_beginning_that_no_other_has(kept, start):
+    assert calls.call(kept, start)["call"]["call_id"] == LATER
+
+
+def test_a_beginning_of_several_calls_is_refused_with_their_number(kept):
+    with pytest.raises(Missing, match="There are 2 calls"):
+        calls.call(kept, FIRST[:13])
+    assert calls.call(kept, FIRST[:26])["call"]["call_id"] == FIRST
+
+
+@pytest.mark.parametrize("start", ["", "01a2", "nothing", "01a20499", "%", LATER + "0"])
+def test_no_call_is_said(kept, start):
+    with pytest.raises(Missing, match="There is no call"):
+        calls.call(kept, start)
+
+
+def test_an_export_counts_its_calls(kept, tmp_path):
+    path = tmp_path / "calls.jsonl"
+    written = Faces(kept).export(path, None)
+    assert written == {"calls": len(path.read_text().splitlines()), "bytes": path.stat().st_size}
+    assert written["calls"] > 0
