@@ -80,7 +80,7 @@ def _offline(own: House) -> list[dict[str, Any]]:
     absent = _absent_key(own)
     try:
         with reading(settings) as stores:
-            found = doctor_view.examine(settings, stores) + doctor_view.examine(settings, None)[-2:]
+            found = doctor_view.examine(settings, stores) + doctor_view.ports(settings)
     except Missing:
         found = doctor_view.examine(settings, None)
     except StillhouseError as error:
