@@ -25,6 +25,7 @@ from gateway.settings import Timeouts
 from gateway.teacher import ours
 from gateway.upstream.port import (
     ConnectFailed,
+    Incoming,
     Outgoing,
     Transport,
     UpstreamCut,
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 MIB = 1024 * 1024
 _OK = range(200, 300)
 LIMIT = 16 * MIB  # bytes of a student's answer
+NOT_READY = 503  # what a server says that has its port, but not yet its model
 RESTS_S = (0.5, 1.0, 2.0, 4.0)  # between the tries of a shadow whose server is not there
 
 
@@ -212,9 +214,17 @@ class StudentDesk:
             await asyncio.sleep(rest_s)
         return await self._read(exchange, request)
 
+    async def _reached(self, request: Outgoing) -> Incoming:
+        """Give the answer's head. Raises `ConnectFailed` also for a server that is still loading its model."""
+        incoming = await self._transport.send(request)
+        if incoming.status == NOT_READY:
+            await incoming.aclose()
+            raise ConnectFailed("The student's server is not ready (status 503).")
+        return incoming
+
     async def _pieces(self, exchange: Exchange, request: Outgoing) -> AsyncGenerator[bytes, None]:
         try:
-            incoming = await self._transport.send(request)
+            incoming = await self._reached(request)
         except (ConnectFailed, UpstreamCut):
             self._reach.lost(request.url.removesuffix(CHAT))
             raise

@@ -51,10 +51,16 @@ async def test_one_refused_connection_rests_the_student_and_draws_no_pair():
 
 
 async def test_a_shadow_waits_for_a_server_that_starts_again():
-    port = closed_port()
+    port, asked = closed_port(), []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        asked.append(len(asked))
+        if len(asked) == 1:  # its port is there before its model is
+            writer.write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+            await writer.drain()
+            writer.close()
+            return
         body = b'{"id":"c","object":"chat.completion","choices":[{"index":0,"finish_reason":"stop",'
         body += b'"message":{"role":"assistant","content":"ok"}}]}'
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -80,3 +86,4 @@ async def test_a_shadow_waits_for_a_server_that_starts_again():
             server.close()
             await server.wait_closed()
         assert [a.outcome for a in shadows] == [Outcome.COMPLETE]
+        assert len(asked) == 2
