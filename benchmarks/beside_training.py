@@ -1,4 +1,4 @@
-"""What a training run costs the calls beside it: the gateway's latency while idle, and while a LoRA trains.
+"""What a training run costs the calls beside it: the gateway's latency while idle, and beside a load like training's.
 
 A real `stillhouse up` with the demo's stand-in teacher (20 to 80 ms, the same in both phases),
 one app calling at a fixed rate, and the training of a model of SmolLM2's shape, as the training child runs it: at the lowest
