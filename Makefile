@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONWARNINGS :=
 
-.PHONY: demo test test-weights check bench setup clean
+.PHONY: demo test test-weights explore check bench setup clean
 setup: $(READY)
 
 $(READY): pyproject.toml
@@ -26,6 +26,9 @@ test: $(READY)
 
 test-weights: $(READY)
 	$(BIN)/python -m pytest -m weights
+
+explore: $(READY)
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore
 
 check: $(READY)
 	$(BIN)/ruff check .

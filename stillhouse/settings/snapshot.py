@@ -17,4 +17,5 @@ _NOT_WRITTEN: dict[str, Any] = {"source": True, "upstreams": {"__all__": {"api_k
 def text(settings: Settings) -> str:
     """Give the settings as YAML that `load` reads back to the same."""
     values = settings.model_dump(mode="json", exclude=_NOT_WRITTEN, exclude_none=True)
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    # ASCII only: with `allow_unicode`, a NEL or line separator in a key is folded into a space.
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=False)

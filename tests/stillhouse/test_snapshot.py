@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from distiller.pipeline import child as training
@@ -48,6 +48,7 @@ def test_the_whole_example_comes_back(tmp_path):
     assert back(settings, tmp_path, {}) == settings
 
 
+@example(criteria="0", delta=0.5, task="0\x850")
 @given(
     criteria=st.text(min_size=1, max_size=40),
     delta=st.floats(min_value=1e-9, max_value=0.999),
