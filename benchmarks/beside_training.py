@@ -1,10 +1,11 @@
 """What a training run costs the calls beside it: the gateway's latency while idle, and beside a load like training's.
 
 A real `stillhouse up` with the demo's stand-in teacher (20 to 80 ms, the same in both phases),
-one app calling at a fixed rate, and the training of a model of SmolLM2's shape, as the training child runs it: at the lowest
-priority, with threads that sleep while they wait.
+one app calling at a fixed rate. Beside it the real training child, on the trainset of a job that a demo left
+(`--job demo-data/…/stillhouse-data/jobs/ID`), or, without one, backward passes of a model of SmolLM2's shape, at the
+lowest priority, with threads that sleep while they wait.
 
-    python -m benchmarks beside_training -- --calls 400 --rate 20
+    python -m benchmarks beside_training -- --calls 400 --rate 20 [--job FOLDER]
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def main(argv: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks beside_training")
     parser.add_argument("--calls", type=int, default=400)
     parser.add_argument("--rate", type=float, default=20.0, help="calls a second")
+    parser.add_argument("--job", type=Path, help="folder of a training job: its training is run anew")
     wish = parser.parse_args(argv)
     pairs = [Pair(input=f"ticket {i}", output="billing") for i in range(wish.calls)]
     with tempfile.TemporaryDirectory() as folder:
@@ -58,9 +60,10 @@ def main(argv: list[str]) -> dict[str, Any]:
         with Stage(folder=Path(folder), options=options, base=Path(folder), labels=pairs) as stage:
             _calls(stage.gateway, pairs[:50], wish.rate)
             idle = _calls(stage.gateway, pairs, wish.rate)
-            with _training():
+            with _child(wish.job) if wish.job else _stand_in():
                 beside = _calls(stage.gateway, pairs, wish.rate)
     found = {"calls": wish.calls, "rate": wish.rate, "idle": _figures(idle), "beside": _figures(beside)}
+    found["load"] = "training child" if wish.job else "stand-in"
     found["p99_ratio"] = round(found["beside"]["p99_ms"] / found["idle"]["p99_ms"], 2)
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
     return found
@@ -82,8 +85,34 @@ def _calls(base_url: str, pairs: list[Pair], rate: float) -> list[float]:
 
 
 @contextlib.contextmanager
-def _training() -> Iterator[None]:
-    """Train beside what is measured."""
+def _child(job: Path) -> Iterator[None]:
+    """Run a job's training child anew, from its first step on, beside what is measured."""
+    spec = json.loads((job / "spec.json").read_text("utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        spec["out"] = str(Path(folder) / "out")
+        (Path(folder) / "spec.json").write_text(json.dumps(spec), "utf-8")
+        command = [sys.executable, "-m", "distiller.training.child", folder]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            try:
+                _until_it_trains(process)
+                yield
+                if process.poll() is not None:
+                    raise SystemExit("The training ended before the calls did: give a larger job.")
+            finally:
+                process.kill()
+
+
+def _until_it_trains(process: subprocess.Popen[bytes]) -> None:
+    for line in process.stdout or ():
+        event = json.loads(line)
+        if event.get("phase") == "train" and event.get("step", 0) > 0:
+            return
+    raise SystemExit("The training child ended before it trained.")
+
+
+@contextlib.contextmanager
+def _stand_in() -> Iterator[None]:
+    """Train a model of SmolLM2's shape beside what is measured."""
     threads = str(os.cpu_count() or 1)
     with subprocess.Popen([sys.executable, "-c", _LOAD, threads], stdout=subprocess.PIPE) as process:
         try:

@@ -13,6 +13,7 @@ from store.vocabulary.calls import (
     Outcome,
     Pairing,
     Role,
+    Tally,
     Usage,
     Who,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "ScoreSource",
     "Server",
     "State",
+    "Tally",
     "Student",
     "Task",
     "TaskMode",

@@ -138,6 +138,21 @@ class Feedback:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """What one writer of the journal has kept and lost since it was opened, by kind. The latest of a writer counts."""
+
+    tally_id: str
+    ts: float
+    writer: str  # writer instance
+    calls_kept: int = 0
+    calls_lost: int = 0
+    attempts_kept: int = 0
+    attempts_lost: int = 0
+    feedback_kept: int = 0
+    feedback_lost: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """Token counts as the upstream reported them; None means not reported, 0 means zero."""
 
