@@ -92,7 +92,9 @@ def _child(job: Path) -> Iterator[None]:
         spec["out"] = str(Path(folder) / "out")
         (Path(folder) / "spec.json").write_text(json.dumps(spec), "utf-8")
         command = [sys.executable, "-m", "distiller.training.child", folder]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
             try:
                 _until_it_trains(process)
                 yield

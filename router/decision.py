@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.vocabulary import Evaluation, State
+
+
+class Probe(NamedTuple):
+    """A shadow call of a student that a breaker holds."""
+
+    outcome: str
+    d: float | None  # student's score less the teacher's; None while one of them is missing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,7 +20,7 @@ class Facts:
     """What is true besides the evidence, at the moment of deciding."""
 
     outcomes: tuple[str, ...] = ()  # of the student's latest serve attempts in this state, newest first
-    probes: tuple[str, ...] = ()  # of its latest shadow attempts since a hold began, newest first
+    probes: tuple[Probe, ...] = ()  # its latest shadow calls since a hold began, newest first
     evaluation: Evaluation | None = None  # offline, on held-out calls
 
 

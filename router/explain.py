@@ -96,7 +96,9 @@ def needed(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, *, now: 
     if state in STEPS:
         return _for_gate(rollout, measure(evidence, rollout, policy), policy, now)
     if state == State.HOLD and not rollout.paused:
-        return (f"{policy.breaker_probes} shadow calls of the student in a row that succeed",)
+        return (
+            f"{policy.breaker_probes} shadow calls of the student in a row that succeed and hold the margin",
+        )
     word = _WAITS_FOR.get(state)
     return (word,) if word else ()
 

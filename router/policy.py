@@ -118,9 +118,12 @@ def _held(rollout: Rollout, facts: Facts, policy: RolloutPolicy, now: float) -> 
         return Decision(target=State.ROLLING_BACK, cause="held_too_long", why=why)
     if rollout.serving:
         return _breaker(rollout, facts, policy)
-    if rollout.paused or not rules.healthy(facts.probes, policy):
+    if rollout.paused or not rules.healthy(facts.probes, rollout.delta, policy):
         return None
-    why = f"The student's last {policy.breaker_probes} shadow calls all succeeded: it serves again."
+    why = (
+        f"The student's last {policy.breaker_probes} judged shadow calls all succeeded, within the margin of "
+        f"{words.points(rollout.delta)} on average: it serves again."
+    )
     return Decision(target=standing(rollout), cause="recovered", why=why)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from router.decision import Decision, Facts
+from router.decision import Decision, Facts, Probe
 from router.evidence import Evidence
 from router.settings import RolloutPolicy
 from store.vocabulary import Evaluation, Release, Rollout, State, TaskMode, Verdict
@@ -41,7 +41,10 @@ def inputs(
 
 def facts_json(facts: Facts) -> dict[str, Any]:
     """Give facts as JSON, an evaluation without its details."""
-    kept: dict[str, Any] = {"outcomes": list(facts.outcomes), "probes": list(facts.probes)}
+    kept: dict[str, Any] = {
+        "outcomes": list(facts.outcomes),
+        "probes": [list(probe) for probe in facts.probes],
+    }
     if facts.evaluation is not None:
         kept["evaluation"] = {**asdict(facts.evaluation), "detail": {}}
     return kept
@@ -52,7 +55,7 @@ def facts_of(data: Mapping[str, Any]) -> Facts:
     evaluation = data.get("evaluation")
     return Facts(
         outcomes=tuple(data["outcomes"]),
-        probes=tuple(data["probes"]),
+        probes=tuple(Probe(*probe) for probe in data["probes"]),
         evaluation=Evaluation(**{**evaluation, "verdict": Verdict(evaluation["verdict"])})
         if evaluation
         else None,

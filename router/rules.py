@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from router.decision import Probe
 from router.figures import Bars, Figures, Flags, bars
 from router.settings import STEPS, RolloutPolicy
 from router.steps import standing
@@ -89,10 +90,17 @@ def broken(outcomes: Sequence[str], policy: RolloutPolicy) -> bool:
     return sum(outcome in FAILED for outcome in latest) >= policy.breaker_failures
 
 
-def healthy(probes: Sequence[str], policy: RolloutPolicy) -> bool:
-    """Say whether the student's latest shadow calls all went well, and are enough to say so."""
-    latest = probes[: policy.breaker_probes]
-    return len(latest) >= policy.breaker_probes and not any(outcome in FAILED for outcome in latest)
+def healthy(probes: Sequence[Probe], delta: float, policy: RolloutPolicy) -> bool:
+    """Say whether the student's latest shadow calls all went well, were as good as the margin asks, and are enough.
+
+    A server that works again may serve something else: its answers must be judged before it serves. Calls that
+    are not scored yet do not count.
+    """
+    judged = [probe for probe in probes if probe.d is not None or probe.outcome in FAILED]
+    latest = judged[: policy.breaker_probes]
+    if len(latest) < policy.breaker_probes or any(probe.outcome in FAILED for probe in latest):
+        return False
+    return sum(probe.d or 0.0 for probe in latest) >= -delta * len(latest)
 
 
 def watched(rollout: Rollout) -> bool:

@@ -66,7 +66,9 @@ class RolloutPolicy:
     conversation_s: float = 900.0  # how long the calls of one conversation are gathered into one mean
     breaker_window: int = 20  # latest calls served by the student ...
     breaker_failures: int = 5  # ... of which so many failed: the teacher answers
-    breaker_probes: int = 10  # shadow calls in a row that must succeed before it serves again
+    breaker_probes: int = (
+        10  # shadow calls in a row that must succeed and hold the margin before it serves again
+    )
     hold_limit_s: float = 86_400.0  # a hold that lasts longer is rolled back
 
     timeout_s: float = 10.0  # of a call to the student, before the teacher takes over

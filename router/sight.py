@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from router.decision import Probe
 from router.pairs import Patience, Seen, resolve
 from store.vocabulary import Drawn, Observation, Rollout, Who
 
 PAGE = 5000  # drawn rows read at once
-_PROBES = 50  # shadow outcomes remembered
+_PROBES = 50  # shadow calls remembered
 
 
 class PairLog(Protocol):
@@ -37,7 +38,7 @@ class Sight:
         self._score_name = score_name
         self._seen = Seen()
         self._first_seen: dict[int, float] = {}
-        self._probes: dict[int, tuple[float, str]] = {}
+        self._probes: dict[int, tuple[float, Probe]] = {}
         self._remember(rollout.consumed_seq)
 
     def look(self, after_seq: int, patience: Patience, now: float) -> list[Observation]:
@@ -48,11 +49,9 @@ class Sight:
         waited = {seq: now - since for seq, since in self._first_seen.items()}
         return resolve(self._rollout_id, rows, self._seen, waited, patience)
 
-    def probes(self, after_ts: float) -> tuple[str, ...]:
-        """Give outcomes of the student's shadow attempts for calls made after a time, newest first."""
-        return tuple(
-            outcome for _, (ts, outcome) in sorted(self._probes.items(), reverse=True) if ts > after_ts
-        )
+    def probes(self, after_ts: float) -> tuple[Probe, ...]:
+        """Give the student's shadow attempts for calls made after a time, newest first."""
+        return tuple(probe for _, (ts, probe) in sorted(self._probes.items(), reverse=True) if ts > after_ts)
 
     def _remember(self, consumed_seq: int) -> None:
         at = 0
@@ -68,6 +67,12 @@ class Sight:
     def _note_probes(self, rows: Sequence[Drawn]) -> None:
         for row in rows:
             if row.served_by == Who.TEACHER and row.student_outcome is not None:
-                self._probes[row.seq] = (row.ts, row.student_outcome)
+                self._probes[row.seq] = (row.ts, Probe(row.student_outcome, _difference(row)))
         for seq in sorted(self._probes)[:-_PROBES]:
             del self._probes[seq]
+
+
+def _difference(row: Drawn) -> float | None:
+    if row.student_score is None or row.teacher_score is None:
+        return None
+    return row.student_score - row.teacher_score

@@ -97,7 +97,7 @@ def breaker(outcomes: Sequence[str], policy: RolloutPolicy) -> str:
     kinds = ", ".join(f"{n} {kind}" for kind, n in failed.most_common())
     return (
         f"{failed.total()} of the student's last {len(latest)} calls failed ({kinds}): the teacher answers "
-        f"until {policy.breaker_probes} shadow calls in a row succeed."
+        f"until {policy.breaker_probes} shadow calls in a row succeed and hold the margin."
     )
 
 

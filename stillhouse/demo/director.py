@@ -219,6 +219,8 @@ class Director:
         last = await self._until(lambda s: s.share == 0.0, "the broken student answers")
         if last.share == 0.0:
             self._mark("back")
+            await self._until(lambda s: s.state in _ENDED, "the teacher answers, the student only shadows")
+            self._mark("ended")
             served = len(self.app.received)
             await self._until(
                 lambda _: len(self.app.received) >= served + _CALLS_AFTER, "the teacher answers again"

@@ -155,9 +155,10 @@ def _student(control: Control) -> dict[str, Any] | None:
 def _cutover(control: Control, rollout: Rollout | None) -> dict[str, Any] | None:
     if rollout is None:
         return None
-    seen = control.observations(rollout.rollout_id)
-    paired = [o.d for o in seen if o.kind is ObservationKind.PAIRED and o.d is not None]
     transitions = control.transitions(rollout_id=rollout.rollout_id)
+    full = next((t.ts for t in transitions if t.target is State.FULL), math.inf)
+    seen = [o for o in control.observations(rollout.rollout_id) if o.ts <= full]  # what it was promoted on
+    paired = [o.d for o in seen if o.kind is ObservationKind.PAIRED and o.d is not None]
     return {
         "task": rollout.task_id,
         "state": rollout.state.value,

@@ -160,6 +160,21 @@ def test_the_breaker_gives_all_to_the_teacher_and_back_when_shadow_calls_succeed
     assert replayed(house) == []
 
 
+def test_a_student_whose_server_works_again_but_answers_badly_is_not_let_back(house):
+    house.open()
+    house.until(State.CANARY_25)
+    house.log.outcomes += [(house.clock.now + 0.1, Outcome.TIMEOUT)] * 5
+    house.tick()
+    house.tick()
+    house.play(12, 0.8)
+    house.tick()
+    assert house.state() == State.HOLD
+    house.play(10)
+    house.tick()
+    assert house.state() == State.CANARY_25
+    assert replayed(house) == []
+
+
 def test_a_hold_of_more_than_a_day_is_rolled_back(house):
     house.open()
     house.until(State.CANARY_5)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import FAST, evaluation, observation, rollout
 
-from router.decision import Facts
+from router.decision import Facts, Probe
 from router.errors import PolicyError, RolloutRefused
 from router.evidence import Evidence, update
 from router.policy import applied, next_step
@@ -126,7 +126,7 @@ def test_whatever_happens_the_invariants_hold(history, mode):
         if verb is not None:
             decision = ordered(at, verb)
         else:
-            facts = Facts(outcomes=outcomes, probes=outcomes)
+            facts = Facts(outcomes=outcomes, probes=tuple(Probe(outcome, 0.0) for outcome in outcomes))
             found = first_decision(at, evidence, batch, facts=facts, policy=policy, now=now)
             evidence, decision = found.evidence, found.decision
         if decision is not None:
