@@ -1,7 +1,8 @@
 """Runs the benchmarks that it finds: `python -m benchmarks [NAME ...] [-- ARGUMENTS]`. Knows none of them.
 
 A benchmark is a module of this package with `main(argv: list[str]) -> dict`. Its result is written to
-`benchmarks/results/NAME.json` together with when and on what it ran.
+`benchmarks/results/NAME.json` together with when and on what it ran. Where the module has `report(kept, plots) -> str`
+too, its part of `docs/benchmarks.md` is written anew from that; `python -m benchmarks report [NAME ...]` does only this.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import _page
+
 RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 
 def names() -> list[str]:
@@ -40,18 +44,31 @@ def run(name: str, argv: list[str]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(kept, indent=2) + "\n")
+    report(name)
     return path
 
 
+def report(name: str) -> None:
+    """Write a benchmark's part of the page from its kept result, where it has both."""
+    path, module = RESULTS / f"{name}.json", _module(name)
+    if path.exists() and hasattr(module, "report"):
+        _page.put(PAGE, name, module.report(json.loads(path.read_text("utf-8")), PAGE.parent / PAGE.stem))
+
+
 def main(argv: list[str]) -> int:
-    """Run the benchmarks named before `--`, or all, with the arguments after it."""
+    """Run the benchmarks named before `--`, or all, with the arguments after it; after `report`, only report on them."""
     cut = argv.index("--") if "--" in argv else len(argv)
     wanted, arguments = argv[:cut], argv[cut + 1 :]
+    only_report = wanted[:1] == ["report"]
+    wanted = wanted[only_report:]
     known = names()
     if unknown := [name for name in wanted if name not in known]:
         sys.stderr.write(f"There is no benchmark {unknown[0]!r}; there are: {', '.join(known) or 'none'}.\n")
         return 2
     for name in wanted or known:
+        if only_report:
+            report(name)
+            continue
         sys.stdout.write(f"== {name}\n")
         sys.stdout.write(f"written to {run(name, arguments)}\n")
     return 0

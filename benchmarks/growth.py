@@ -1,0 +1,74 @@
+"""What a month does to the log: size and query times at the end of every fifth day, after sealing and after retention.
+
+Every call goes through the journal and the ingester; nothing is copied in. At 100,000 calls a day this takes most of an hour.
+
+    python -m benchmarks growth -- --days 30 --per-day 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks._ledger import growing, state
+from benchmarks._ledger.figures import exponent, say
+from benchmarks._ledger.ground import Ground
+from benchmarks._ledger.traffic import Traffic
+from store.log import Retention
+
+_FASTER = 1.1  # an exponent above this is no noise
+report = growing.section
+
+
+def main(argv: list[str]) -> dict[str, Any]:
+    """Fill the log day by day; return what was measured, and what grows faster than its data."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks growth --", description=__doc__)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--per-day", type=int, default=100_000, help="calls")
+    parser.add_argument("--every", type=int, default=5, help="days between measurements")
+    parser.add_argument("--keep", type=int, default=20, help="days that the retention at the end keeps")
+    parser.add_argument("--runs", type=int, default=7, help="of each query")
+    wish = parser.parse_args(argv)
+    days = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Ground(Path(folder), Traffic(per_day=wish.per_day)) as ground,
+    ):
+        for day in range(1, wish.days + 1):
+            poured = ground.pour(wish.per_day)
+            if day % wish.every and day != wish.days:
+                continue
+            held = round(statistics.median(batch.ingest_s for batch in poured))
+            days.append({"day": day, "ingest_s": held, **state.measure(ground, runs=wish.runs)})
+            say("day", days[-1])
+        started = time.perf_counter()
+        ground.log.apply_retention(Retention(days=wish.keep, now=ground.traffic.now))
+        took = round(time.perf_counter() - started, 1)
+        retained = {
+            "after": f"keeping {wish.keep} days",
+            "took_s": took,
+            **state.measure(ground, runs=wish.runs),
+        }
+        say("retention", retained)
+    grows = _exponents(days)
+    return {
+        "per_day": wish.per_day,
+        "of_days": wish.days,
+        "days": days,
+        "afterwards": [retained],
+        "exponents": grows,
+        "faster_than_data": [name for name, b in grows.items() if b is not None and b > _FASTER],
+    }
+
+
+def _exponents(days: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Return for the disk and each query how it grows with the calls."""
+    calls = [day["calls"] for day in days]
+    grows = {"disk": exponent(calls, [day["mb"] for day in days])}
+    for name in days[0]["queries"]:
+        grows[name] = exponent(calls, [day["queries"][name]["p50_ms"] for day in days])
+    return grows
