@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from store.errors import NotFound, StoreError
@@ -49,6 +50,31 @@ class Artifacts:
         _sync(place.parent)
         place.chmod(0o500)
         return place
+
+    def rewrite(self, kind: str, id: str, files: Mapping[str, bytes]) -> None:  # noqa: A002
+        """Give files of a published artifact another content, one after the other, each at once.
+
+        Only an erasure may: what is published never changes otherwise.
+        """
+        place = self.folder(kind, id)
+        place.chmod(0o700)
+        try:
+            for name, content in files.items():
+                draft = place / f".{name}.tmp"
+                draft.unlink(missing_ok=True)  # left by one that was killed
+                draft.write_bytes(content)
+                _sync(draft)
+                draft.chmod(0o400)
+                draft.replace(place / name)
+            _sync(place)
+        finally:
+            place.chmod(0o500)
+
+    def sweep(self, kind: str) -> None:
+        """Remove what was never published because its writer was killed. Nobody may be publishing meanwhile."""
+        for draft in (self._root / kind).glob(".*"):
+            draft.chmod(0o700)
+            _remove(draft)
 
     def sha256(self, path: str | os.PathLike[str]) -> str:
         """Return the SHA-256 of a file, or of a folder's names and contents, in hex."""

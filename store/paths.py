@@ -58,6 +58,11 @@ class DataFolder:
         return self.root / "jobs"
 
     @property
+    def erasing(self) -> Path:
+        """Folder of the subjects of erasures under way, in clear; each file goes when its erasure ends."""
+        return self.root / "erasing"
+
+    @property
     def token(self) -> Path:
         """File of the admin API's bearer token."""
         return self.root / "admin.token"

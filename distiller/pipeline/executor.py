@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from distiller.pipeline.parts import Parts
@@ -24,6 +25,7 @@ class Executor:
         self._job: Job | None = None
         self._running: asyncio.Task[Job] | None = None
         self._cancelled: str | None = None
+        self._turn = asyncio.Lock()  # guards: no job is begun while somebody keeps this still
 
     async def run(self) -> None:
         """Work for ever; cancel it to stop. Raises StaleEpoch when a later leader exists."""
@@ -34,9 +36,10 @@ class Executor:
     async def step(self) -> bool:
         """Run the job that is due longest, if there is one, and tidy up; return whether there was one."""
         parts = self._parts
-        job = parts.control.lease(JobKind.DISTILL, parts.now(), parts.settings.lease_s, parts.epoch)
-        if job is not None:
-            await self._do(job)
+        async with self._turn:
+            job = parts.control.lease(JobKind.DISTILL, parts.now(), parts.settings.lease_s, parts.epoch)
+            if job is not None:
+                await self._do(job)
         tidy(parts, frozenset(self._unfinished_students()))
         return job is not None
 
@@ -49,6 +52,17 @@ class Executor:
                 await asyncio.wait([self._running])
             return True
         return self._cancel_queued(job_id)
+
+    @contextlib.asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Give back the job under way, its child stopped, and begin none until this ends.
+
+        Whoever changes what jobs read does it here: the job goes on from where its files allow.
+        """
+        if self._running is not None:
+            self._running.cancel()
+        async with self._turn:
+            yield
 
     async def _do(self, job: Job) -> None:
         self._job = job

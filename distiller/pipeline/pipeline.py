@@ -14,7 +14,7 @@ from distiller.pipeline.parts import Parts
 from distiller.pipeline.serve import serve
 from distiller.pipeline.train import train
 from distiller.training.spec import SpecError
-from distiller.trainset import LeakageError
+from distiller.trainset import DamagedError, LeakageError
 from store.errors import StaleEpoch
 from store.vocabulary import Job, JobState
 
@@ -29,7 +29,7 @@ PHASES: dict[str, Phase] = {
     "rollout": announce,
 }
 _MOST_LEASES = 10  # of a job whose process dies each time, so that nothing can be learnt from it
-_FINAL = (HopelessError, LeakageError, SpecError)
+_FINAL = (HopelessError, LeakageError, DamagedError, SpecError)
 
 
 class Pipeline:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -35,6 +36,7 @@ class ScorerClient:
         self._command = tuple(command)
         self._timeout_s = timeout_s
         # DSPy keeps a cache folder; ours is private to the data folder.
+        self._cache = cache
         self._environ = {**(os.environ if environ is None else environ), "DSPY_CACHEDIR": str(cache)}
         self._process: asyncio.subprocess.Process | None = None
         self._numbers = count(1)
@@ -59,6 +61,13 @@ class ScorerClient:
             answer = await self._ask({"op": "score", "metric": spec.to_json(), "items": batch})
             results += [Scored(**result) for result in answer["results"]]
         return results
+
+    async def forget(self) -> None:
+        """Empty the cache. The process, which has it open, stops; the next request starts it again."""
+        async with self._asking:
+            await self._drop()
+            if self._cache.exists():
+                await asyncio.to_thread(shutil.rmtree, self._cache)
 
     async def close(self) -> None:
         """Stop the process."""

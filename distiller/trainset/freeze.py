@@ -19,6 +19,10 @@ class LeakageError(Exception):
     """Train and held-out rows share something: nothing may be measured on them."""
 
 
+class DamagedError(Exception):
+    """The files are not what was frozen, nor what an erasure left of it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Frozen:
     """A trainset on disk, not yet published."""
@@ -66,7 +70,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def verify(folder: Path) -> None:
-    """Check the frozen files themselves. Raises LeakageError, naming what is shared."""
+    """Check the frozen files themselves. Raises LeakageError, naming what is shared, or DamagedError."""
     card = json.loads((folder / CARD).read_text("utf-8"))
     train, heldout = read_rows(folder / TRAIN), read_rows(folder / HELDOUT)
     for key in ("unit", "user", "input_hash"):
@@ -78,7 +82,15 @@ def verify(folder: Path) -> None:
             raise LeakageError(f"{len(shared)} held-out rows share their {what} with train rows.")
     if train and heldout and max(r["seq"] for r in train) >= min(r["seq"] for r in heldout):
         raise LeakageError("A held-out row is not later than every train row.")
+    content = digest((folder / TRAIN).read_bytes(), (folder / HELDOUT).read_bytes())
+    if content != card.get("content", card["trainset_id"]):
+        raise DamagedError("The rows of the trainset are not those that its card names.")
+
+
+def lines(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Return rows as they stand in a frozen file."""
+    return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)
 
 
 def _lines(rows: Sequence[Row]) -> bytes:
-    return b"".join(json.dumps(row.to_json(), separators=(",", ":")).encode() + b"\n" for row in rows)
+    return lines([row.to_json() for row in rows])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from store.control.erasures import ErasureTables
 from store.control.jobs import JobTable
 from store.control.leader import LeaderTable
 from store.control.learning import LearningTables
@@ -14,7 +15,16 @@ from store.control.servers import ServerTable
 from store.control.tasks import TaskTables
 
 
-class Control(LeaderTable, TaskTables, LearningTables, RolloutTables, OrderTable, JobTable, ServerTable):
+class Control(
+    LeaderTable,
+    TaskTables,
+    LearningTables,
+    RolloutTables,
+    OrderTable,
+    JobTable,
+    ServerTable,
+    ErasureTables,
+):
     """The control state. Thread-safe; any number of processes may read, the leader writes.
 
     Every write raises StaleEpoch when a later leader exists, and then leaves nothing behind.

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from store.errors import Conflict, SchemaTooNew, StaleEpoch, StoreError
 from store.sql import Migration, migrations
 
 BUSY_S = 10.0  # how long a transaction waits for another process's
+_AGAIN_S = 0.05
 
 
 class Database:
@@ -36,6 +38,31 @@ class Database:
         """Return a number that changes whenever anyone else commits; cheap enough to poll."""
         with self._watch_lock:
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+
+    def copy_to(self, path: Path) -> None:
+        """Write one consistent state into a new file, mode 0600, while others read and write."""
+        _create_private(path)
+        with (
+            _native(),
+            closing(sqlite3.connect(self._path)) as source,
+            closing(sqlite3.connect(path)) as target,
+        ):
+            source.backup(target)
+
+    def purge(self, patience_s: float = BUSY_S) -> bool:
+        """Write the file anew without what was deleted, and empty the write-ahead log.
+
+        False where others kept the file busy all the time: then old bytes may be left.
+        """
+        deadline = time.monotonic() + patience_s
+        with _native(), closing(sqlite3.connect(self._path, isolation_level=None, timeout=patience_s)) as own:
+            own.execute("PRAGMA temp_store=MEMORY")
+            own.execute("VACUUM")
+            while own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(_AGAIN_S)
+        return True
 
     def close(self) -> None:
         """Close all connections."""
@@ -112,6 +139,7 @@ def _engine(path: Path) -> Engine:
         connection.isolation_level = None  # BEGIN is ours: see below
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # a decision that was announced stays made
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted leaves the file
 
     @event.listens_for(engine, "begin")
     def _began(connection: Connection) -> None:
@@ -139,3 +167,11 @@ def _translated() -> Iterator[None]:
         raise StoreError(f"The control state cannot be used now: {error.orig}.") from error
     except DatabaseError as error:
         raise StoreError(f"The control state is damaged or no database: {error.orig}.") from error
+
+
+@contextmanager
+def _native() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"The control state cannot be used now: {error}.") from error

@@ -224,6 +224,28 @@ jobs = Table(
     UniqueConstraint("kind", "task_id", "due"),
 )
 
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("erasure_id", String, primary_key=True),
+    Column("asked", Float, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),  # salted hash
+    Column("tenant", String),
+    Column("phase", String, nullable=False),
+    Column("report", JSON, nullable=False),
+    Column("finished", Float),  # null while there is something to do
+)
+
+copies = Table(
+    "copies",
+    metadata,
+    Column("copy_id", String, primary_key=True),
+    Column("kind", String, nullable=False),  # export | backup
+    Column("path", String, nullable=False, unique=True),
+    Column("made", Float, nullable=False),
+)
+
 servers = Table(
     "servers",
     metadata,

@@ -281,6 +281,26 @@ async def test_a_shutdown_gives_the_job_back(bench, house):
     assert b.job.state is JobState.DONE
 
 
+async def test_a_job_is_given_back_and_begins_again_after_it_was_kept_still(bench, house):
+    b = bench(behaviour="hang")
+    b.clock.tick()
+    executor = b.executor()
+    running = asyncio.create_task(executor.run())
+    await b.until_training()
+    b.behave("work")
+    async with executor.still():
+        assert b.job.state is JobState.QUEUED
+        starts = house.root / "jobs" / b.job.job_id / "starts"
+        await asyncio.sleep(0.1)  # the executor polls each 0.02 s
+        assert starts.read_text().split() == ["start"]
+        assert b.job.state is JobState.QUEUED
+    await b.work(executor)
+    assert b.job.state is JobState.DONE
+    assert starts.read_text().split() == ["start", "start"]
+    running.cancel()
+    await asyncio.wait([running])
+
+
 async def test_a_rollout_that_was_begun_is_not_begun_twice(bench, house):
     b = bench()
     b.clock.tick()

@@ -45,6 +45,19 @@ async def test_a_scorer_that_was_killed_is_started_again(scorer):
     assert [s.value for (s,) in both] == [1.0, 1.0]
 
 
+async def test_a_forgetful_scorer_lets_go_of_its_cache(scorer, tmp_path):
+    await scorer.version(LABEL)
+    (tmp_path / "cache" / "inner").mkdir(parents=True)
+    (tmp_path / "cache" / "inner" / "entry").write_text("what somebody said")
+    first = scorer.pid
+    await scorer.forget()
+    assert scorer.pid is None
+    assert not (tmp_path / "cache").exists()
+    await scorer.forget()
+    assert await scorer.version(LABEL) == "1"
+    assert scorer.pid != first
+
+
 async def test_a_scorer_that_cannot_start_is_said_to_be_unavailable(tmp_path):
     client = ScorerClient(cache=tmp_path, command=(sys.executable, "-c", "pass"))
     with pytest.raises(ScorerUnavailable, match="died or hung"):

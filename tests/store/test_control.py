@@ -248,6 +248,12 @@ def test_removing_a_route_removes_only_the_rollouts_own(rolling, epoch):
     assert [route.rollout_id for route in rolling.routes()] == ["r1"], "one route for a task version"
 
 
+def test_an_erased_call_leaves_its_observation_without_a_name(rolling, epoch):
+    rolling.observe(replace(ROLLOUT, consumed_seq=2), [observation(1), observation(2)], epoch)
+    assert rolling.forget_calls(["c1", "c9"], epoch) == 1
+    assert rolling.observations("r1") == [observation(1, call_id=""), observation(2)]
+
+
 def test_every_write_of_a_replaced_leader_fails(rolling, epoch):
     later = rolling.take_epoch("other")
     assert later == epoch + 1

@@ -1,4 +1,6 @@
 DROP TABLE servers;
+DROP TABLE copies;
+DROP TABLE erasures;
 DROP TABLE jobs;
 DROP TABLE orders;
 DROP TABLE outbox;

@@ -216,6 +216,27 @@ CREATE TABLE jobs (
     UNIQUE (kind, task_id, due)
 );
 
+CREATE TABLE erasures (
+    erasure_id VARCHAR NOT NULL,
+    asked FLOAT NOT NULL,
+    kind VARCHAR NOT NULL,
+    subject VARCHAR NOT NULL,
+    tenant VARCHAR,
+    phase VARCHAR NOT NULL,
+    report JSON NOT NULL,
+    finished FLOAT,
+    PRIMARY KEY (erasure_id)
+);
+
+CREATE TABLE copies (
+    copy_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    made FLOAT NOT NULL,
+    PRIMARY KEY (copy_id),
+    UNIQUE (path)
+);
+
 CREATE TABLE servers (
     student_id VARCHAR NOT NULL,
     port INTEGER NOT NULL,
