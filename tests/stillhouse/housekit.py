@@ -85,7 +85,7 @@ class Up:
     gateway_port: int
     control_port: int
     process: subprocess.Popen | None = None
-    said: list = field(default_factory=list)
+    variables: dict = field(default_factory=dict)  # of its environment
 
     @property
     def data(self):
@@ -96,15 +96,18 @@ class Up:
         return f"http://127.0.0.1:{self.gateway_port}/v1"
 
     def start(self):
+        self.launch()
+        self.ready()
+
+    def launch(self):
         with (self.folder / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "stillhouse", "up", "--config", str(self.config)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=environ(),
+                env={**environ(), **self.variables},
             )
-        self.ready()
 
     def ready(self):
         until(lambda: self._well(self.gateway_port) and self._well(self.control_port), self.log())
