@@ -57,7 +57,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> Hous
         "judge", usd=settings.distiller.background_usd_per_day, calls=JUDGE_CALLS_A_DAY, daily=True
     )
     shapes = Shapes(log=log, control=control, policies=policies, judge_token=token)
-    scorer = ScorerClient(cache=folder.root / "cache" / "dspy", timeout_s=limits.scorer_timeout_s)
+    scorer = ScorerClient(cache=folder.cache / "dspy", timeout_s=limits.scorer_timeout_s)
     scoring = Scoring(log=log, control=control, scorer=scorer, shapes=shapes, settings=limits)
 
     def rollout_policy(task_id: str) -> RolloutPolicy:

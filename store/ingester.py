@@ -248,8 +248,8 @@ def _with(whole: Batch, items: Sequence[_Item]) -> Batch:
 
 def _less(offset: Offset, bad: Sequence[_Item]) -> Offset:
     """Count what was set aside as damage."""
-    lost = sum(item.entry.segment == offset.segment for item in bad)
-    return replace(offset, records=offset.records - lost, corrupt=offset.corrupt + lost)
+    lost = [item.entry.record for item in bad if item.entry.segment == offset.segment]
+    return replace(offset.counting(lost, -1), corrupt=offset.corrupt + len(lost))
 
 
 def _without_answer(item: _Item) -> _Item | None:

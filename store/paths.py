@@ -39,8 +39,18 @@ class DataFolder:
 
     @property
     def log(self) -> Path:
-        """The DuckDB file."""
+        """The log's hot DuckDB file."""
         return self.root / "log.duckdb"
+
+    @property
+    def months(self) -> Path:
+        """Folder of the log's sealed months."""
+        return self.root / "log"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what may be emptied at any time."""
+        return self.root / "cache"
 
     @property
     def control(self) -> Path:

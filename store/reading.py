@@ -60,9 +60,8 @@ def read(folder: Path, known: Offset) -> Read:
         os.close(handle)
     entries, unreadable = _decode(found.frames, known.segment)
     offset = replace(
-        known,
+        known.counting(entry.record for entry in entries),
         position=known.position + found.end,
-        records=known.records + len(entries),
         corrupt=known.corrupt + found.corrupt + len(unreadable),
         sealed=closed and known.position + found.end >= size,
     )

@@ -2,27 +2,35 @@
 
 from store.log.log import Log
 from store.log.views import (
+    Account,
     AttemptDetail,
     CallDetail,
     CallFilter,
     CallRow,
+    Erased,
     FingerprintSeen,
+    Hit,
     Removed,
     Retention,
+    Subject,
     TaskCounts,
     TaskTraffic,
     Totals,
 )
 
 __all__ = [
+    "Account",
     "AttemptDetail",
     "CallDetail",
     "CallFilter",
     "CallRow",
+    "Erased",
     "FingerprintSeen",
+    "Hit",
     "Log",
     "Removed",
     "Retention",
+    "Subject",
     "TaskCounts",
     "TaskTraffic",
     "Totals",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -15,7 +16,10 @@ from store.ids import new_id
 from store.log import tables
 from store.log.database import Database, Row, Writing
 from store.log.rows import attempt_row, call_rows
-from store.vocabulary import Answer, Attempt, Call, Feedback, Outcome, Role, Score, Who
+from store.vocabulary import Answer, Attempt, Call, Feedback, Outcome, Role, Score, Tally, Who
+
+_KINDS = {Call: "calls", Attempt: "attempts", Feedback: "feedback", Tally: "tallies"}
+_REMEMBERED = 100_000  # prompts that are known to be in the hot file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +28,18 @@ class Offset:
 
     segment: str
     position: int  # bytes
-    records: int = 0
+    calls: int = 0
+    attempts: int = 0
+    feedback: int = 0
+    tallies: int = 0
     corrupt: int = 0
     sealed: bool = False  # loaded to its end, and nothing will be appended
+
+    def counting(self, records: Iterable[object], each: int = 1) -> Offset:
+        """Return it with each of these records counted by its kind, or with -1 taken back."""
+        kinds = Counter(type(record) for record in records)
+        counts = {name: getattr(self, name) + each * kinds[kind] for kind, name in _KINDS.items()}
+        return replace(self, **counts)
 
 
 @dataclass(slots=True)
@@ -36,6 +49,7 @@ class Batch:
     calls: list[tuple[Call, str]] = field(default_factory=list)  # with the writer instance
     attempts: list[tuple[Attempt, Answer, float | None]] = field(default_factory=list)  # with cost, USD
     feedback: list[Feedback] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)  # each in place of its writer's earlier one
     offsets: list[Offset] = field(default_factory=list)
     starts: dict[str, int] = field(default_factory=dict)  # where in each segment it starts, bytes
     dead_writers: set[str] = field(default_factory=set)  # whose open calls are lost
@@ -50,6 +64,12 @@ class Loader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._next_seq = 0  # 0: not asked yet
+        self._prompts: set[str] = set()  # hashes of prompts that are in the hot file
+
+    def forget(self) -> None:
+        """Forget what the hot file holds: another was put in its place."""
+        self._prompts.clear()
 
     def offsets(self) -> list[Offset]:
         """Return how far each segment is loaded."""
@@ -70,12 +90,17 @@ class Loader:
         Raises Conflict where a segment is no longer loaded up to where the batch starts, LogRefused for
         a value that fits no column; then nothing of it is kept.
         """
-        with self._database.writing() as writing:
-            _check_starts(writing, batch.starts)
-            self._load_records(writing, batch)
-            if batch.dead_writers:
-                _close_lost(writing, batch.dead_writers)
-            _save_offsets(writing, batch.offsets)
+        with self._database.turn:
+            with self._database.writing() as writing:
+                _check_starts(writing, batch.starts)
+                next_seq, prompts = self._load_records(writing, batch)
+                if batch.dead_writers:
+                    _close_lost(writing, batch.dead_writers)
+                _save_offsets(writing, batch.offsets)
+            self._next_seq = next_seq
+            self._prompts |= prompts
+            if len(self._prompts) > _REMEMBERED:
+                self._prompts = prompts
 
     def rehearse(self, batch: Batch) -> None:
         """Raise what loading the batch's records would raise; keep nothing."""
@@ -89,27 +114,31 @@ class Loader:
         with self._database.writing() as writing:
             writing.load("ingest.insert_scores", tables.table(rows, tables.SCORES))
 
-    def _load_records(self, writing: Writing, batch: Batch) -> None:
-        self._load_calls(writing, batch.calls)
+    def _load_records(self, writing: Writing, batch: Batch) -> tuple[int, set[str]]:
+        """Insert the records; return the next sequence number and the prompts that are there now."""
+        loaded = self._load_calls(writing, batch.calls)
         attempts = [attempt_row(attempt, answer, cost) for attempt, answer, cost in batch.attempts]
         writing.load("ingest.insert_attempts", tables.table(attempts, tables.ATTEMPTS))
         feedback: list[Row] = [msgspec.to_builtins(item) for item in batch.feedback]
         writing.load("ingest.insert_feedback", tables.table(feedback, tables.FEEDBACK))
+        latest = {tally.writer: tally for tally in sorted(batch.tallies, key=lambda tally: tally.ts)}
+        tallies = tables.table([msgspec.to_builtins(tally) for tally in latest.values()], tables.TALLIES)
+        writing.load("ingest.forget_tallies", tallies)
+        writing.load("ingest.insert_tallies", tallies)
+        return loaded
 
-    def _load_calls(self, writing: Writing, calls: Sequence[tuple[Call, str]]) -> None:
-        if not calls:
-            return
-        first = writing.run("ingest.next_seq")[0]
-        seq = int(next(iter(first.values())))
+    def _load_calls(self, writing: Writing, calls: Sequence[tuple[Call, str]]) -> tuple[int, set[str]]:
+        first = self._next_seq or int(writing.run("ingest.next_seq")[0]["next_seq"])
         rows: list[Row] = []
         prompts: dict[str, Row] = {}
-        for number, (call, writer) in enumerate(calls, start=seq):
+        for number, (call, writer) in enumerate(calls, start=first):
             row, prompt = call_rows(call, number, writer)
             rows.append(row)
-            if prompt is not None:
+            if prompt is not None and prompt["prompt_hash"] not in self._prompts:
                 prompts[prompt["prompt_hash"]] = prompt
         writing.load("ingest.insert_prompts", tables.table(list(prompts.values()), tables.PROMPTS))
         writing.load("ingest.insert_calls", tables.table(rows, tables.CALLS))
+        return first + len(rows), set(prompts)
 
 
 def _close_lost(writing: Writing, writers: set[str]) -> None:

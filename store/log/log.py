@@ -9,24 +9,29 @@ from typing import Any
 
 import msgspec
 
+from store.log import removal
+from store.log.backup import backup
 from store.log.database import Database
 from store.log.export import export
 from store.log.load import Loader
 from store.log.rows import call_detail, parsed, request_body
+from store.log.search import search
 from store.log.views import (
+    Account,
     CallDetail,
     CallFilter,
     CallRow,
+    Erased,
     FingerprintSeen,
+    Hit,
     Removed,
     Retention,
+    Subject,
     TaskCounts,
     TaskTraffic,
     Totals,
 )
-from store.vocabulary import Drawn, Exchange, Score
-
-_DAY_S = 86_400.0
+from store.vocabulary import Drawn, Exchange, Score, Tally
 
 
 class Log:
@@ -43,13 +48,21 @@ class Log:
         *,
         read_only: bool = False,
         memory_limit: str = "1GB",
+        checkpoint: str = "128MB",
     ) -> Log:
-        """Open the file, making it or bringing its schema up to date where needed.
+        """Open the log, making it or bringing its schema up to date where needed.
+
+        `memory_limit` is DuckDB's for all its work; at `checkpoint` bytes the write-ahead log is folded into the
+        file.
 
         Raises LogLocked when another process has it, NotFound for a missing file that is only to be
         read, SchemaTooNew for one of a later program.
         """
-        return cls(Database(Path(path).absolute(), read_only=read_only, memory_limit=memory_limit))
+        return cls(
+            Database(
+                Path(path).absolute(), read_only=read_only, memory_limit=memory_limit, checkpoint=checkpoint
+            )
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -193,27 +206,51 @@ class Log:
         """Write apps' calls with their served answers as JSON lines (all for none); return how many."""
         return export(self._database, Path(path), list(fingerprints))
 
+    # -- for the owner
+
+    def accounts(self) -> list[Account]:
+        """Return what each writer says that it kept beside what was loaded of it."""
+        return [_account(row) for row in self._database.read("ingest.accounts")]
+
+    def subject(self, subject: Subject) -> list[str]:
+        """Return the ids of a subject's calls, in log order."""
+        rows = self._database.read(
+            "faces.subject", kind=subject.kind, value=subject.value, tenant=subject.tenant
+        )
+        return [row["call_id"] for row in rows]
+
+    def search(self, texts: Sequence[str]) -> list[Hit]:
+        """Return where any of the texts stands, in every text, bytes and id of every file; reads all of it."""
+        return search(self._database, texts)
+
+    def erase(self, call_ids: Iterable[str]) -> Erased:
+        """Take calls away with all that is theirs; their bytes are gone from the disk's files."""
+        erased = removal.erase(self._database, list(call_ids))
+        self.loader.forget()
+        return erased
+
+    def seal(self, now: float) -> list[str]:
+        """Move the oldest month that ended a week before `now` into a file of its own; return the file's part."""
+        sealed = removal.seal(self._database, now)
+        self.loader.forget()
+        return sealed
+
     def apply_retention(self, retention: Retention) -> Removed:
-        """Delete the calls older than the retention allows, with all that belongs to them."""
-        if retention.days is None:
-            return Removed()
-        before_ts = retention.now - retention.days * _DAY_S
-        with self._database.writing() as writing:
-            next_seq = int(next(iter(writing.run("ingest.next_seq")[0].values())))
-            removed = {
-                name: int(next(iter(writing.run(f"faces.forget_{name}", **values)[0].values())))
-                for name, values in {
-                    "calls": {"before_ts": before_ts},
-                    "attempts": {"before_ts": before_ts},
-                    "scores": {"before_ts": before_ts},
-                    "feedback": {"before_ts": before_ts},
-                    "prompts": {},
-                }.items()
-            }
-            writing.run("faces.forget_last_seq")  # sequence numbers are never used twice
-            writing.run("faces.keep_last_seq", last_seq=next_seq - 1)
-        self._database.checkpoint()
-        return Removed(**removed)
+        """Take away the calls that are older than the retention allows, with all that belongs to them."""
+        removed = removal.retain(self._database, retention)
+        self.loader.forget()
+        return removed
+
+    def backup(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Copy the log into a folder as it is at one moment; loading waits, readers do not."""
+        return backup(self._database, Path(folder))
+
+
+def _account(row: dict[str, Any]) -> Account:
+    fields = {name: row[name] for name in Tally.__dataclass_fields__}
+    tally = Tally(**fields) if row["tally_id"] else None
+    rest = {name: row[name] for name in Account.__dataclass_fields__ if name != "tally"}
+    return Account(tally=tally, **rest)
 
 
 def _exchange(row: dict[str, Any]) -> Exchange:

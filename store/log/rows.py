@@ -19,6 +19,7 @@ from store.prompt import join, split
 from store.vocabulary import Answer, Attempt, Call, Choice, Feedback, Score, Usage
 
 Row = dict[str, Any]
+_PROMPT_DIGITS = 32  # of its hash: what a UUID holds
 
 
 def call_rows(call: Call, seq: int, writer: str) -> tuple[Row, Row | None]:
@@ -36,17 +37,16 @@ def call_rows(call: Call, seq: int, writer: str) -> tuple[Row, Row | None]:
 def _body_row(call: Call) -> tuple[Row, Row | None]:
     parts = split(call.body) if call.surface == "chat" else None
     if parts is None:
-        body: Row = {"prompt_hash": "", "head_hash": "", "input_hash": digest(call.body), "cuts": []}
+        body: Row = {"prompt_hash": None, "input_hash": bytes.fromhex(digest(call.body)), "cuts": []}
         try:
             return body | {"tail": call.body.decode(), "raw": None}, None
         except UnicodeDecodeError:
             return body | {"tail": "", "raw": call.body}, None
-    prompt_hash = digest(*(piece.encode() for piece in parts.pieces), b"")
+    prompt_hash = digest(*(piece.encode() for piece in parts.pieces), b"")[:_PROMPT_DIGITS]
     return (
         {
             "prompt_hash": prompt_hash,
-            "head_hash": parts.head_hash,
-            "input_hash": parts.input_hash,
+            "input_hash": bytes.fromhex(parts.input_hash),
             "cuts": list(parts.cuts),
             "tail": parts.tail,
             "raw": None,

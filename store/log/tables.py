@@ -23,7 +23,7 @@ CALLS = _schema(
         _TEXT,
         (
             "call_id writer origin surface method path tenant key_id task_name fingerprint model unit"
-            " conversation user_id headers prompt_hash head_hash input_hash tail chosen reason task rollout_id"
+            " conversation user_id headers prompt_hash tail chosen reason task rollout_id"
             " student_id step pairing"
         ),
     ),
@@ -31,7 +31,7 @@ CALLS = _schema(
     int=(_INT, "fp_version retry_count task_version"),
     long=(_LONG, "seq"),
     flag=(_FLAG, "stream"),
-    bytes=(_BYTES, "raw"),
+    bytes=(_BYTES, "raw input_hash"),
     cuts=(pa.list_(_INT), "cuts"),
 )
 ATTEMPTS = _schema(
@@ -55,9 +55,17 @@ FEEDBACK = _schema(
 PROMPTS = _schema(text=(_TEXT, "prompt_hash head_hash"), pieces=(pa.list_(_TEXT), "pieces"))
 INGEST_LOG = _schema(
     text=(_TEXT, "segment"),
-    long=(_LONG, "position records corrupt"),
+    long=(_LONG, "position calls attempts feedback tallies corrupt"),
     flag=(_FLAG, "sealed"),
     real=(_REAL, "ts"),
+)
+TALLIES = _schema(
+    text=(_TEXT, "tally_id writer"),
+    real=(_REAL, "ts"),
+    long=(
+        _LONG,
+        "calls_kept calls_lost attempts_kept attempts_lost feedback_kept feedback_lost",
+    ),
 )
 
 

@@ -5,10 +5,11 @@ Times are Unix seconds, durations milliseconds, money US dollars.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from store.vocabulary import Attempt, Call, Feedback, Score, Usage
+from store.vocabulary import Attempt, Call, Feedback, Score, Tally, Usage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,9 +157,10 @@ class TaskTraffic:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
-    """How long calls are kept."""
+    """How long calls are kept. A file is rewritten once something in it is a day, or 5 %, too old."""
 
     days: float | None = None  # None: for ever
+    by_fingerprint: Mapping[str, float] = field(default_factory=dict)  # days, in place of `days`
     now: float = 0.0  # Unix seconds
 
 
@@ -171,3 +173,46 @@ class Removed:
     scores: int = 0
     feedback: int = 0
     prompts: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erased:
+    """What an erasure took away; `files` are the parts that were written anew."""
+
+    calls: int = 0
+    attempts: int = 0
+    scores: int = 0
+    feedback: int = 0
+    prompts: int = 0
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """Whose calls, or which one, is meant: all of a user or a conversation (of one tenant), or a call."""
+
+    kind: Literal["user", "conversation", "call"]
+    value: str
+    tenant: str | None = None  # None: of any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """Where a text was found."""
+
+    part: str
+    table: str
+    column: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """What a writer says that it kept, and what the log has of it."""
+
+    writer: str
+    tally: Tally | None  # its last; None while there is none
+    calls_loaded: int
+    attempts_loaded: int
+    feedback_loaded: int
+    sealed: bool  # all that it wrote is loaded, and it will write no more

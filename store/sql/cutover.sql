@@ -2,7 +2,7 @@
 -- fallback. Of several attempts of the teacher the complete one is meant, of the student the first.
 -- name: drawn
 WITH asked AS (
-    SELECT seq, call_id, ts, step, chosen, propensity, input_hash, unit FROM calls
+    SELECT seq, call_id, ts, step, chosen, propensity, lower(hex(input_hash)) AS input_hash, unit FROM calls
     WHERE rollout_id = $rollout_id AND seq > $after_seq AND pairing <> 'none'
     ORDER BY seq
     LIMIT $limit

@@ -32,18 +32,20 @@ LEFT JOIN made AS m ON m.call_id = c.call_id
 ORDER BY c.seq DESC;
 
 -- name: call
-SELECT c.*, p.pieces FROM calls AS c LEFT JOIN prompts AS p ON p.prompt_hash = c.prompt_hash
-WHERE c.call_id = $call_id
+SELECT
+    c.* EXCLUDE (input_hash), lower(hex(c.input_hash)) AS input_hash, coalesce(p.head_hash, '') AS head_hash, p.pieces
+FROM calls AS c LEFT JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
+WHERE c.call_id = try_cast($call_id AS UUID)
 LIMIT 1;
 
 -- name: attempts_of
-SELECT * FROM attempts WHERE call_id = $call_id ORDER BY started, ts, attempt_id;
+SELECT * FROM attempts WHERE call_id = try_cast($call_id AS UUID) ORDER BY started, ts, attempt_id;
 
 -- name: scores_of
-SELECT * FROM scores WHERE call_id = $call_id ORDER BY ts;
+SELECT * FROM scores WHERE call_id = try_cast($call_id AS UUID) ORDER BY ts;
 
 -- name: feedback_of
-SELECT * EXCLUDE (call_id) FROM resolved_feedback WHERE call_id = $call_id ORDER BY ts;
+SELECT * EXCLUDE (call_id) FROM resolved_feedback WHERE call_id = try_cast($call_id AS UUID) ORDER BY ts;
 
 -- name: totals
 WITH ends AS (
@@ -115,7 +117,7 @@ SELECT
               WHERE s.attempt_id = a.attempt_id GROUP BY s.name)
     ) AS scores
 FROM calls AS c
-LEFT JOIN prompts AS p ON p.prompt_hash = c.prompt_hash
+LEFT JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
 LEFT JOIN attempts AS a ON a.call_id = c.call_id AND a.served
 LEFT JOIN latest_feedback AS f ON f.call_id = c.call_id
 WHERE c.origin = 'app' AND c.seq > $after_seq
@@ -123,23 +125,12 @@ WHERE c.origin = 'app' AND c.seq > $after_seq
 ORDER BY c.seq
 LIMIT $limit;
 
--- name: forget_calls
-DELETE FROM calls WHERE ts < $before_ts;
-
--- name: forget_attempts
-DELETE FROM attempts WHERE ts < $before_ts AND call_id NOT IN (SELECT call_id FROM calls);
-
--- name: forget_scores
-DELETE FROM scores WHERE attempt_id NOT IN (SELECT attempt_id FROM attempts) AND ts < $before_ts;
-
--- name: forget_feedback
-DELETE FROM feedback WHERE ts < $before_ts;
-
--- name: forget_prompts
-DELETE FROM prompts WHERE prompt_hash NOT IN (SELECT prompt_hash FROM calls);
-
--- name: forget_last_seq
-DELETE FROM log_meta WHERE key = 'last_seq';
-
--- name: keep_last_seq
-INSERT INTO log_meta VALUES ('last_seq', $last_seq);
+-- name: subject
+SELECT call_id FROM calls
+WHERE CASE $kind
+        WHEN 'user' THEN user_id = $value
+        WHEN 'conversation' THEN conversation = $value
+        ELSE call_id = try_cast($value AS UUID)
+    END
+    AND ($tenant::VARCHAR IS NULL OR tenant = $tenant)
+ORDER BY seq;

@@ -6,7 +6,8 @@ WITH seen AS (
         arg_max(tenant, seq) AS tenant,
         arg_max(task_name, seq) FILTER (WHERE task_name IS NOT NULL) AS task_name,
         arg_max(model, seq) AS model,
-        arg_max(prompt_hash, seq) FILTER (WHERE prompt_hash <> '') AS prompt_hash,
+        arg_max(prompt_hash, seq) FILTER (WHERE prompt_hash IS NOT NULL) AS prompt_hash,
+        arg_max(part, seq) FILTER (WHERE prompt_hash IS NOT NULL) AS part,
         count(*) AS calls,
         min(ts) AS first_ts,
         max(ts) AS last_ts,
@@ -19,7 +20,7 @@ WITH seen AS (
 SELECT
     s.fingerprint, s.fp_version, s.tenant, s.task_name, s.model, coalesce(p.head_hash, '') AS head_hash,
     coalesce(p.pieces, []) AS head, s.calls, s.first_ts, s.last_ts, s.last_seq
-FROM seen AS s LEFT JOIN prompts AS p ON p.prompt_hash = s.prompt_hash
+FROM seen AS s LEFT JOIN prompts AS p ON p.part = s.part AND p.prompt_hash = s.prompt_hash
 ORDER BY s.last_seq;
 
 -- name: counts
@@ -50,7 +51,7 @@ SELECT
 -- name: pick_exchanges
 SELECT a.attempt_id
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
-WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash <> ''
+WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
     AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
     AND ($before_ts::DOUBLE IS NULL OR c.ts < $before_ts)
     AND ($after_ts::DOUBLE IS NULL OR c.ts > $after_ts)
@@ -62,7 +63,7 @@ LIMIT $limit;
 -- name: pick_unscored
 SELECT a.attempt_id
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
-WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash <> ''
+WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
     AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
     AND a.outcome = 'complete'
     AND NOT EXISTS (
@@ -84,7 +85,7 @@ ORDER BY c.pairing = 'none', c.seq, a.attempt_id
 LIMIT $limit;
 
 -- name: picked
-WITH picked AS (SELECT * FROM attempts WHERE attempt_id IN (SELECT id FROM wanted)),
+WITH picked AS (SELECT * FROM attempts WHERE attempt_id IN (SELECT id::UUID FROM wanted)),
 asked AS (SELECT * FROM calls WHERE call_id IN (SELECT call_id FROM picked)),
 teacher AS (
     SELECT call_id, arg_max(answer, served) AS answer FROM attempts
@@ -97,12 +98,12 @@ scored AS (
     GROUP BY attempt_id
 )
 SELECT
-    a.attempt_id, c.call_id, c.seq, c.ts, c.fingerprint, c.model, c.unit, c.user_id, c.head_hash, c.input_hash,
+    a.attempt_id, c.call_id, c.seq, c.ts, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash, lower(hex(c.input_hash)) AS input_hash,
     c.cuts, c.tail, p.pieces, a.answer, a.outcome, a.who, a.role, c.retry_count, t.answer AS reference,
     f.correction, CASE WHEN a.served THEN f.score END AS feedback, s.value AS score
 FROM picked AS a
 JOIN asked AS c ON c.call_id = a.call_id
-JOIN prompts AS p ON p.prompt_hash = c.prompt_hash
+JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
 LEFT JOIN teacher AS t ON t.call_id = a.call_id
 LEFT JOIN scored AS s ON s.attempt_id = a.attempt_id
 LEFT JOIN latest_feedback AS f ON f.call_id = a.call_id;

@@ -105,12 +105,12 @@ def test_kill_9_loses_nothing_acknowledged_and_doubles_nothing(tmp_path):
     while last.step():
         pass
     last.step()
-    with log._database._connection.cursor() as cursor:
-        calls = Counter(name for (name,) in cursor.execute("SELECT call_id FROM calls").fetchall())
+    with log._database.engine.cursor() as cursor:
+        calls = Counter(name for (name,) in cursor.execute("SELECT call_id::VARCHAR FROM calls").fetchall())
         attempts = Counter(
             name
             for (name,) in cursor.execute(
-                "SELECT attempt_id FROM attempts WHERE outcome <> 'lost'"
+                "SELECT attempt_id::VARCHAR FROM attempts WHERE outcome <> 'lost'"
             ).fetchall()
         )
         served = cursor.execute(

@@ -369,12 +369,12 @@ def test_a_log_that_cannot_be_opened_says_so(tmp_path):
 
 
 def test_migrations_go_forward_and_back(tmp_path):
-    database = Database(tmp_path / "log.duckdb", read_only=False, memory_limit="200MB")
-    database.migrate(0)
-    assert database._version() == 0
-    database.migrate(1)
+    database = Database(tmp_path / "log.duckdb", read_only=False)
+    database.engine.migrate("log", 0)
+    assert database.engine.version("log") == 0
+    database.engine.migrate("log")
     with database.writing() as writing:
-        writing.cursor.execute("UPDATE log_meta SET value = 99 WHERE key = 'schema'")
+        writing.cursor.execute("UPDATE log.log_meta SET value = 99 WHERE key = 'schema'")
     database.close()
     with pytest.raises(SchemaTooNew, match="schema 99"):
         Log.open(tmp_path / "log.duckdb")

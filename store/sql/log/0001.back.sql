@@ -1,5 +1,5 @@
-DROP VIEW latest_feedback;
-DROP VIEW resolved_feedback;
+DROP TABLE months;
+DROP TABLE tallies;
 DROP TABLE ingest_log;
 DROP TABLE feedback;
 DROP TABLE scores;
