@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from gateway import feedback
+from gateway.accounts import Accounts
 from gateway.attended import attended
 from gateway.background import Background
 from gateway.calls import CHAT, Decider
@@ -134,6 +135,11 @@ class Gateway:
     transport: Transport
     health: Health
 
+    @property
+    def accounts(self) -> Accounts:
+        """What this worker sent."""
+        return self.records.accounts
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's scope."""
         if scope["type"] == "http":
@@ -199,7 +205,7 @@ class Gateway:
         caller = self.keys.admit(request.headers)
         body = await whole_body(request, Upload(receive), feedback.MOST)
         record = feedback.read(decoded(request, body, feedback.MOST), caller)
-        self.records.feedback(record)
+        await self.records.feedback(record)
         await reply(send, 202, msgspec.json.encode({"id": record.feedback_id, "object": "feedback"}))
 
     async def _probe(self, request: Inbound, path: str, send: Send) -> None:

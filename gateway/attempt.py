@@ -32,6 +32,8 @@ class Exchange:
     attempt_id: str = field(default_factory=new_id)
     started: float = field(default_factory=time.time)
     recorded: Outcome | None = None  # set once, when the attempt was journalled
+    sent: bool = False  # a request of it went to the transport
+    unsynced: bool = False  # journalled, and nobody has waited for the disk yet
     status: int = 0
     headers: Headers = ()
     size: int = 0  # bytes received, content-encoded

@@ -68,6 +68,16 @@ def journal_full() -> Refusal:
     )
 
 
+def journal_unsynced() -> Refusal:
+    """Say that an answer is withheld because its record is not on the disk, as the operator wants it."""
+    return Refusal(
+        503,
+        "The journal could not be brought to the disk, and this gateway withholds answers that are not in it.",
+        code="journal_unsynced",
+        kind="server_error",
+    )
+
+
 def feedback_lost() -> Refusal:
     """Say that feedback was not written, so that the app sends it again."""
     text = "The feedback could not be written to the journal; send it again later."

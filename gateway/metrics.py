@@ -132,6 +132,12 @@ class Metrics:
             name="stillhouse_journal_lost_total", text="Records that the journal could not take."
         )
     )
+    unsynced: Counter = field(
+        default_factory=lambda: Counter(
+            name="stillhouse_journal_unsynced_total",
+            text="Answers that ended before their record was on the disk, though it should have been.",
+        )
+    )
     feedback: Counter = field(
         default_factory=lambda: Counter(name="stillhouse_feedback_total", text="Feedback accepted.")
     )
@@ -150,7 +156,7 @@ class Metrics:
         """Give the text that /metrics answers."""
         every: Sequence[Counter | Histogram] = (
             self.duration, self.operation, self.first_token, self.tokens, self.attempts, self.calls,
-            self.refusals, self.lost, self.feedback, self.in_flight, self.shadows,
+            self.refusals, self.lost, self.unsynced, self.feedback, self.in_flight, self.shadows,
         )  # fmt: skip
         return ("\n".join(line for metric in every for line in metric.lines()) + "\n").encode()
 

@@ -78,24 +78,26 @@ class Pairs:
 
     async def _ask_teacher(self, job: Job) -> None:
         exchange = self._teacher_exchange(job)
-        try:
-            incoming = await self._transport.send(_unstreamed(job, self._settings.shadow_timeout_s))
+        with self._records.exactly_one(exchange, served=False):
             try:
-                exchange.heard(incoming)
-                async for piece in incoming.pieces():
-                    exchange.take(piece)
-            finally:
-                await incoming.aclose()
-        except UpstreamError as error:
-            self._records.failed(exchange, error, served=False)
-        except asyncio.CancelledError:
-            self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
-            raise
-        else:
-            self._records.settle(exchange, served=False)
-            self._accepted.judged(job.caller, job.upstream, job.call.model, exchange.status)
+                await self._read(exchange, _unstreamed(job, self._settings.shadow_timeout_s))
+            except UpstreamError as error:
+                self._records.failed(exchange, error, served=False)
+            except asyncio.CancelledError:
+                self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
+                raise
+            else:
+                self._records.settle(exchange, served=False)
+                self._accepted.judged(job.caller, job.upstream, job.call.model, exchange.status)
+
+    async def _read(self, exchange: Exchange, request: Outgoing) -> None:
+        incoming = await self._records.accounts.send(self._transport, exchange, request)
+        try:
+            exchange.heard(incoming)
+            async for piece in incoming.pieces():
+                exchange.take(piece)
         finally:
-            self._records.close(exchange, Outcome.ERROR, served=False, error="The gateway failed.")
+            await incoming.aclose()
 
     def _missing(self, job: Job, route: Route, due: Pairing, why: str) -> None:
         student = due is Pairing.SHADOW

@@ -30,6 +30,12 @@ class Journal(Protocol):
     def append(self, record: Call | Attempt | Feedback) -> bool:
         """Write the record before returning. False: counted as lost. Raises `store.errors.JournalFull`."""
 
+    async def synced(self) -> bool:
+        """Wait until every record is as safe as the owner wants it before an answer ends; mostly, not at all.
+
+        False: it is not, and the answer ends all the same. Raises `store.errors.JournalFull` where it must not.
+        """
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Readiness:

@@ -1,4 +1,4 @@
-"""Writes what happened: one intent per call, exactly one attempt per exchange. Knows no ASGI.
+"""Writes what happened: one intent per call, exactly one attempt per exchange. Knows no ASGI and no disk.
 
 An intent that the journal refuses refuses the call. An attempt that it refuses does not: by then there is
 an answer, and the app's call comes before its record; the loss is counted.
@@ -7,10 +7,13 @@ an answer, and the app's call comes before its record; the loss is counted.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gateway import outcome as outcomes
+from gateway.accounts import Accounts
 from gateway.attempt import Exchange
-from gateway.errors import feedback_lost, journal_closed, journal_full
+from gateway.errors import feedback_lost, journal_closed, journal_full, journal_unsynced
 from gateway.metrics import Metrics
 from gateway.ports import Journal
 from gateway.upstream.port import UpstreamError
@@ -21,21 +24,49 @@ log = logging.getLogger(__name__)
 
 
 class Records:
-    """The journal and the metrics of one worker."""
+    """The journal, the metrics and the accounts of one worker."""
 
     def __init__(self, journal: Journal, metrics: Metrics) -> None:
         self._journal = journal
         self.metrics = metrics
+        self.accounts = Accounts()
 
     def intent(self, call: Call) -> None:
         """Journal a call before it is forwarded. Raises `Refusal` (503)."""
         self._kept(call)
 
-    def feedback(self, feedback: Feedback) -> None:
+    async def feedback(self, feedback: Feedback) -> None:
         """Journal feedback. Raises `Refusal` (503) also where it is lost: nothing else keeps it."""
         if not self._kept(feedback):
             raise feedback_lost()
         self.metrics.feedback.add()
+        await self._synced()
+
+    async def acknowledged(self, exchange: Exchange) -> None:
+        """Wait until a recorded outcome is as safe as it must be before the app gets the last byte.
+
+        Raises `Refusal` (503) where it is not, and the operator wants no such answer.
+        """
+        if exchange.unsynced:
+            exchange.unsynced = False
+            await self._synced()
+
+    async def _synced(self) -> None:
+        try:
+            if not await self._journal.synced():
+                self.metrics.unsynced.add()
+        except JournalFull as error:
+            log.warning("%s", error)
+            raise journal_unsynced() from error
+
+    @contextmanager
+    def exactly_one(self, exchange: Exchange, *, served: bool) -> Iterator[None]:
+        """See to it that one attempt is recorded of the exchange, whatever happens inside."""
+        try:
+            yield
+        finally:
+            self.close(exchange, Outcome.ERROR, served=served, error="The gateway failed.")
+            self.accounts.let_go(exchange)
 
     def _kept(self, record: Call | Feedback) -> bool:
         try:
@@ -78,9 +109,11 @@ class Records:
         self, exchange: Exchange, *, outcome: Outcome, served: bool, body: bytes, error: str | None
     ) -> None:
         exchange.recorded = outcome
+        self.accounts.recorded(exchange)
         attempt = exchange.attempt(outcome=outcome, served=served, body=body, error=error)
         try:
-            if not self._journal.append(attempt):
+            exchange.unsynced = self._journal.append(attempt)
+            if not exchange.unsynced:
                 self.metrics.lost.add()
         except StoreError as failure:
             self.metrics.lost.add()

@@ -16,7 +16,7 @@ from gateway import outcome as outcomes
 from gateway.attempt import Exchange
 from gateway.calls import CHAT, Job
 from gateway.capture import sse
-from gateway.errors import AnswerCut
+from gateway.errors import AnswerCut, Refusal
 from gateway.inbound import Send
 from gateway.outbound import reply
 from gateway.reach import Reach
@@ -91,46 +91,46 @@ class StudentDesk:
     async def serve(
         self, exchange: Exchange, job: Job, route: Route, send: Send, gone: asyncio.Event
     ) -> bool:
-        """Answer the app; False means that nothing went out, and the teacher must. Raises `AnswerCut`.
+        """Answer the app; False means that nothing went out, and the teacher must. Raises `AnswerCut` and `Refusal`.
 
         `gone` says that a cancellation comes of the app's hanging up.
         """
-        try:
-            if route.release is Release.FIRST_TOKEN and job.call.stream:
-                return await self._as_it_comes(exchange, job, route, send)
-            return await self._whole(exchange, job, route, send)
-        except UpstreamError as error:
-            self._records.failed(exchange, error, served=False)
-            return False
-        except asyncio.CancelledError:
-            outcome, why = left(exchange, gone=gone.is_set(), hung_s=self._hung_s)
-            self._records.close(exchange, outcome, served=True, error=why)
-            raise
-        except Exception as error:
-            if exchange.released:
+        with self._records.exactly_one(exchange, served=True):
+            try:
+                if route.release is Release.FIRST_TOKEN and job.call.stream:
+                    return await self._as_it_comes(exchange, job, route, send)
+                return await self._whole(exchange, job, route, send)
+            except UpstreamError as error:
+                self._records.failed(exchange, error, served=False)
+                return False
+            except asyncio.CancelledError:
+                outcome, why = left(exchange, gone=gone.is_set(), hung_s=self._hung_s)
+                self._records.close(exchange, outcome, served=True, error=why)
                 raise
-            # Whatever a student's answer breaks here must not become the app's: the teacher can answer.
-            log.exception("A student's answer could not be handled; the teacher answers.")
-            wrong = f"The gateway could not handle the student's answer ({type(error).__name__})."
-            self._records.close(exchange, Outcome.ERROR, served=False, error=wrong)
-            return False
-        finally:
-            self._records.close(exchange, Outcome.ERROR, served=True, error="The gateway failed.")
+            except Refusal:
+                raise
+            except Exception as error:
+                if exchange.released:
+                    raise
+                # Whatever a student's answer breaks here must not become the app's: the teacher can answer.
+                log.exception("A student's answer could not be handled; the teacher answers.")
+                wrong = f"The gateway could not handle the student's answer ({type(error).__name__})."
+                self._records.close(exchange, Outcome.ERROR, served=False, error=wrong)
+                return False
 
     async def shadow(self, job: Job, route: Route) -> None:
         """Ask the student beside an answered call; the app never sees it."""
         exchange = exchange_for(job, route, Role.SHADOW)
-        try:
-            await self._read_patiently(exchange, request_for(job, route, stream=False))
-            if self._holds(exchange, job, served=False):
-                self._records.settle(exchange, served=False)
-        except UpstreamError as error:
-            self._records.failed(exchange, error, served=False)
-        except asyncio.CancelledError:
-            self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
-            raise
-        finally:
-            self._records.close(exchange, Outcome.ERROR, served=False, error="The gateway failed.")
+        with self._records.exactly_one(exchange, served=False):
+            try:
+                await self._read_patiently(exchange, request_for(job, route, stream=False))
+                if self._holds(exchange, job, served=False):
+                    self._records.settle(exchange, served=False)
+            except UpstreamError as error:
+                self._records.failed(exchange, error, served=False)
+            except asyncio.CancelledError:
+                self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
+                raise
 
     async def _whole(self, exchange: Exchange, job: Job, route: Route, send: Send) -> bool:
         await self._read(exchange, request_for(job, route, stream=job.call.stream))
@@ -140,6 +140,7 @@ class StudentDesk:
         shown = disguised(exchange.body(), job.call.model)
         self._records.settle(exchange)
         exchange.released = True
+        await self._records.acknowledged(exchange)
         headers = _shown_headers(exchange)
         await reply(send, exchange.status, shown, headers=headers, kind=exchange.content_type)
         return True
@@ -159,6 +160,7 @@ class StudentDesk:
                 raise
             self._records.failed(exchange, error, served=True)
             raise AnswerCut(str(error)) from error
+        await self._last(exchange)
         await send({"type": "http.response.body", "body": held + shown.rest(), "more_body": False})
         return True
 
@@ -177,10 +179,20 @@ class StudentDesk:
                             patience.reschedule(None)
                             if ended:
                                 self._records.settle(exchange)
+                                await self._last(exchange)
                             held = await _pass(exchange, send, held)
         except TimeoutError as error:
             raise UpstreamTimeout("Time ran out while waiting for the first token.") from error
         return held
+
+    async def _last(self, exchange: Exchange) -> None:
+        """Wait for the disk before a stream's end; raises `AnswerCut`, or `Refusal` before it began, where it must not."""
+        try:
+            await self._records.acknowledged(exchange)
+        except Refusal as refusal:
+            if not exchange.released:
+                raise
+            raise AnswerCut(str(refusal)) from refusal
 
     def _holds(self, exchange: Exchange, job: Job, *, served: bool) -> bool:
         """Validate; False where the answer must not go out, which is then recorded."""
@@ -214,9 +226,9 @@ class StudentDesk:
             await asyncio.sleep(rest_s)
         return await self._read(exchange, request)
 
-    async def _reached(self, request: Outgoing) -> Incoming:
+    async def _reached(self, exchange: Exchange, request: Outgoing) -> Incoming:
         """Give the answer's head. Raises `ConnectFailed` also for a server that is still loading its model."""
-        incoming = await self._transport.send(request)
+        incoming = await self._records.accounts.send(self._transport, exchange, request)
         if incoming.status == NOT_READY:
             await incoming.aclose()
             raise ConnectFailed("The student's server is not ready (status 503).")
@@ -224,7 +236,7 @@ class StudentDesk:
 
     async def _pieces(self, exchange: Exchange, request: Outgoing) -> AsyncGenerator[bytes, None]:
         try:
-            incoming = await self._reached(request)
+            incoming = await self._reached(exchange, request)
         except (ConnectFailed, UpstreamCut):
             self._reach.lost(request.url.removesuffix(CHAT))
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gateway import echo
 from gateway import headers as head
 from gateway.attempt import Exchange
-from gateway.errors import AnswerCut, ClientGone, from_upstream
+from gateway.errors import AnswerCut, ClientGone, Refusal, from_upstream
 from gateway.inbound import Send
 from gateway.outbound import refuse
 from gateway.records import Records
@@ -27,27 +27,31 @@ class Relay:
     records: Records
 
     async def serve(self, exchange: Exchange, request: Outgoing, send: Send) -> None:
-        """Answer the app. Raises `AnswerCut` where the answer broke off after its head went out.
+        """Answer the app. Raises `AnswerCut` where the answer broke off after its head went out, else `Refusal`.
 
         Whatever happens, exactly one attempt is recorded, before the last byte goes out.
         """
         exchange.secrets = echo.secrets(request)
         started = _Started(send)
-        try:
-            await self._carry(exchange, request, started)
-        except UpstreamError as error:
-            self.records.failed(exchange, error, served=True)
-            if started.head_sent:
-                raise AnswerCut(str(error)) from error
-            await refuse(send, from_upstream(error, exchange.upstream), call_id=exchange.call.call_id)
-        except (asyncio.CancelledError, ClientGone):
-            self.records.close(exchange, Outcome.CLIENT_ABORT, served=True, error="The app hung up.")
-            raise
-        finally:
-            self.records.close(exchange, Outcome.ERROR, served=True, error="The gateway failed.")
+        with self.records.exactly_one(exchange, served=True):
+            try:
+                await self._carry(exchange, request, started)
+            except UpstreamError as error:
+                self.records.failed(exchange, error, served=True)
+                if started.head_sent:
+                    raise AnswerCut(str(error)) from error
+                await self.records.acknowledged(exchange)
+                await refuse(send, from_upstream(error, exchange.upstream), call_id=exchange.call.call_id)
+            except Refusal as refusal:
+                if started.head_sent:
+                    raise AnswerCut(str(refusal)) from refusal
+                raise
+            except (asyncio.CancelledError, ClientGone):
+                self.records.close(exchange, Outcome.CLIENT_ABORT, served=True, error="The app hung up.")
+                raise
 
     async def _carry(self, exchange: Exchange, request: Outgoing, app: _Started) -> None:
-        incoming = await self.transport.send(request)
+        incoming = await self.records.accounts.send(self.transport, exchange, request)
         try:
             exchange.heard(incoming)
             await self._pump(exchange, incoming, app)
@@ -60,9 +64,11 @@ class Relay:
             exchange.take(piece)
             if exchange.ends_with(piece):
                 self.records.settle(exchange)
+                await self.records.acknowledged(exchange)
             await app.body(incoming.status, headers, piece)
         if self.records.settle(exchange) is Outcome.UPSTREAM_CUT:
             raise UpstreamCut("The stream ended without its end mark.")
+        await self.records.acknowledged(exchange)
         await app.end(incoming.status, headers)
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import uvloop
@@ -23,11 +23,12 @@ from distiller.clock import Clock
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse import house
 from stillhouse.admin import app as admin
+from stillhouse.auditor import Auditor
 from stillhouse.desk import ControlDesk
 from stillhouse.errors import ConfigError, StillhouseError
 from stillhouse.grants import Grants
 from stillhouse.house import House
-from stillhouse.journal import LateJournal
+from stillhouse.journal import LateJournal, figures
 from stillhouse.loopback import Loopback
 from stillhouse.loops import every, in_thread
 from stillhouse.processes import arguments, logs, offspring, ports, stdin
@@ -52,6 +53,7 @@ GROUP_S = 1.0
 SCORE_S = 1.0
 DECIDE_S = 0.5
 PIDS_S = 0.25
+LEDGER_S = 1.0
 RETAIN_S = 6 * 3600.0
 DAY_S = 86_400.0
 LAST_INGEST_S = 5.0
@@ -89,18 +91,22 @@ async def serve(told: Told) -> None:
         stores, ControlDesk(stores, epoch, parts.executor), loopback, token=folder.admin_token(), hosts=hosts
     )
     served = Served(app, drain_s=DRAIN_S)
+
+    async def tell() -> None:
+        voice.say(figures(journal, loopback.accounts))
+
     logger.info("leading with epoch %d", epoch)
     try:
         await _lead(
             served,
             ports.shared(settings.control.host, told.port),
-            _loops(parts, stores, lambda: voice.say(lost=journal.lost)),
+            _loops(parts, stores, tell, Auditor(folder.run, parts.ingester)),
             parts.clock,
             closed,
         )
     finally:
         journal.close()
-        voice.say(lost=journal.lost, last=True)
+        voice.say(figures(journal, loopback.accounts), last=True)
         await asyncio.to_thread(_ingest_rest, parts)
         await parts.scorer.close()
         offspring.name(folder.run)
@@ -109,20 +115,21 @@ async def serve(told: Told) -> None:
         control.close()
 
 
-def _loops(parts: House, stores: Stores, say: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+def _loops(
+    parts: House, stores: Stores, tell: Callable[[], Awaitable[None]], auditor: Auditor
+) -> list[Coroutine[Any, Any, None]]:
     """Everything that is done again and again, and how often."""
 
     def retain() -> None:
+        if auditor.jumps.held:
+            logger.warning("the clock jumped within the last day: retention waits")
+            return
         days = stores.settings.retention.days
         if days is not None:
             rejected.forget(stores.folder.journal, time.time() - days * DAY_S)
         removed = stores.log.apply_retention(Retention(days=days, now=time.time()))
         if removed.calls:
             logger.info("retention removed %d calls", removed.calls)
-
-    def name_children() -> None:
-        offspring.name(stores.folder.run)
-        say()
 
     return [
         every("ingest", INGEST_S, in_thread(parts.ingester.step)),
@@ -131,7 +138,9 @@ def _loops(parts: House, stores: Stores, say: Callable[[], None]) -> list[Corout
         every("cutover", DECIDE_S, in_thread(parts.controller.tick)),
         every("jobs", DECIDE_S, parts.executor.run),
         every("retention", RETAIN_S, in_thread(retain)),
-        every("pid files", PIDS_S, in_thread(name_children)),
+        every("pid files", PIDS_S, in_thread(lambda: offspring.name(stores.folder.run))),
+        every("figures", PIDS_S, tell),
+        every("ledger", LEDGER_S, in_thread(auditor.look)),
     ]
 
 

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from gateway import outcome as outcomes
+from gateway.accounts import Accounts
 from gateway.calls import pick
 from gateway.capture import read_answer
 from gateway.errors import Refusal
@@ -51,6 +52,7 @@ class Loopback:
         self._journal = journal
         self._transport = transport
         self._price = price
+        self.accounts = Accounts()
 
     def mount(self, app: FastAPI) -> None:
         """Add the path to an app."""
@@ -90,31 +92,38 @@ class Loopback:
         self._journal.append(call)
         exchange = _Exchange(call, upstream)
         try:
-            status, kind, answer = await self._exchange(upstream, body)
+            status, kind, answer = await self._exchange(exchange, upstream, body)
         except UpstreamError as error:
-            self._journal.append(exchange.failed(error))
+            self._record(exchange, exchange.failed(error))
             return _refusal(502, f"The upstream {upstream.name} did not answer: {error}", "upstream_error")
-        self._journal.append(exchange.ended(status, kind, answer))
+        finally:
+            self.accounts.let_go(exchange)
+        self._record(exchange, exchange.ended(status, kind, answer))
         usage = read_answer("chat", kind, status, answer).usage
         known = self._price(model, usage)
         self._grants.spend(token, guess(status, usage, len(body) + len(answer)) if known is None else known)
         return Response(answer, status, media_type=kind or "application/json")
 
-    async def _exchange(self, upstream: UpstreamSpec, body: bytes) -> tuple[int, str, bytes]:
+    def _record(self, exchange: _Exchange, attempt: Attempt) -> None:
+        self.accounts.recorded(exchange)
+        self._journal.append(attempt)
+
+    async def _exchange(
+        self, exchange: _Exchange, upstream: UpstreamSpec, body: bytes
+    ) -> tuple[int, str, bytes]:
         headers = (
             (b"content-type", b"application/json"),
             (b"accept-encoding", b"identity"),
             (b"authorization", f"Bearer {upstream.api_key}".encode()),
         )
-        incoming = await self._transport.send(
-            Outgoing(
-                method="POST",
-                url=upstream.base_url.rstrip("/") + "/chat/completions",
-                headers=headers,
-                body=body,
-                timeouts=upstream.timeouts,
-            )
+        request = Outgoing(
+            method="POST",
+            url=upstream.base_url.rstrip("/") + "/chat/completions",
+            headers=headers,
+            body=body,
+            timeouts=upstream.timeouts,
         )
+        incoming = await self.accounts.send(self._transport, exchange, request)
         try:
             answer = b"".join([piece async for piece in incoming.pieces()])
         finally:
@@ -127,6 +136,8 @@ class _Exchange:
     """The attempt in the making."""
 
     def __init__(self, call: Call, upstream: UpstreamSpec) -> None:
+        self.attempt_id = new_id()
+        self.sent = False
         self._call = call
         self._upstream = upstream
         self._began = time.monotonic()
@@ -140,7 +151,7 @@ class _Exchange:
 
     def _attempt(self, **known: Any) -> Attempt:
         return Attempt(
-            attempt_id=new_id(),
+            attempt_id=self.attempt_id,
             call_id=self._call.call_id,
             ts=time.time(),
             role=Role.SERVE,

@@ -9,7 +9,9 @@ import asyncio
 import logging
 import secrets
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import uvloop
 
@@ -17,9 +19,9 @@ from gateway import app
 from gateway.ports import Readiness
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse.errors import StillhouseError
-from stillhouse.journal import LateJournal
+from stillhouse.journal import LateJournal, figures
 from stillhouse.processes import arguments, logs, ports, stdin
-from stillhouse.processes.alive import Voice
+from stillhouse.processes.alive import Figures, Voice
 from stillhouse.processes.arguments import Told
 from stillhouse.processes.served import Served
 from stillhouse.routes import Routes
@@ -46,7 +48,8 @@ async def serve(told: Told) -> None:
     served = Served(gateway, drain_s=own.drain_s)
     stdin.watch(served.stop)
     voice = Voice(folder.run, f"worker-{told.index}")
-    beside = [asyncio.create_task(routes.run()), asyncio.create_task(_say(voice, routes, journal))]
+    tell = partial(figures, journal, gateway.accounts)
+    beside = [asyncio.create_task(routes.run()), asyncio.create_task(_say(voice, routes, tell))]
     try:
         await served.run(ports.shared(settings.gateway.host, told.port))
     finally:
@@ -54,7 +57,7 @@ async def serve(told: Told) -> None:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         journal.close()
-        voice.say(stopped=routes.stopped, lost=journal.lost, last=True)
+        voice.say(tell(), stopped=routes.stopped, last=True)
 
 
 class Health:
@@ -70,10 +73,10 @@ class Health:
         return Readiness(ready=True, detail=detail)
 
 
-async def _say(voice: Voice, routes: Routes, journal: LateJournal) -> None:
-    """Keep the file beside the pid file true: `stop-students` waits for it, `doctor` counts what was lost."""
+async def _say(voice: Voice, routes: Routes, tell: Callable[[], Figures]) -> None:
+    """Keep the file beside the pid file true: `stop-students` waits for it, the ledger is held against it."""
     while True:
-        voice.say(stopped=routes.stopped, lost=journal.lost)
+        voice.say(tell(), stopped=routes.stopped)
         await asyncio.sleep(SAY_S)
 
 

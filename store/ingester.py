@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from store import reading
+from store.backlog import Backlog, Watch
 from store.errors import Conflict, LogLocked, LogRefused, SchemaTooNew, StoreError
 from store.isolate import unfit
 from store.journal.rejected import set_aside
@@ -65,6 +66,7 @@ class Ingester:
         self._turn = threading.Lock()  # guards: one step at a time, and none after the folder is let go
         self._handle: int | None = _lock(self._folder)
         self._offsets = self._stored()
+        self._watch = Watch(self._folder)
         self._first = True
         sweep(self._folder)
 
@@ -85,6 +87,11 @@ class Ingester:
                 raise StoreError("The ingester was closed.")
             return self._step()
 
+    def backlog(self) -> Backlog:
+        """Say what is in the journal and not in the log yet. Does not wait for a step that is under way."""
+        offsets = list(self._offsets.values())
+        return self._watch.look({offset.segment: offset.position for offset in offsets})
+
     def _step(self) -> int:
         reads = self._read_segments()
         moved = [read for read in reads if read.offset != self._offsets.get(read.offset.segment)]
@@ -95,7 +102,7 @@ class Ingester:
             except Conflict:
                 self._offsets = self._stored()
                 raise
-            self._offsets.update((offset.segment, offset) for offset in offsets)
+            self._offsets |= {offset.segment: offset for offset in offsets}
         self._first = False
         self._clear()
         return sum(len(read.entries) + len(read.unreadable) for read in moved)

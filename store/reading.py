@@ -13,6 +13,7 @@ from store.journal import frame
 from store.journal.frame import Frame, Record
 from store.journal.segment import sealed
 from store.log.load import Offset
+from store.vocabulary import Tally
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Read:
     start: int  # bytes of the segment that were loaded before
     offset: Offset  # after it
     entries: tuple[Entry, ...]
+    tallies: tuple[Tally, ...]
     unreadable: tuple[Frame, ...]  # sound frames that hold no record; counted in `offset.corrupt`
     taken: int  # bytes
 
@@ -58,14 +60,21 @@ def read(folder: Path, known: Offset) -> Read:
             want *= 2  # a frame longer than the chunk
     finally:
         os.close(handle)
-    entries, unreadable = _decode(found.frames, known.segment)
+    entries, tallies, unreadable = _decode(found.frames, known.segment)
     offset = replace(
         known.counting(entry.record for entry in entries),
         position=known.position + found.end,
         corrupt=known.corrupt + found.corrupt + len(unreadable),
         sealed=closed and known.position + found.end >= size,
     )
-    return Read(start=start, offset=offset, entries=entries, unreadable=unreadable, taken=len(data))
+    return Read(
+        start=start,
+        offset=offset,
+        entries=tuple(entries),
+        tallies=tuple(tallies),
+        unreadable=tuple(unreadable),
+        taken=len(data),
+    )
 
 
 def _begin(handle: int, known: Offset) -> Offset:
@@ -74,13 +83,19 @@ def _begin(handle: int, known: Offset) -> Offset:
     return replace(known, position=min(frame.HEADER_BYTES, len(head)), corrupt=known.corrupt + int(damaged))
 
 
-def _decode(frames: Sequence[Frame], segment: str) -> tuple[tuple[Entry, ...], tuple[Frame, ...]]:
+def _decode(frames: Sequence[Frame], segment: str) -> tuple[list[Entry], list[Tally], list[Frame]]:
     entries: list[Entry] = []
+    tallies: list[Tally] = []
     unreadable: list[Frame] = []
     for item in frames:
         try:
-            entries.append(Entry(record=item.record(), frame=item, segment=segment))
+            record = item.record()
         except StoreError as error:
             unreadable.append(item)
             _log.warning("%s: %s", segment, error)
-    return tuple(entries), tuple(unreadable)
+            continue
+        if isinstance(record, Tally):
+            tallies.append(record)
+        else:
+            entries.append(Entry(record=record, frame=item, segment=segment))
+    return entries, tallies, unreadable

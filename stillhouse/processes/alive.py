@@ -1,19 +1,36 @@
-"""What a worker, or control, says of itself in a small file beside its pid file. Knows no route."""
+"""What a worker, or control, says of itself in a small file beside its pid file. Knows no route and no sum."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from stillhouse.processes.child import write_atomic
+from store.journal.counts import Counts
 
 logger = logging.getLogger(__name__)
 COUNT_S = 1.0
+CONTROL = "control"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """What one process sent and what its journal was asked to keep, since it started: one moment of its event loop."""
+
+    writer: str = ""  # its writer instance, "" before there was one
+    sent: int = 0  # exchanges of which a request went out
+    unsent: int = 0  # attempts recorded though nothing was sent
+    in_flight: int = 0  # exchanges whose outcome is still to come
+    asked: Counts = field(default_factory=Counts)
+    kept: Counts = field(default_factory=Counts)
+    lost: Counts = field(default_factory=Counts)
+    unsynced: int = 0  # bytes that wait for the disk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +41,7 @@ class WorkerState:
     pid: int
     stopped: bool = False  # does it see STOP?
     lost: int = 0  # records that were not journalled, by it and those of its name before
+    figures: Figures = Figures()
 
 
 class Voice:
@@ -38,17 +56,18 @@ class Voice:
         self._said_at = 0.0
         self._complained = False
 
-    def say(self, *, stopped: bool = False, lost: int = 0, last: bool = False) -> None:
+    def say(self, figures: Figures, *, stopped: bool = False, last: bool = False) -> None:
         """Write the file where something changed; a mere count at most once a second, unless it is the last word."""
-        state = WorkerState(name=self._name, pid=os.getpid(), stopped=stopped, lost=self._before + lost)
+        lost = self._before + figures.lost.total
+        state = WorkerState(name=self._name, pid=os.getpid(), stopped=stopped, lost=lost, figures=figures)
         said = self._said
         if state == said:
             return
-        counted = said is not None and replace(said, lost=state.lost) == state
+        counted = said is not None and replace(said, lost=lost, figures=figures) == state
         if counted and not last and self._clock() - self._said_at < COUNT_S:
             return
         try:
-            write_atomic(self._run / f"{self._name}.json", json.dumps(asdict(state)))
+            write_atomic(self._run / f"{self._name}.json", msgspec.json.encode(state).decode())
         except OSError as error:
             if not self._complained:
                 logger.warning("%s.json cannot be written: %s", self._run / self._name, error.strerror)
@@ -59,8 +78,18 @@ class Voice:
 
 def workers(run: Path) -> list[WorkerState]:
     """Give the states of the workers that live."""
-    states = (_read(file) for file in sorted(run.glob("worker-*.json")))
-    return [state for state in states if state is not None and _lives(state.pid)]
+    return [state for state in living(run) if state.name != CONTROL]
+
+
+def living(run: Path) -> list[WorkerState]:
+    """Give what the processes that journal and live said last, control included."""
+    return [state for state in everyone(run) if _lives(state.pid)]
+
+
+def everyone(run: Path) -> list[WorkerState]:
+    """Give what each process that journals said last, those that ended included."""
+    files = (*sorted(run.glob("worker-*.json")), run / f"{CONTROL}.json")
+    return [state for file in files if (state := _read(file)) is not None]
 
 
 def lost_of(run: Path, name: str) -> int:
@@ -71,14 +100,13 @@ def lost_of(run: Path, name: str) -> int:
 
 def lost(run: Path) -> int:
     """Give how many records were not journalled, by all processes that ever said so."""
-    files = (*run.glob("worker-*.json"), run / "control.json")
-    return sum(lost_of(run, file.stem) for file in files)
+    return sum(state.lost for state in everyone(run))
 
 
 def _read(file: Path) -> WorkerState | None:
     try:
-        return WorkerState(**json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        return msgspec.json.decode(file.read_bytes(), type=WorkerState)
+    except (OSError, msgspec.MsgspecError):
         return None  # not there, just being replaced, or of another version
 
 

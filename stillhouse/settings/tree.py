@@ -191,6 +191,10 @@ class Journal(Branch):
     on_full: Literal["serve", "refuse"] | None = None
     segment_bytes: Positive | None = None
     sync_interval_s: Seconds | None = None
+    durability: Literal["group-sync", "reply-after-sync"] | None = None
+    max_unsynced: Positive | None = None
+    roll_s: Seconds | None = None
+    tally_s: Seconds | None = None
 
 
 OPENAI = Upstream(name="openai", base_url="https://api.openai.com/v1")

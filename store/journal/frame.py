@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import msgspec
 
 from store.errors import SchemaTooNew, StoreError
-from store.vocabulary import Attempt, Call, Feedback
+from store.vocabulary import Attempt, Call, Feedback, Tally
 
 SCHEMA = 1
 MAX_PAYLOAD = 256 << 20  # bytes; a longer length can only be damage
@@ -35,8 +35,16 @@ _CRC_FROM = 8  # the checksum starts after itself
 _KIND_AT = 8
 
 Record = Call | Attempt | Feedback
-_TYPES: dict[int, type[Call | Attempt | Feedback]] = {1: Call, 2: Attempt, 3: Feedback}
-_MAYBE_KIND = re.compile(b"[\x01-\x03]")
+_TALLY = 4
+_DECODERS: dict[int, msgspec.msgpack.Decoder[Record | Tally]] = {
+    1: msgspec.msgpack.Decoder(Call),
+    2: msgspec.msgpack.Decoder(Attempt),
+    3: msgspec.msgpack.Decoder(Feedback),
+    _TALLY: msgspec.msgpack.Decoder(Tally),
+}
+_MAYBE_KIND = re.compile(b"[\x01-\x04]")
+# What a value can bring about that no payload holds: an int beyond 64 bits, a lone surrogate, a foreign type.
+_UNWRITABLE = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +52,22 @@ class Frame:
     """One whole, checked frame."""
 
     kind: int
-    payload: bytes
-    head: bytes = b""  # the FRAME_BYTES before the payload
+    raw: bytes  # as it stands in the segment: FRAME_BYTES of head, then the payload
 
-    @property
-    def raw(self) -> bytes:
-        """The frame as it stands in the segment."""
-        return self.head + self.payload
-
-    def record(self) -> Record:
+    def record(self) -> Record | Tally:
         """Decode the payload; StoreError where it is not the record it claims to be."""
         try:
-            return msgspec.msgpack.decode(self.payload, type=_TYPES[self.kind])
+            return _DECODERS[self.kind].decode(memoryview(self.raw)[FRAME_BYTES:])
         except (msgspec.MsgspecError, KeyError, ValueError, RecursionError) as error:
             raise StoreError(f"A journal frame holds no readable record: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the head of a frame says, unchecked."""
+
+    bytes: int  # of the whole frame
+    counts: bool  # whether it claims to hold a record, not a tally
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,10 +97,13 @@ def header_sound(data: bytes, name: str) -> bool:
     return True
 
 
-def encode(record: Record) -> bytes:
-    """Return the record as one frame."""
+def encode(record: Record | Tally) -> bytes:
+    """Return the record as one frame; StoreError where no frame can hold it."""
     kind, name = _identity(record)
-    payload = msgspec.msgpack.encode(record)
+    try:
+        payload = msgspec.msgpack.encode(record)
+    except _UNWRITABLE as error:
+        raise StoreError(f"A record cannot be written to the journal: {error}.") from error
     if len(payload) > MAX_PAYLOAD:
         raise StoreError(f"A record of {len(payload)} bytes is too long for the journal.")
     head = _FRAME.pack(len(payload), 0, kind, name)
@@ -107,11 +120,11 @@ def scan(data: bytes, *, final: bool) -> Scan:
     """
     frames: list[Frame] = []
     position, corrupt, size = 0, 0, len(data)
+    view = memoryview(data)
     while position < size:
         end = _frame_end(data, position)
-        if end is not None and end <= size and _sound(data, position, end):
-            start = position + FRAME_BYTES
-            frames.append(Frame(data[position + _KIND_AT], data[start:end], data[position:start]))
+        if end is not None and end <= size and _sound(view, position, end):
+            frames.append(Frame(data[position + _KIND_AT], data[position:end]))
             position = end
             continue
         unfinished = size - position < FRAME_BYTES or (end is not None and end > size)
@@ -123,7 +136,13 @@ def scan(data: bytes, *, final: bool) -> Scan:
     return Scan(frames=tuple(frames), end=position, corrupt=corrupt)
 
 
-def _identity(record: Record) -> tuple[int, bytes]:
+def head_of(data: bytes) -> Head | None:
+    """Read the first bytes of a frame; None where they are too few, or the head of none."""
+    end = _frame_end(data, 0)
+    return None if end is None else Head(end, counts=data[_KIND_AT] != _TALLY)
+
+
+def _identity(record: Record | Tally) -> tuple[int, bytes]:
     match record:
         case Call():
             return 1, _name(record.call_id)
@@ -131,6 +150,8 @@ def _identity(record: Record) -> tuple[int, bytes]:
             return 2, _name(record.attempt_id)
         case Feedback():
             return 3, _name(record.feedback_id)
+        case Tally():
+            return _TALLY, _name(record.tally_id)
 
 
 def _name(text: str) -> bytes:
@@ -145,14 +166,13 @@ def _frame_end(data: bytes, position: int) -> int | None:
     if len(data) - position < FRAME_BYTES:
         return None
     length, _, kind, _ = _FRAME.unpack_from(data, position)
-    if kind not in _TYPES or length > MAX_PAYLOAD:
+    if kind not in _DECODERS or length > MAX_PAYLOAD:
         return None
     return int(position + FRAME_BYTES + length)
 
 
-def _sound(data: bytes, position: int, end: int) -> bool:
-    _, crc, _, _ = _FRAME.unpack_from(data, position)
-    view = memoryview(data)
+def _sound(view: memoryview, position: int, end: int) -> bool:
+    _, crc, _, _ = _FRAME.unpack_from(view, position)
     seen = zlib.crc32(view[position + _CRC_FROM : end], zlib.crc32(view[position : position + 4]))
     return bool(seen == crc)
 
@@ -160,9 +180,10 @@ def _sound(data: bytes, position: int, end: int) -> bool:
 def _resume(data: bytes, position: int, end: int | None) -> int | None:
     """Find the next sound frame after damage at `position`: by its length, else by looking."""
     candidates = _candidates(data, position) if end is None else _chain([end], _candidates(data, position))
+    view = memoryview(data)
     for candidate in candidates:
         after = _frame_end(data, candidate)
-        if after is not None and after <= len(data) and _sound(data, candidate, after):
+        if after is not None and after <= len(data) and _sound(view, candidate, after):
             return candidate
     return None
 

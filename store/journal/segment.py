@@ -2,7 +2,8 @@
 
 A name, `<writer>-<time_ns hex>-<pid>-<seq>.seg`, is never used twice. Whoever holds the exclusive
 lock of the file may append; a file that nobody locks is sealed. A segment gets its name only after it
-is locked and has its header, so no one ever sees a half-made one.
+is locked and has its header, so no one ever sees a half-made one. The time in a name is a label: no order
+and no uniqueness hangs on it.
 """
 
 from __future__ import annotations
@@ -74,6 +75,15 @@ class Segment:
     def close(self) -> None:
         """Release the lock: the segment is sealed."""
         os.close(self.handle)
+
+
+def fresh_instance(folder: Path, name: str) -> str:
+    """Return a writer instance that no segment of the folder is named after, whatever the clock says."""
+    taken = {instance_of(segment) for segment in names(folder)}
+    at = time.time_ns()
+    while (instance := f"{name}-{at:016x}-{os.getpid()}") in taken:
+        at += 1
+    return instance
 
 
 def instance_of(name: str) -> str:

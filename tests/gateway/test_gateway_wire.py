@@ -472,4 +472,4 @@ async def test_what_the_real_journal_keeps_is_what_happened(tmp_path):
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "journal_closed")
     data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"planted" not in data
-    assert writer.stats.records == 5
+    assert writer.stats.kept.total == 5

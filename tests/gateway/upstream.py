@@ -254,16 +254,28 @@ async def serving(*apps: Any) -> AsyncIterator[list[str]]:
 
 @dataclass
 class MemoryJournal:
-    """A journal in memory that can be full."""
+    """A journal in memory that can be full, and whose disk can be slow or refuse."""
 
     records: list[Call | Attempt | Feedback] = field(default_factory=list)
     full: bool = False
+    stuck: asyncio.Event | None = None  # its disk takes nothing until this is set
+    withheld: bool = False  # its disk refuses, and so does the policy
+    doubtful: bool = False  # its disk refuses, and the policy serves
+    waited: int = 0
 
     def append(self, record: Call | Attempt | Feedback) -> bool:
         if self.full:
             raise JournalFull("The journal is full.")
         self.records.append(record)
         return True
+
+    async def synced(self) -> bool:
+        self.waited += 1
+        if self.stuck is not None:
+            await self.stuck.wait()
+        if self.withheld:
+            raise JournalFull("The disk refused.")
+        return not self.doubtful
 
     @property
     def calls(self) -> list[Call]:

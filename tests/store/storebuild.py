@@ -79,6 +79,15 @@ def paired(text, who, **fields):
     return made, served, attempt(made, who=other, role=role, served=False, text=f"{other} says {text}")
 
 
+def rolled(writer):
+    """Wait until the writer's thread has rolled the segment that is full; give the writer."""
+    deadline = time.monotonic() + 10
+    while writer._roll_wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+    return writer
+
+
 def read_answer(surface, content_type, status, raw):
     try:
         completion = json.loads(raw)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from storebuild import House, answer_body, attempt, call, price, read_answer
+from storebuild import House, answer_body, attempt, call, price, read_answer, rolled
 
 from store.errors import LogLocked
 from store.ids import new_id
@@ -92,7 +92,9 @@ async def test_sealed_segments_are_deleted_and_the_living_one_stays(tmp_path):
     house.writer.close()
     house.writer = SegmentWriter(tmp_path / "journal", "w0", segment_bytes=3_000)
     made = [call(str(index)) for index in range(20)]
-    house.add(*made, *map(attempt, made))
+    for record in (*made, *map(attempt, made)):
+        rolled(house.writer).append(record)
+    house.ingester.step()
     await house.writer.synced()  # rolled segments are released once they are on the disk
     house.ingester.step()
     assert len(names(tmp_path / "journal")) == 1
@@ -153,7 +155,7 @@ def test_calls_of_a_dead_writer_are_lost_but_not_those_of_a_living_one(house):
     other = SegmentWriter(house.root / "journal", "w1", segment_bytes=1_500)
     answered, left, living = call("a"), call("b"), call("c")
     for record in (answered, attempt(answered), left, call("d"), call("e")):
-        other.append(record)
+        rolled(other).append(record)
     assert other.stats.segments > 1
     house.add(living)
     house.ingester.step()

@@ -1,0 +1,85 @@
+"""Keeps the house's ledger: looks, checks, says it in `run/ledger.json`. Knows no equation and no terminal.
+
+The file stays when control stops, so that what was wrong can still be read.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from stillhouse.ledger import Ledger, draw_up
+from stillhouse.processes import alive
+from stillhouse.processes.child import write_atomic
+from store.clock import Jumps, Reading
+from store.ingester import Ingester
+
+logger = logging.getLogger(__name__)
+LEDGER = "ledger.json"
+CLOCK = "clock.json"
+KEEP_S = 60.0  # how old the reading of the clocks may be that the next process finds
+T = TypeVar("T")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Auditor:
+    """Draws up the ledger again and again."""
+
+    def __init__(self, run: Path, ingester: Ingester) -> None:
+        self._run = run
+        self._ingester = ingester
+        self._told: set[str] = set()
+        self._kept_at = -KEEP_S
+        self.jumps = Jumps(_boot(), _read(run / CLOCK, Reading))
+
+    def look(self) -> None:
+        """Check once, and write down what was found."""
+        ledger = draw_up(time.time(), alive.living(self._run), (), self._ingester.backlog())
+        for found in ledger.unaccounted:
+            if found.text not in self._told:
+                logger.error("the ledger does not add up: %s", found.text)
+        self._told = {found.text for found in ledger.unaccounted}
+        if self.jumps.look():
+            jumped = self.jumps.reading.jumped_s
+            logger.warning("the clock jumped by %.0f s; retention and sealing wait for a day", jumped)
+            self._kept_at = -KEEP_S
+        _write(self._run / LEDGER, ledger)
+        if time.monotonic() - self._kept_at >= KEEP_S:
+            self._kept_at = time.monotonic()
+            _write(self._run / CLOCK, self.jumps.reading)
+
+
+def ledger(run: Path) -> Ledger | None:
+    """Give what was written down last."""
+    return _read(run / LEDGER, Ledger)
+
+
+def held_back(run: Path) -> float | None:
+    """Give by how many seconds the clock jumped, where that holds work by age back now."""
+    reading = _read(run / CLOCK, Reading)
+    return reading.jumped_s if reading is not None and Jumps(_boot(), reading).held else None
+
+
+def _boot() -> str:
+    try:
+        return _BOOT.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _read(file: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError):
+        return None  # not there, or of another version
+
+
+def _write(file: Path, value: object) -> None:
+    try:
+        write_atomic(file, msgspec.json.encode(value).decode())
+    except OSError as error:
+        logger.debug("%s cannot be written: %s", file, error)  # the disk is full: the doctor says so
