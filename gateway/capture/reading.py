@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from gateway import canonical
-from gateway.capture import chunks, sse
+from gateway.capture import chunks, messages, responses, sse
 from store.vocabulary import Answer, Usage
 
 DONE = b"[DONE]"
@@ -16,21 +18,32 @@ _OK = range(200, 300)
 EVENT_STREAM = "text/event-stream"
 _MOST_COUNTED = 2**53  # tokens; more is no count, and no column holds it
 
+Object = dict[str, Any]
+
+_FOLDS: dict[str, Callable[[list[Object]], Object | None]] = {
+    "completions": partial(chunks.fold, kind=chunks.TEXT),
+    "messages": messages.fold,
+    "responses": responses.fold,
+}
+_ENDS = {"messages": messages.ENDS, "responses": responses.ENDS}  # elsewhere it is `[DONE]`
+_LISTS = {"chat": "choices", "completions": "choices", "messages": "content", "responses": "output"}
+_FAILURES = ("error", "response.failed")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """An answer, and what its bytes say beyond it."""
 
     answer: Answer
-    done: bool = False  # a stream's `[DONE]` is there
+    done: bool = False  # a stream's end mark is there
     failed: bool = False  # a stream holds an error event
 
 
 def read_answer(surface: str, content_type: str, status: int, body: bytes) -> Answer:
     """Read an answer as it was sent, after content-decoding. What cannot be read is `completion=None`.
 
-    `surface` "chat" gives the whole completion object, reassembled where it was streamed; any other
-    surface gives the id and the usage only.
+    A surface that is understood gives the whole object of its own, reassembled where it was streamed, and
+    its own word for how it finished; any other gives the id and the usage only.
     """
     return read(surface, content_type, status, body).answer
 
@@ -42,22 +55,36 @@ def read(surface: str, content_type: str, status: int, body: bytes) -> Reading:
     if not is_stream(content_type):
         return Reading(answer=_answer(surface, _object(body)))
     said, done = _stream(body)
-    failed = any("error" in chunk and "choices" not in chunk for chunk in said)
-    return Reading(answer=_answer(surface, chunks.fold(said)), done=done, failed=failed)
+    if surface in _ENDS:
+        done = any(event.get("type") in _ENDS[surface] for event in said)
+    return Reading(
+        answer=_answer(surface, _folded(surface, said)), done=done, failed=any(map(_is_failure, said))
+    )
 
 
-def _answer(surface: str, completion: dict[str, Any] | None) -> Answer:
+def _folded(surface: str, said: list[Object]) -> Object | None:
+    try:
+        return _FOLDS.get(surface, chunks.fold)(said)
+    except RecursionError:
+        return None
+
+
+def _is_failure(event: Object) -> bool:
+    return "choices" not in event and (bool(event.get("error")) or event.get("type") in _FAILURES)
+
+
+def _answer(surface: str, completion: Object | None) -> Answer:
     if completion is None:
         return Answer(completion=None)
-    if surface != "chat":
+    if surface not in _LISTS:
         return Answer(completion=None, completion_id=_text(completion.get("id")), usage=_usage(completion))
-    if not isinstance(completion.get("choices"), list):
+    if not isinstance(completion.get(_LISTS[surface]), list):
         return Answer(completion=None)
     return Answer(
         completion=completion,
         completion_id=_text(completion.get("id")),
-        finish_reason=_finish(completion["choices"]),
-        usage=_usage(completion),
+        finish_reason=_finish(surface, completion),
+        usage=_message_usage(completion) if surface == "messages" else _usage(completion),
     )
 
 
@@ -66,9 +93,9 @@ def is_stream(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == EVENT_STREAM
 
 
-def _stream(body: bytes) -> tuple[list[dict[str, Any]], bool]:
+def _stream(body: bytes) -> tuple[list[Object], bool]:
     """Give a stream's JSON objects up to `[DONE]`, and whether that came; broken data is left out."""
-    found: list[dict[str, Any]] = []
+    found: list[Object] = []
     for event in sse.events(body):
         if event.data.strip() == DONE:
             return found, True
@@ -78,7 +105,7 @@ def _stream(body: bytes) -> tuple[list[dict[str, Any]], bool]:
     return found, False
 
 
-def _object(data: bytes) -> dict[str, Any] | None:
+def _object(data: bytes) -> Object | None:
     try:
         value = canonical.loads(data)
     except (ValueError, RecursionError, msgspec.MsgspecError):
@@ -86,12 +113,19 @@ def _object(data: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _finish(choices: list[Any]) -> str | None:
+def _finish(surface: str, completion: Object) -> str | None:
+    if surface == "messages":
+        return _text(completion.get("stop_reason"))
+    if surface == "responses":
+        details = completion.get("incomplete_details")
+        reason = details.get("reason") if isinstance(details, dict) else None
+        return _text(reason) or _text(completion.get("status"))
+    choices = completion["choices"]
     first = choices[0] if choices and isinstance(choices[0], dict) else {}
     return _text(first.get("finish_reason"))
 
 
-def _usage(completion: dict[str, Any]) -> Usage:
+def _usage(completion: Object) -> Usage:
     usage = completion.get("usage")
     if not isinstance(usage, dict):
         return Usage()
@@ -101,6 +135,20 @@ def _usage(completion: dict[str, Any]) -> Usage:
         prompt_tokens=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
         completion_tokens=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
         cached_tokens=_count(cached),
+    )
+
+
+def _message_usage(message: Object) -> Usage:
+    """Anthropic counts what a cache gave and took beside the prompt; here the prompt is all of it."""
+    usage = message.get("usage")
+    if not isinstance(usage, dict):
+        return Usage()
+    fresh, cached = _count(usage.get("input_tokens")), _count(usage.get("cache_read_input_tokens"))
+    kept = _count(usage.get("cache_creation_input_tokens"))
+    return Usage(
+        prompt_tokens=None if fresh is None else _count(fresh + (cached or 0) + (kept or 0)),
+        completion_tokens=_count(usage.get("output_tokens")),
+        cached_tokens=cached,
     )
 
 
