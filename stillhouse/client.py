@@ -56,8 +56,8 @@ class AdminClient:
         """Give everything about a task. Raises Missing."""
         return self.get(f"/api/tasks/{_part(task_id)}")  # type: ignore[no-any-return]
 
-    def calls(self, **wish: Any) -> list[dict[str, Any]]:
-        """List calls, newest first; the keys are those of `stillhouse.views.calls.Wish`."""
+    def calls(self, **wish: Any) -> dict[str, Any]:
+        """Give a page of calls, newest first; the keys are those of `stillhouse.views.calls.Wish`."""
         return self.get("/api/calls", **wish)  # type: ignore[no-any-return]
 
     def call(self, call_id: str) -> dict[str, Any]:

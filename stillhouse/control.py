@@ -36,8 +36,9 @@ from stillhouse.processes.alive import Voice
 from stillhouse.processes.arguments import Told
 from stillhouse.processes.lock import FileLock
 from stillhouse.processes.served import Served
-from stillhouse.settings import convert
+from stillhouse.settings import Settings, convert
 from stillhouse.settings.tree import LOOPBACK
+from stillhouse.views import calls
 from stillhouse.views.stores import Stores
 from store.control import Control
 from store.errors import LogLocked, SchemaTooNew, StoreError
@@ -73,7 +74,7 @@ async def serve(told: Told) -> None:
     lock = FileLock(folder.run / "control.lock")
     while not lock.try_take():
         await _wait(closed)
-    log, control = await _open_log(folder, closed), Control.open(folder.control)
+    log, control = await _open_log(folder, settings, closed), Control.open(folder.control)
     epoch = control.take_epoch(f"pid {os.getpid()}")
     grants = Grants(time.time)
     stores = Stores(log=log, control=control, folder=folder, settings=settings, live=True)
@@ -127,9 +128,12 @@ def _loops(
         days = stores.settings.retention.days
         if days is not None:
             rejected.forget(stores.folder.journal, time.time() - days * DAY_S)
-        removed = stores.log.apply_retention(Retention(days=days, now=time.time()))
+        wanted = Retention(days=days, by_fingerprint=calls.days_kept(stores), now=time.time())
+        removed = stores.log.apply_retention(wanted)
         if removed.calls:
             logger.info("retention removed %d calls", removed.calls)
+        for part in stores.log.seal(time.time()):
+            logger.info("the log's month %s is sealed", part)
 
     return [
         every("ingest", INGEST_S, in_thread(parts.ingester.step)),
@@ -164,12 +168,14 @@ async def _lead(
             raise error
 
 
-async def _open_log(folder: DataFolder, closed: threading.Event) -> Log:
+async def _open_log(folder: DataFolder, settings: Settings, closed: threading.Event) -> Log:
     """Open the log, waiting while somebody reads it from outside."""
-    complained = False
+    complained, own = False, settings.log
     while True:
         try:
-            return await asyncio.to_thread(Log.open, folder.log)
+            return await asyncio.to_thread(
+                Log.open, folder.log, memory_limit=own.memory, checkpoint=own.checkpoint
+            )
         except LogLocked as error:
             if not complained:
                 logger.warning("waiting for the log: %s", error)

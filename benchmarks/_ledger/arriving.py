@@ -44,7 +44,7 @@ def visibility(ground: Ground, *, rate: int, seconds: float) -> dict[str, Any]:
     seen: set[str] = set()
     while len(seen) < len(asked) and time.monotonic() < deadline:
         ground.ingester.step()
-        page = ground.log.calls(CallFilter(limit=PAGE))
+        page = ground.log.calls(CallFilter(limit=PAGE)).rows
         now = time.perf_counter()
         fresh = [row.call_id for row in page if row.call_id in appended and row.call_id not in seen]
         waits += [now - appended[call_id] for call_id in fresh]

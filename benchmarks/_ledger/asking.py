@@ -9,7 +9,7 @@ from benchmarks._ledger.figures import timed
 from benchmarks._ledger.ground import Ground
 from benchmarks._ledger.traffic import DAY_S, ROLLOUT
 from benchmarks._ledger.upstream import METRIC, METRIC_VERSION
-from store.log import CallFilter
+from store.log import CallFilter, CallPage
 
 TRAINSET = 5_000
 _DASHBOARD_DAYS = 7
@@ -56,6 +56,8 @@ def questions(ground: Ground) -> dict[str, Callable[[], Any]]:
 
 
 def _rows(answer: Any) -> int:
+    if isinstance(answer, CallPage):
+        return len(answer.rows)
     if isinstance(answer, list):
         return len(answer)
     return int(answer is not None)

@@ -88,7 +88,7 @@ def _reads(app: FastAPI, stores: Stores) -> None:
         return explain.explain(stores, task_id)
 
     @app.get("/api/calls")
-    def some_calls(wish: Annotated[calls.Wish, Depends()]) -> list[dict[str, Any]]:
+    def some_calls(wish: Annotated[calls.Wish, Depends()]) -> dict[str, Any]:
         return calls.calls(stores, wish)
 
     @app.get("/api/calls/{call_id}")

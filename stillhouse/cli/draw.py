@@ -77,11 +77,22 @@ def task(console: Console, row: Row) -> None:
         console.print(f"[dim]{clock(t['ts'])}[/] {t['source']} → {tone(t['target'])}: {escape(t['why'])}")
 
 
-def calls(console: Console, rows: list[Row]) -> None:
-    """Show calls in a table."""
-    if not rows:
+def calls(console: Console, page: Row) -> None:
+    """Show calls in a table, and where to go on."""
+    rows, following = page["rows"], page["next_seq"]
+    if rows:
+        _calls(console, rows)
+    elif page["complete"]:
         console.print("No call matches.")
-        return
+    if not page["complete"]:
+        console.print(
+            f"The time was up: looked down to place {following:,} of the log; go on with --before {following}."
+        )
+    elif rows and following is not None:
+        console.print(f"[dim]Earlier ones: --before {following}[/]")
+
+
+def _calls(console: Console, rows: list[Row]) -> None:
     names = ("time", "call", "task", "by", "outcome", "model", "ms", "tokens", "cost")
     shown = len(names) if console.width >= WIDE else 5  # a narrow terminal keeps the ids whole instead
     table = _table(console, *names[:shown])

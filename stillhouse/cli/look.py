@@ -73,6 +73,13 @@ def calls(  # noqa: PLR0917 - typer's options
         str | None, typer.Option(callback=_one_of(*Outcome, "open"), help="complete, error, ... or open.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="As the app asked for it.")] = None,
+    key: Annotated[str | None, typer.Option(help="Made with this credential, by its hash.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Made with the client key of this name.")] = None,
+    score: Annotated[str | None, typer.Option(help="Name of the score that is meant; any, without.")] = None,
+    score_below: Annotated[float | None, typer.Option(help="Scored at most so.")] = None,
+    score_above: Annotated[float | None, typer.Option(help="Scored at least so.")] = None,
+    text: Annotated[str | None, typer.Option(help="Says this, in the request or the answer.")] = None,
+    before: Annotated[int | None, typer.Option(help="Earlier than this place in the log.")] = None,
     hours: Annotated[float | None, typer.Option(help="Of the last so many hours.", min=0)] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000)] = 20,
     config: ConfigOption = None,
@@ -86,9 +93,22 @@ def calls(  # noqa: PLR0917 - typer's options
         own.show(own.ask(lambda face: face.call(call_id)), draw.call)
         return
     since = None if hours is None else time.time() - hours * 3600
-    wish = {"task": task, "who": who, "outcome": outcome, "model": model, "since_ts": since, "limit": limit}
-    rows = own.ask(lambda face: face.calls(**wish))
-    own.show(rows, draw.calls)
+    wish = {
+        "task": task,
+        "who": who,
+        "outcome": outcome,
+        "model": model,
+        "key": key,
+        "tenant": tenant,
+        "score": score,
+        "score_below": score_below,
+        "score_above": score_above,
+        "text": text,
+        "since_ts": since,
+        "before_seq": before,
+        "limit": limit,
+    }
+    own.show(own.ask(lambda face: face.calls(**wish)), draw.calls)
 
 
 def students(

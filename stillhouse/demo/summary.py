@@ -78,7 +78,7 @@ def write(data: Path, facts: Facts, held: Agreement | None) -> dict[str, Any]:
 
 def _ledger(log: Log, app: App) -> dict[str, Any]:
     totals = log.totals()
-    logged = [row.call_id for row in log.calls(CallFilter(origin="app", limit=_ALL))]
+    logged = [row.call_id for row in log.calls(CallFilter(origin="app", limit=_ALL)).rows]
     received = {r.call_id for r in app.received}
     return {
         "calls": totals.calls,

@@ -26,6 +26,7 @@ Share = Annotated[Real, Field(ge=0, le=1)]
 Positive = Annotated[Whole, Field(ge=1)]
 Seconds = Annotated[Real, Field(gt=0)]
 Step = Literal["shadow", "canary_1", "canary_5", "canary_25", "canary_50"]
+_SIZE = r"^\d+(\.\d+)?\s?([KMGT]i?)?B$"
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -176,6 +177,7 @@ class Policy(Branch):
     conversation_s: Annotated[Real, Field(ge=0)] | None = None
     hold_limit_s: Seconds | None = None
     release: Literal["whole", "first_token"] | None = None
+    retention_days: Annotated[Real, Field(gt=0)] | None = None  # None: as retention.days
 
 
 class Retention(Branch):
@@ -197,6 +199,13 @@ class Journal(Branch):
     tally_s: Seconds | None = None
 
 
+class Log(Branch):
+    """DuckDB's memory for the log, and when its write-ahead log is folded in. Sizes as DuckDB reads them."""
+
+    memory: Annotated[str, Field(pattern=_SIZE)] = "1GB"
+    checkpoint: Annotated[str, Field(pattern=_SIZE)] = "128MB"
+
+
 OPENAI = Upstream(name="openai", base_url="https://api.openai.com/v1")
 
 
@@ -214,6 +223,7 @@ class Settings(Branch):
     tasks: dict[str, Policy] = Field(default_factory=dict)
     retention: Retention = Retention()
     journal: Journal = Journal()
+    log: Log = Log()
     source: Path | None = Field(default=None, repr=False)  # the file they came from, for the doctor
 
     def task_policy(self, task_id: str) -> Policy:

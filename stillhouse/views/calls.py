@@ -21,34 +21,58 @@ class Wish:
     """What a person wants listed, newest first."""
 
     task: str | None = None
+    tenant: str | None = None
+    key: str | None = None  # the credential's salted hash, 16 hex digits
     who: str | None = None
     outcome: str | None = None
     model: str | None = None
     origin: str | None = None
+    step: str | None = None
+    rollout: str | None = None
+    reason: str | None = None
+    score: str | None = None  # name of the score that `score_above` and `score_below` mean; None: any
+    score_above: float | None = None  # at least
+    score_below: float | None = None  # at most
+    text: str | None = None  # in the request or the answer
     since_ts: float | None = None
+    until_ts: float | None = None
     before_seq: int | None = None
     limit: int = 50
 
 
-def calls(stores: Stores, wish: Wish) -> list[dict[str, Any]]:
-    """List calls. Raises Missing for an unknown task."""
+def calls(stores: Stores, wish: Wish) -> dict[str, Any]:
+    """Give a page of calls: `rows`, `next_seq` (before_seq of the next page) and `complete`. Raises Missing.
+
+    Not `complete`: a text was looked for down to `next_seq`, and the time was up.
+    """
     fingerprints = fingerprints_of(stores, wish.task) if wish.task else ()
     if wish.task and not fingerprints:
-        return []
-    rows = stores.log.calls(
+        return {"rows": [], "next_seq": None, "complete": True}
+    page = stores.log.calls(
         CallFilter(
             fingerprints=fingerprints,
+            tenant=wish.tenant,
+            key_id=wish.key,
             who=wish.who,
             outcome=wish.outcome,
             model=wish.model,
             origin=wish.origin,
+            step=wish.step,
+            rollout_id=wish.rollout,
+            reason=wish.reason,
+            score_name=wish.score,
+            score_min=wish.score_above,
+            score_max=wish.score_below,
+            text=wish.text,
             since_ts=wish.since_ts,
+            until_ts=wish.until_ts,
             before_seq=wish.before_seq,
             limit=wish.limit,
         )
     )
-    found = _task_of(stores) if any(row.task is None for row in rows) else {}
-    return [{**plain(row), "task": row.task or found.get(row.fingerprint)} for row in rows]
+    found = _task_of(stores) if any(row.task is None for row in page.rows) else {}
+    rows = [{**plain(row), "task": row.task or found.get(row.fingerprint)} for row in page.rows]
+    return {"rows": rows, "next_seq": page.next_seq, "complete": page.complete}
 
 
 def call(stores: Stores, call_id: str) -> dict[str, Any]:
@@ -67,7 +91,11 @@ def _completed(stores: Stores, start: str) -> str:
         raise Missing(f"There is no call {start!r} in the log.")
     first, last = (int(f"{digits:{fill}<12}"[:12], 16) / 1000 for fill in "0f")
     window = CallFilter(since_ts=first - SLACK_S, until_ts=last + SLACK_S, limit=MOST)
-    ids = [row.call_id for row in stores.log.calls(window) if row.call_id.replace("-", "").startswith(digits)]
+    ids = [
+        row.call_id
+        for row in stores.log.calls(window).rows
+        if row.call_id.replace("-", "").startswith(digits)
+    ]
     if len(ids) != 1:
         what = f"There are {len(ids)} calls" if ids else "There is no call"
         raise Missing(f"{what} in the log whose id begins with {start!r}.")
@@ -91,3 +119,17 @@ def fingerprints_of(stores: Stores, task_id: str) -> tuple[str, ...]:
         known = ", ".join(task.task_id for task in stores.control.tasks()) or "none yet"
         raise Missing(f"There is no task {task_id!r}; known tasks: {known}.")
     return tuple(f for version in stores.control.versions(task_id) for f in version.fingerprints)
+
+
+def days_kept(stores: Stores) -> dict[str, float]:
+    """Give how many days the calls of tasks with a time of their own are kept, by fingerprint."""
+    days = {
+        task.task_id: stores.settings.task_policy(task.task_id).retention_days
+        for task in stores.control.tasks()
+    }
+    return {
+        fingerprint: kept
+        for task_id, kept in days.items()
+        if kept is not None
+        for fingerprint in fingerprints_of(stores, task_id)
+    }

@@ -28,8 +28,8 @@ class Faces:
         """Give everything about a task. Raises Missing."""
         return tasks.task(self._stores, task_id)
 
-    def calls(self, **wish: Any) -> list[dict[str, Any]]:
-        """List calls, newest first; the keys are those of `stillhouse.views.calls.Wish`."""
+    def calls(self, **wish: Any) -> dict[str, Any]:
+        """Give a page of calls, newest first; the keys are those of `stillhouse.views.calls.Wish`."""
         return calls.calls(self._stores, calls.Wish(**wish))
 
     def call(self, call_id: str) -> dict[str, Any]:

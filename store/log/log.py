@@ -14,13 +14,14 @@ from store.log.backup import backup
 from store.log.database import Database
 from store.log.export import export
 from store.log.load import Loader
+from store.log.paging import page
 from store.log.rows import call_detail, parsed, request_body
 from store.log.search import search
 from store.log.views import (
     Account,
     CallDetail,
     CallFilter,
-    CallRow,
+    CallPage,
     Erased,
     FingerprintSeen,
     Hit,
@@ -176,11 +177,9 @@ class Log:
 
     # -- for the faces
 
-    def calls(self, wanted: CallFilter) -> list[CallRow]:
-        """Return the calls that a filter lets through, newest first."""
-        values = msgspec.to_builtins(wanted)
-        rows = self._database.read("faces.calls", **{**values, "fingerprints": list(wanted.fingerprints)})
-        return [CallRow(**row) for row in rows]
+    def calls(self, wanted: CallFilter) -> CallPage:
+        """Return a page of the calls that a filter lets through, newest first."""
+        return page(self._database, wanted)
 
     def call(self, call_id: str) -> CallDetail | None:
         """Return everything about one call."""

@@ -51,11 +51,19 @@ class CallFilter:
     who: str | None = None  # who gave the served answer: teacher | student
     outcome: str | None = None  # of the served attempt; "open" for calls still without one
     origin: str | None = None
+    key_id: str | None = None
     rollout_id: str | None = None
+    step: str | None = None
+    reason: str | None = None  # of the choice
+    score_name: str | None = None  # whose latest value, of the served attempt, is meant; None: of any name
+    score_min: float | None = None
+    score_max: float | None = None
+    text: str | None = None  # part of the request or of an answer, case-sensitive
     since_ts: float | None = None
     until_ts: float | None = None
-    before_seq: int | None = None  # for paging: the last row's seq
+    before_seq: int | None = None  # for paging: `CallPage.next_seq`
     limit: int = 50
+    budget_s: float = 0.4  # how long a text is looked for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +94,15 @@ class CallRow:
     completion_tokens: int | None
     cost_usd: float | None  # of all the call's attempts
     attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallPage:
+    """Calls, newest first, and where to go on."""
+
+    rows: tuple[CallRow, ...] = ()
+    next_seq: int | None = None  # `before_seq` of the next page; None: there is nothing more
+    complete: bool = True  # False: the time for a text was up, with less than a page found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,34 +1,90 @@
--- name: calls
-WITH served AS (SELECT * EXCLUDE (answer, raw, headers) FROM attempts WHERE served),
-picked AS (
-    SELECT c.seq
-    FROM calls AS c LEFT JOIN served AS a ON a.call_id = c.call_id
-    WHERE (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], c.fingerprint))
-        AND ($tenant::VARCHAR IS NULL OR c.tenant = $tenant)
-        AND ($model::VARCHAR IS NULL OR c.model = $model)
-        AND ($who::VARCHAR IS NULL OR a.who = $who)
-        AND ($outcome::VARCHAR IS NULL OR coalesce(a.outcome, 'open') = $outcome)
-        AND ($origin::VARCHAR IS NULL OR c.origin = $origin)
-        AND ($rollout_id::VARCHAR IS NULL OR c.rollout_id = $rollout_id)
-        AND ($since_ts::DOUBLE IS NULL OR c.ts >= $since_ts)
-        AND ($until_ts::DOUBLE IS NULL OR c.ts < $until_ts)
-        AND ($before_seq::BIGINT IS NULL OR c.seq < $before_seq)
-    ORDER BY c.seq DESC
-    LIMIT $limit
+-- name: bounds
+SELECT min(seq) AS low, max(seq) AS high FROM calls;
+
+-- A window of the log, from `after` (inclusive) to `until` (exclusive). The calls' own columns narrow first.
+-- name: pick_calls
+WITH asked AS MATERIALIZED (
+    SELECT part, row, seq, call_id, prompt_hash FROM calls
+    WHERE seq >= $after AND seq < $until
+        AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], fingerprint))
+        AND ($tenant::VARCHAR IS NULL OR tenant = $tenant)
+        AND ($key_id::VARCHAR IS NULL OR key_id = $key_id)
+        AND ($model::VARCHAR IS NULL OR model = $model)
+        AND ($origin::VARCHAR IS NULL OR origin = $origin)
+        AND ($rollout_id::VARCHAR IS NULL OR rollout_id = $rollout_id)
+        AND ($step::VARCHAR IS NULL OR step = $step)
+        AND ($reason::VARCHAR IS NULL OR reason = $reason)
+        AND ($since_ts::DOUBLE IS NULL OR ts >= $since_ts)
+        AND ($until_ts::DOUBLE IS NULL OR ts < $until_ts)
 ),
-asked AS (SELECT c.* EXCLUDE (tail, raw, headers, cuts) FROM calls AS c SEMI JOIN picked AS p ON p.seq = c.seq),
-made AS (
-    SELECT call_id, count(*) AS attempts, sum(cost_usd) AS cost_usd
-    FROM attempts WHERE call_id IN (SELECT call_id FROM asked) GROUP BY call_id
+served AS (
+    SELECT a.call_id, a.attempt_id, a.who, a.outcome
+    FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
+    WHERE a.served
+),
+latest AS (
+    SELECT s.call_id, s.name, arg_max(s.value, s.ts) AS value
+    FROM scores AS s SEMI JOIN served AS a ON a.attempt_id = s.attempt_id
+    WHERE $score_name::VARCHAR IS NULL OR s.name = $score_name
+    GROUP BY s.call_id, s.name
+),
+scored AS (
+    SELECT DISTINCT call_id FROM latest
+    WHERE ($score_min::DOUBLE IS NULL OR value >= $score_min) AND ($score_max::DOUBLE IS NULL OR value <= $score_max)
+),
+saying AS (
+    SELECT t.call_id
+    FROM calls AS t SEMI JOIN asked AS c ON c.seq = t.seq
+    WHERE t.seq >= $after AND t.seq < $until AND (
+        contains(t.tail, $text) OR contains(t.tail, $escaped) OR contains(t.tail, $quoted)
+        OR contains(hex(t.raw), hex($text))
+    )
+    UNION
+    SELECT t.call_id
+    FROM attempts AS t SEMI JOIN asked AS c ON c.call_id = t.call_id
+    WHERE contains(t.answer, $text) OR contains(t.answer, $escaped) OR contains(t.answer, $quoted)
+        OR contains(hex(t.raw), hex($text))
+    UNION
+    SELECT c.call_id
+    FROM asked AS c JOIN (
+        SELECT p.part, p.prompt_hash, array_to_string(p.pieces, chr(10)) AS head
+        FROM prompts AS p SEMI JOIN asked AS c ON c.prompt_hash = p.prompt_hash
+    ) AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
+    WHERE contains(p.head, $text) OR contains(p.head, $escaped) OR contains(p.head, $quoted)
 )
+SELECT c.seq
+FROM asked AS c
+WHERE ($who::VARCHAR IS NULL OR c.call_id IN (SELECT call_id FROM served WHERE who = $who))
+    AND (
+        $outcome::VARCHAR IS NULL
+        OR ($outcome = 'open' AND c.call_id NOT IN (SELECT call_id FROM served))
+        OR c.call_id IN (SELECT call_id FROM served WHERE outcome = $outcome)
+    )
+    AND (
+        ($score_name::VARCHAR IS NULL AND $score_min::DOUBLE IS NULL AND $score_max::DOUBLE IS NULL)
+        OR c.call_id IN (SELECT call_id FROM scored)
+    )
+    AND ($text::VARCHAR IS NULL OR c.call_id IN (SELECT call_id FROM saying))
+ORDER BY c.seq DESC
+LIMIT $limit;
+
+-- name: calls
+WITH asked AS MATERIALIZED (
+    SELECT * EXCLUDE (tail, raw, headers, cuts) FROM calls
+    WHERE seq BETWEEN $low AND $high AND seq IN (SELECT unnest($seqs::BIGINT[]))
+),
+made AS MATERIALIZED (
+    SELECT a.* EXCLUDE (answer, raw, headers) FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
+),
+spent AS (SELECT call_id, count(*) AS attempts, sum(cost_usd) AS cost_usd FROM made GROUP BY call_id)
 SELECT
     c.seq, c.call_id, c.ts, c.origin, c.surface, c.tenant, c.fingerprint, coalesce(c.task, c.task_name) AS task,
     c.model, c.stream, c.chosen, c.reason, c.step, c.pairing, a.who, a.role, a.outcome, a.status,
     a.first_byte_ms, a.duration_ms, a.prompt_tokens, a.completion_tokens, m.cost_usd,
     coalesce(m.attempts, 0) AS attempts
 FROM asked AS c
-LEFT JOIN served AS a ON a.call_id = c.call_id
-LEFT JOIN made AS m ON m.call_id = c.call_id
+LEFT JOIN made AS a ON a.call_id = c.call_id AND a.served
+LEFT JOIN spent AS m ON m.call_id = c.call_id
 ORDER BY c.seq DESC;
 
 -- name: call

@@ -148,15 +148,26 @@ def test_a_task_is_drawn_and_text_is_never_markup():
 
 
 def test_empty_lists_are_sentences():
-    for draw_it in (draw.tasks, draw.calls, draw.students):
-        assert drawn(draw_it, []).strip().endswith(".")
+    for draw_it, nothing in ((draw.tasks, []), (draw.calls, paged()), (draw.students, [])):
+        assert drawn(draw_it, nothing).strip().endswith(".")
+
+
+def paged(*rows, next_seq=None, complete=True):
+    return {"rows": list(rows), "next_seq": next_seq, "complete": complete}
+
+
+def test_a_list_of_calls_says_where_to_go_on_and_how_far_it_looked():
+    assert "--before 7" in drawn(draw.calls, paged({**LONG_CALL}, next_seq=7))
+    said = drawn(draw.calls, paged(next_seq=1200, complete=False))
+    assert "looked down to place 1,200" in said
+    assert "No call matches" not in said
 
 
 def test_a_call_list_holds_what_is_not_known_yet():
     row = dict.fromkeys(
         ("task", "model", "who", "outcome", "duration_ms", "prompt_tokens", "completion_tokens", "cost_usd")
     )
-    assert "open" in drawn(draw.calls, [{**row, "ts": 1.0, "call_id": "c1"}])
+    assert "open" in drawn(draw.calls, paged({**row, "ts": 1.0, "call_id": "c1"}))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +220,11 @@ LONG_STUDENT = {
             LONG_TASK,
             (LONG, "1,234,567", "approve", "awaiting approval", "share", "proof", "score"),
         ),
-        (draw.calls, LONG_CALL, (LONG_CALL["call_id"], "student", "upstream cut", "outcome")),
+        (
+            lambda console, rows: draw.calls(console, paged(*rows)),
+            LONG_CALL,
+            (LONG_CALL["call_id"], "student", "upstream cut", "outcome"),
+        ),
         (draw.students, LONG_STUDENT, (LONG_STUDENT["student_id"], "inconclusive", "verdict")),
     ],
 )
@@ -221,7 +236,7 @@ def test_eighty_columns_hold_ids_and_states_whole(draw_it, row, whole):
 
 
 def test_a_pipe_gets_every_column(capsys):
-    House(settings=Settings(), config=None).show([{**LONG_CALL, "model": "m" * 90}], draw.calls)
+    House(settings=Settings(), config=None).show(paged({**LONG_CALL, "model": "m" * 90}), draw.calls)
     head, line = capsys.readouterr().out.splitlines()
     assert "cost" in head
     assert LONG_CALL["call_id"] in line

@@ -37,7 +37,7 @@ def kept(stores):  # noqa: F811 - pytest's way
 
 
 def test_a_call_shows_the_task_that_its_instructions_became(kept):
-    shown = {row["call_id"]: row["task"] for row in calls.calls(kept, Wish())}
+    shown = {row["call_id"]: row["task"] for row in calls.calls(kept, Wish())["rows"]}
     assert shown == {FIRST: "t", SECOND: None, LATER: "named"}
 
 

@@ -245,7 +245,7 @@ def test_calls_are_listed_newest_first_and_filtered(house):
     house.add(*(r for c in plain[:9] for r in (c, attempt(c))), plain[9], *pair)
 
     def seqs(**fields):
-        return [row.seq for row in house.log.calls(CallFilter(**fields))]
+        return [row.seq for row in house.log.calls(CallFilter(**fields)).rows]
 
     assert seqs(limit=3) == [11, 10, 9]
     assert seqs(before_seq=9, limit=2) == [8, 7]
@@ -256,7 +256,7 @@ def test_calls_are_listed_newest_first_and_filtered(house):
     assert seqs(fingerprints=(FP,), since_ts=8.0) == [11, 10, 9]
     assert seqs(rollout_id="r1") == [11]
     assert seqs(model="other") == seqs(origin="internal") == []
-    row = house.log.calls(CallFilter(limit=1))[0]
+    row = house.log.calls(CallFilter(limit=1)).rows[0]
     assert (row.who, row.chosen, row.attempts, row.task, row.pairing) == (
         "student",
         "student",
