@@ -34,7 +34,7 @@ class Counter:
 
     def lines(self) -> list[str]:
         """Give the metric's lines."""
-        rows = [f"{self.name}{_labels(self.labels, key)} {value:g}" for key, value in self.values.items()]
+        rows = [f"{self.name}{_labels(self.labels, key)} {value:.15g}" for key, value in self.values.items()]
         return [f"# HELP {self.name} {self.text}", f"# TYPE {self.name} {self.kind}", *rows]
 
 

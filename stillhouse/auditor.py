@@ -12,11 +12,13 @@ from typing import TypeVar
 
 import msgspec
 
-from stillhouse.ledger import Ledger, draw_up
+from stillhouse.ledger import Ledger, Written, draw_up
 from stillhouse.processes import alive
 from stillhouse.processes.child import write_atomic
 from store.clock import Jumps, Reading
 from store.ingester import Ingester
+from store.journal.counts import Counts
+from store.log import Account, Log
 
 logger = logging.getLogger(__name__)
 LEDGER = "ledger.json"
@@ -29,8 +31,9 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 class Auditor:
     """Draws up the ledger again and again."""
 
-    def __init__(self, run: Path, ingester: Ingester) -> None:
+    def __init__(self, run: Path, log: Log, ingester: Ingester) -> None:
         self._run = run
+        self._log = log
         self._ingester = ingester
         self._told: set[str] = set()
         self._kept_at = -KEEP_S
@@ -38,7 +41,7 @@ class Auditor:
 
     def look(self) -> None:
         """Check once, and write down what was found."""
-        ledger = draw_up(time.time(), alive.living(self._run), (), self._ingester.backlog())
+        ledger = draw_up(time.time(), alive.living(self._run), self._written(), self._ingester.backlog())
         for found in ledger.unaccounted:
             if found.text not in self._told:
                 logger.error("the ledger does not add up: %s", found.text)
@@ -51,6 +54,20 @@ class Auditor:
         if time.monotonic() - self._kept_at >= KEEP_S:
             self._kept_at = time.monotonic()
             _write(self._run / CLOCK, self.jumps.reading)
+
+    def _written(self) -> list[Written]:
+        return [_written(account) for account in self._log.accounts()]
+
+
+def _written(account: Account) -> Written:
+    said = account.tally
+    return Written(
+        writer=account.writer,
+        kept=Counts(said.calls_kept, said.attempts_kept, said.feedback_kept) if said else Counts(),
+        lost=Counts(said.calls_lost, said.attempts_lost, said.feedback_lost) if said else Counts(),
+        loaded=Counts(account.calls_loaded, account.attempts_loaded, account.feedback_loaded),
+        aside=account.corrupt,
+    )
 
 
 def ledger(run: Path) -> Ledger | None:

@@ -101,7 +101,7 @@ async def serve(told: Told) -> None:
         await _lead(
             served,
             ports.shared(settings.control.host, told.port),
-            _loops(parts, stores, tell, Auditor(folder.run, parts.ingester)),
+            _loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)),
             parts.clock,
             closed,
         )

@@ -136,6 +136,7 @@ class Ingester:
                 set_aside(self._folder, read.offset.segment, frame.raw)
         items = self._items(moved)
         whole = Batch(
+            tallies=[tally for read in moved for tally in read.tallies],
             offsets=[read.offset for read in moved],
             starts={read.offset.segment: read.start for read in moved},
             dead_writers=dead_writers,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from store.errors import StoreError
 from store.journal import frame
+from store.journal.counts import possible
 from store.journal.frame import Frame, Record
 from store.journal.segment import sealed
 from store.log.load import Offset
@@ -62,7 +63,7 @@ def read(folder: Path, known: Offset) -> Read:
         os.close(handle)
     entries, tallies, unreadable = _decode(found.frames, known.segment)
     offset = replace(
-        known.counting(entry.record for entry in entries),
+        known.counting([*(entry.record for entry in entries), *tallies]),
         position=known.position + found.end,
         corrupt=known.corrupt + found.corrupt + len(unreadable),
         sealed=closed and known.position + found.end >= size,
@@ -95,7 +96,10 @@ def _decode(frames: Sequence[Frame], segment: str) -> tuple[list[Entry], list[Ta
             _log.warning("%s: %s", segment, error)
             continue
         if isinstance(record, Tally):
-            tallies.append(record)
+            if possible(record):
+                tallies.append(record)
+            else:
+                unreadable.append(item)
         else:
             entries.append(Entry(record=record, frame=item, segment=segment))
     return entries, tallies, unreadable

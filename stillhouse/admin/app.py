@@ -11,10 +11,11 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Body, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.background import BackgroundTask
 from starlette.types import ASGIApp
 
+from stillhouse.admin import metrics
 from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
@@ -57,6 +58,10 @@ def build(stores: Stores, desk: Desk, loopback: Loopback, *, token: str, hosts: 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def show_metrics() -> PlainTextResponse:
+        return PlainTextResponse(metrics.render(stores), media_type="text/plain; version=0.0.4")
 
     _reads(app, stores)
     _learning(app, stores)

@@ -36,6 +36,10 @@ def status(console: Console, s: Row) -> None:
         f"{s['calls']:,} calls logged, {hour['calls']:,} in the last hour ({percent(hour['student_share'])} answered "
         f"by students); {money(s['spent_usd'])} spent; {s['disk_bytes'] / 1e6:,.1f} MB on disk"
     )
+    if s["ledger"]:
+        console.print(_ledger(s["ledger"]))
+        for found in s["ledger"]["unaccounted"]:
+            console.print(f"[red]The ledger does not add up[/]: {escape(found['text'])}")
     tasks(console, s["tasks"])
     for job in s["jobs"]:
         console.print(f"Under way: {job['kind']} {escape(job['task_id'])}: {progress(job)}")
@@ -202,6 +206,18 @@ def progress(job: Row) -> str:
     step = f" {seen['step']} of {seen['of']}" if seen.get("of") else ""
     eta = f", about {seen['eta_s']:.0f} s left" if seen.get("eta_s") is not None else ""
     return f"{seen.get('doing') or job['phase'] or job['state']}{step}{eta}"
+
+
+def _ledger(seen: Row) -> str:
+    kept, lost = (sum(seen[fate].values()) for fate in ("kept", "lost"))
+    backlog = seen["backlog"]
+    waiting = (
+        f"{backlog['records']:,} wait for the log, {backlog['lag_s']:.1f} s at most"
+        if backlog["records"]
+        else "all in the log"
+    )
+    gone = f"[red]{lost:,} lost[/]" if lost else "none lost"
+    return f"{kept:,} records kept, {gone}; {waiting}; {seen['in_flight']:,} exchanges under way"
 
 
 def _evidence(seen: Row) -> str:

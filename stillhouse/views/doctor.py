@@ -10,6 +10,7 @@ import shutil
 import socket
 import time
 
+from stillhouse import auditor
 from stillhouse.processes.alive import lost
 from stillhouse.settings import Settings
 from stillhouse.views.status import journal_bytes
@@ -20,6 +21,7 @@ from store.paths import DataFolder
 
 LEAST_FREE = 2 * 1024**3
 HEARTBEAT_OLD_S = 15.0
+LAG_S = 60.0
 BACKLOG = 256 * 1024**2
 LOCAL_MODULES = ("torch", "transformers", "peft", "gguf", "xllamacpp")
 
@@ -36,7 +38,7 @@ def examine(settings: Settings, stores: Stores | None) -> list[Finding]:
     ]
     if stores is None:
         return [*findings, *ports(settings)]
-    return [*findings, _control(stores), *_records(stores), *_routes(stores)]
+    return [*findings, _control(stores), *_records(stores), *_accounts(stores), *_routes(stores)]
 
 
 def _config(settings: Settings) -> Finding:
@@ -136,6 +138,24 @@ def _records(stores: Stores) -> list[Finding]:
         ("feedback", not totals.unresolved_feedback, "All feedback found its call.", f"{totals.unresolved_feedback} pieces of feedback name no known call."),
     )  # fmt: skip
     return [finding(name, "ok" if good else "warning", yes if good else no) for name, good, yes, no in checks]
+
+
+def _accounts(stores: Stores) -> list[Finding]:
+    run = stores.folder.run
+    found, jumped = auditor.ledger(run), auditor.held_back(run)
+    findings = [finding("unaccounted", "error", one.text) for one in (found.unaccounted if found else ())]
+    if found is None:
+        findings.append(finding("accounts", "note", "Control has drawn up no accounts yet."))
+    elif not found.unaccounted:
+        text = f"All of {found.kept.total + found.lost.total:,} records are accounted for ({found.backlog.records:,} wait for the log)."
+        findings.append(finding("accounts", "ok", text))
+    if found and found.backlog.lag_s > LAG_S:
+        text = f"The oldest record that is not in the log yet is {found.backlog.lag_s:.0f} s old."
+        findings.append(finding("lag", "warning", text))
+    if jumped is not None:
+        text = f"The clock jumped by {jumped:+.0f} s; retention and sealing wait for a day after that."
+        findings.append(finding("clock", "warning", text))
+    return findings
 
 
 def _routes(stores: Stores) -> list[Finding]:

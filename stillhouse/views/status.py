@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from stillhouse import __version__
+from stillhouse import __version__, auditor
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from stillhouse.views.tasks import HOUR, tasks
@@ -32,6 +32,7 @@ def status(stores: Stores) -> dict[str, Any]:
         "jobs": [plain(job) for job in stores.control.jobs() if job.state is JobState.RUNNING],
         "decisions": decisions(stores, DECISIONS),
         "journal_bytes": journal_bytes(stores),
+        "ledger": plain(auditor.ledger(stores.folder.run)),
         "disk_bytes": stores.log.bytes_on_disk(),
     }
 

@@ -8,6 +8,7 @@ from store.journal.frame import Record
 from store.vocabulary import Attempt, Call, Feedback, Tally
 
 KINDS = ("calls", "attempts", "feedback")
+_MOST = 2**53
 
 
 @dataclass(slots=True)
@@ -36,6 +37,12 @@ class Counts:
     def copy(self) -> Counts:
         """Give what is counted now, as a value of its own."""
         return Counts(self.calls, self.attempts, self.feedback)
+
+
+def possible(said: Tally) -> bool:
+    """Whether a tally's counts are such as one can come to, and a column can hold."""
+    counts = (getattr(said, f"{kind}_{fate}") for kind in KINDS for fate in ("kept", "lost"))
+    return all(0 <= count <= _MOST for count in counts)
 
 
 def tally(tally_id: str, ts: float, writer: str, kept: Counts, lost: Counts) -> Tally:

@@ -49,7 +49,7 @@ class Batch:
     calls: list[tuple[Call, str]] = field(default_factory=list)  # with the writer instance
     attempts: list[tuple[Attempt, Answer, float | None]] = field(default_factory=list)  # with cost, USD
     feedback: list[Feedback] = field(default_factory=list)
-    tallies: list[Tally] = field(default_factory=list)  # each in place of its writer's earlier one
+    tallies: list[Tally] = field(default_factory=list)  # in the journal's order: the last of a writer counts
     offsets: list[Offset] = field(default_factory=list)
     starts: dict[str, int] = field(default_factory=dict)  # where in each segment it starts, bytes
     dead_writers: set[str] = field(default_factory=set)  # whose open calls are lost
@@ -121,7 +121,7 @@ class Loader:
         writing.load("ingest.insert_attempts", tables.table(attempts, tables.ATTEMPTS))
         feedback: list[Row] = [msgspec.to_builtins(item) for item in batch.feedback]
         writing.load("ingest.insert_feedback", tables.table(feedback, tables.FEEDBACK))
-        latest = {tally.writer: tally for tally in sorted(batch.tallies, key=lambda tally: tally.ts)}
+        latest = {tally.writer: tally for tally in batch.tallies}
         tallies = tables.table([msgspec.to_builtins(tally) for tally in latest.values()], tables.TALLIES)
         writing.load("ingest.forget_tallies", tallies)
         writing.load("ingest.insert_tallies", tallies)

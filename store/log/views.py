@@ -232,4 +232,5 @@ class Account:
     calls_loaded: int
     attempts_loaded: int
     feedback_loaded: int
+    corrupt: int  # of it set aside, and stretches of damage
     sealed: bool  # all that it wrote is loaded, and it will write no more

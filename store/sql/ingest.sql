@@ -55,12 +55,13 @@ WHERE writer IN (SELECT unnest($writers::VARCHAR[]))
 WITH loaded AS (
     SELECT
         regexp_replace(segment, '-[0-9]+\.seg$', '') AS writer, sum(calls)::BIGINT AS calls_loaded,
-        sum(attempts)::BIGINT AS attempts_loaded, sum(feedback)::BIGINT AS feedback_loaded, bool_and(sealed) AS sealed
+        sum(attempts)::BIGINT AS attempts_loaded, sum(feedback)::BIGINT AS feedback_loaded,
+        sum(corrupt)::BIGINT AS corrupt, bool_and(sealed) AS sealed
     FROM ingest_log GROUP BY ALL
 )
 SELECT
     t.* EXCLUDE (writer), coalesce(l.writer, t.writer) AS writer, coalesce(l.calls_loaded, 0) AS calls_loaded,
     coalesce(l.attempts_loaded, 0) AS attempts_loaded, coalesce(l.feedback_loaded, 0) AS feedback_loaded,
-    coalesce(l.sealed, false) AS sealed
+    coalesce(l.corrupt, 0) AS corrupt, coalesce(l.sealed, false) AS sealed
 FROM loaded AS l FULL JOIN tallies AS t ON t.writer = l.writer
 ORDER BY writer;
