@@ -102,7 +102,7 @@ class AdminClient:
 
     def export(self, path: Path, task: str | None = None) -> dict[str, int]:
         """Write calls with their answers as JSON lines; gives how many `calls` and `bytes`."""
-        params = _given({"task": task})
+        params = _given({"task": task, "to": str(path.absolute())})
         lines = written = 0
         try:
             with self._http.stream("GET", "/api/export", params=params) as answer:
@@ -130,6 +130,24 @@ class AdminClient:
     def order(self, target: str, verb: str, reason: str = "") -> dict[str, Any]:
         """Order something of a rollout, named by its id or its task. Raises Refused."""
         return self._post(f"/api/rollouts/{_part(target)}/{verb}", {"reason": reason})
+
+    def erase(self, **wish: Any) -> dict[str, Any]:
+        """Have somebody forgotten; the keys are those of `stillhouse.erasure.Wish`. Gives the erasure. Raises Refused."""
+        return self._post("/api/erasures", _given(wish))
+
+    def erasures(self) -> list[dict[str, Any]]:
+        """Give the erasures, oldest first."""
+        return self.get("/api/erasures")  # type: ignore[no-any-return]
+
+    def erasure(self, erasure_id: str) -> dict[str, Any]:
+        """Give one erasure with its report. Raises Missing."""
+        return self.get(f"/api/erasures/{_part(erasure_id)}")  # type: ignore[no-any-return]
+
+    def backup(self, folder: Path) -> dict[str, Any]:
+        """Have the house copied into a folder, however long it takes; gives what was copied. Raises Refused."""
+        body = {"folder": str(folder.absolute())}
+        answer: dict[str, Any] = self._ask("POST", "/api/backups", json=body, timeout=None)
+        return answer
 
     def stop_students(self) -> None:
         """Let the teacher answer everything."""

@@ -25,6 +25,7 @@ from stillhouse import house
 from stillhouse.admin import app as admin
 from stillhouse.auditor import Auditor
 from stillhouse.desk import ControlDesk
+from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.errors import ConfigError, StillhouseError
 from stillhouse.grants import Grants
 from stillhouse.house import House
@@ -53,6 +54,7 @@ INGEST_S = 0.1
 GROUP_S = 1.0
 SCORE_S = 1.0
 DECIDE_S = 0.5
+ERASE_S = 0.5
 PIDS_S = 0.25
 LEDGER_S = 1.0
 RETAIN_S = 6 * 3600.0
@@ -88,9 +90,11 @@ async def serve(told: Told) -> None:
     )
     own_name = () if settings.control.host in ANYWHERE else (settings.control.host,)
     hosts = (*own_name, *settings.control.allowed_hosts)
-    app = admin.build(
-        stores, ControlDesk(stores, epoch, parts.executor), loopback, token=folder.admin_token(), hosts=hosts
-    )
+    scene = Scene(folder=folder, log=log, control=control, epoch=epoch, now=time.time)
+    quiet = Quiet(parts.executor, parts.scorer, parts.scoring.step)
+    erasing = Erasing(scene, quiet)
+    desk = ControlDesk(stores, epoch, parts.executor, erasing)
+    app = admin.build(stores, desk, loopback, token=folder.admin_token(), hosts=hosts)
     served = Served(app, drain_s=DRAIN_S)
 
     async def tell() -> None:
@@ -101,7 +105,11 @@ async def serve(told: Told) -> None:
         await _lead(
             served,
             ports.shared(settings.control.host, told.port),
-            _loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)),
+            [
+                *_loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)),
+                every("scoring", SCORE_S, quiet.score),
+                every("erasure", ERASE_S, erasing.step),
+            ],
             parts.clock,
             closed,
         )
@@ -138,7 +146,6 @@ def _loops(
     return [
         every("ingest", INGEST_S, in_thread(parts.ingester.step)),
         every("grouping", GROUP_S, in_thread(parts.grouper.step)),
-        every("scoring", SCORE_S, parts.scoring.step),
         every("cutover", DECIDE_S, in_thread(parts.controller.tick)),
         every("jobs", DECIDE_S, parts.executor.run),
         every("retention", RETAIN_S, in_thread(retain)),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 from distiller.pipeline import Executor
 from router import steps
 from router.opening import refusal
 from router.verbs import VERBS
+from stillhouse import backup
+from stillhouse.erasure import Erasing, Wish
 from stillhouse.errors import Missing, Refused
 from stillhouse.views import tasks
 from stillhouse.views.plain import plain
@@ -21,9 +25,10 @@ from store.vocabulary import Job, JobKind, JobState, Rollout
 class ControlDesk:
     """Writes orders and jobs into the control state; the loops of control carry them out."""
 
-    def __init__(self, stores: Stores, epoch: int, executor: Executor) -> None:
+    def __init__(self, stores: Stores, epoch: int, executor: Executor, erasing: Erasing) -> None:
         self._stores = stores
         self._executor = executor
+        self._erasing = erasing
         self._control = stores.control
         self._epoch = epoch
 
@@ -80,6 +85,26 @@ class ControlDesk:
     def resume_students(self) -> None:
         """Take the STOP file away."""
         self._stores.folder.stop_file.unlink(missing_ok=True)
+
+    async def erase(self, wish: Wish) -> dict[str, Any]:
+        """Write down that somebody is to be forgotten; gives the erasure. Raises Refused."""
+        shown: dict[str, Any] = plain(self._erasing.ask(wish))
+        return shown
+
+    async def backup(self, folder: Path) -> dict[str, Any]:
+        """Copy the house into a folder; gives its manifest. Raises Refused, also while an erasure is under way."""
+        stores = self._stores
+        async with self._erasing.none():
+            made = await asyncio.to_thread(
+                backup.make, stores.folder, stores.log, stores.control, folder, time.time
+            )
+        return {
+            "folder": str(folder),
+            "made": made.made,
+            "files": len(made.files),
+            "bytes": made.bytes,
+            "versions": made.versions,
+        }
 
     def _rollout(self, target: str) -> Rollout:
         named = next((r for r in self._control.rollouts() if r.rollout_id == target), None)

@@ -6,16 +6,14 @@ It reads through `stillhouse.views` and writes through `Desk`, which control ful
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from fastapi import Body, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp
 
-from stillhouse.admin import metrics
+from stillhouse.admin import ledger, metrics
 from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
@@ -24,10 +22,9 @@ from stillhouse.views import calls, doctor, explain, status, tasks
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from store.errors import NotFound, StoreError
-from store.ids import new_id
 
 
-class Desk(Protocol):
+class Desk(ledger.Keeper, Protocol):
     """What an operator may order."""
 
     def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
@@ -66,6 +63,7 @@ def build(stores: Stores, desk: Desk, loopback: Loopback, *, token: str, hosts: 
     _reads(app, stores)
     _learning(app, stores)
     _orders(app, desk)
+    ledger.mount(app, stores, desk)
     loopback.mount(app)
     _errors(app)
     return Guard(app, token=token, hosts=hosts, csp=page.csp)
@@ -99,11 +97,6 @@ def _reads(app: FastAPI, stores: Stores) -> None:
     @app.get("/api/calls/{call_id}")
     def one_call(call_id: str) -> dict[str, Any]:
         return calls.call(stores, call_id)
-
-    @app.get("/api/export")
-    def export(task: str | None = None) -> FileResponse:
-        path = _exported(stores, task)
-        return FileResponse(path, background=BackgroundTask(path.unlink, missing_ok=True))
 
 
 def _learning(app: FastAPI, stores: Stores) -> None:
@@ -153,16 +146,6 @@ def _orders(app: FastAPI, desk: Desk) -> None:
     def resume() -> dict[str, bool]:
         desk.resume_students()
         return {"students_stopped": False}
-
-
-def _exported(stores: Stores, task: str | None) -> Path:
-    """Write a file that is served once and deleted: the caller names no path here."""
-    fingerprints = calls.fingerprints_of(stores, task) if task else ()
-    if task and not fingerprints:
-        raise Missing(f"The task {task!r} has no call yet.")
-    path = stores.folder.run / f"export-{new_id()}.jsonl"
-    stores.log.export(path, fingerprints)
-    return path
 
 
 def _errors(app: FastAPI) -> None:

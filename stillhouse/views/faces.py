@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from stillhouse.errors import Missing, StillhouseError
 from stillhouse.views import calls, explain, status, tasks
 from stillhouse.views.stores import Stores
+from store.control import Copy
+from store.ids import new_id
 
 
 class Faces:
-    """Answers without a control process. Reads only."""
+    """Answers without a control process. Reads only; that an export was made is written down."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -49,6 +52,9 @@ class Faces:
         fingerprints = calls.fingerprints_of(self._stores, task) if task else ()
         if task and not fingerprints:
             raise Missing(f"The task {task!r} has no call yet.")
+        self._stores.control.add_copy(
+            Copy(copy_id=new_id(), kind="export", path=str(path.absolute()), made=time.time())
+        )
         try:
             written = self._stores.log.export(path, fingerprints)
         except OSError as error:

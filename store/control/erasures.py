@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -16,6 +16,7 @@ from store.control.rows import every, first, upsert, values
 from store.control.schema import copies, erasures, evaluations, observations
 from store.errors import NotFound
 
+Kind = Literal["user", "conversation", "call"]
 DONE, INCOMPLETE = "done", "incomplete"
 ENDED = frozenset({DONE, INCOMPLETE})
 
@@ -26,7 +27,7 @@ class Erasure:
 
     erasure_id: str
     asked: float  # Unix seconds
-    kind: str  # user | conversation | call
+    kind: Kind
     subject: str  # salted hash, hex
     tenant: str | None = None  # narrows it to one client key's calls
     phase: str  # the next thing to do; in the end "done" or "incomplete"

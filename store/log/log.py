@@ -218,6 +218,10 @@ class Log:
         )
         return [row["call_id"] for row in rows]
 
+    def named(self, kind: str) -> list[str]:
+        """Return every "user", every "conversation" or every "call" that the log names."""
+        return [row["name"] for row in self._database.read("faces.named", kind=kind)]
+
     def search(self, texts: Sequence[str]) -> list[Hit]:
         """Return where any of the texts stands, in every text, bytes and id of every file; reads all of it."""
         return search(self._database, texts)

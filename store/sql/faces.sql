@@ -190,3 +190,8 @@ WHERE CASE $kind
     END
     AND ($tenant::VARCHAR IS NULL OR tenant = $tenant)
 ORDER BY seq;
+
+-- name: named
+SELECT DISTINCT CASE $kind WHEN 'user' THEN user_id WHEN 'conversation' THEN conversation ELSE call_id::VARCHAR END AS name
+FROM calls
+WHERE name IS NOT NULL;

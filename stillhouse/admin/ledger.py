@@ -1,0 +1,70 @@
+"""The admin API of what is kept: exports, erasures, backups. Knows no phase and no file of a backup."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+from fastapi import Body, FastAPI
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from stillhouse.erasure import Wish
+from stillhouse.errors import Missing
+from stillhouse.views import calls
+from stillhouse.views.plain import plain
+from stillhouse.views.stores import Stores
+from store.control import Copy
+from store.ids import new_id
+
+
+class Keeper(Protocol):
+    """What may be ordered of what is kept."""
+
+    async def erase(self, wish: Wish) -> dict[str, Any]:
+        """Write down that somebody is to be forgotten; gives the erasure. Raises Refused."""
+
+    async def backup(self, folder: Path) -> dict[str, Any]:
+        """Copy the house into a folder; gives what was copied. Raises Refused."""
+
+
+def mount(app: FastAPI, stores: Stores, keeper: Keeper) -> None:
+    """Add the endpoints. Subjects travel in bodies, never in a path or a query."""
+    control = stores.control
+
+    @app.get("/api/export")
+    def export(task: str | None = None, to: str | None = None) -> FileResponse:
+        path = _exported(stores, task)
+        if to:  # where the caller puts it: an erasure has to say so
+            control.add_copy(Copy(copy_id=new_id(), kind="export", path=to, made=time.time()))
+        return FileResponse(path, background=BackgroundTask(path.unlink, missing_ok=True))
+
+    @app.get("/api/erasures")
+    def erasures() -> Any:
+        return plain(control.erasures())
+
+    @app.get("/api/erasures/{erasure_id}")
+    def erasure(erasure_id: str) -> Any:
+        found = control.erasure(erasure_id)
+        if found is None:
+            raise Missing(f"There is no erasure {erasure_id!r}.")
+        return plain(found)
+
+    @app.post("/api/erasures", status_code=202)
+    async def erase(wish: Wish) -> dict[str, Any]:
+        return await keeper.erase(wish)
+
+    @app.post("/api/backups", status_code=201)
+    async def backup(folder: Annotated[Path, Body(embed=True)]) -> dict[str, Any]:
+        return await keeper.backup(folder)
+
+
+def _exported(stores: Stores, task: str | None) -> Path:
+    """Write a file that is served once and deleted: the caller names no path here."""
+    fingerprints = calls.fingerprints_of(stores, task) if task else ()
+    if task and not fingerprints:
+        raise Missing(f"The task {task!r} has no call yet.")
+    path = stores.folder.run / f"export-{new_id()}.jsonl"
+    stores.log.export(path, fingerprints)
+    return path

@@ -1,0 +1,143 @@
+"""The phase `artifacts`: takes the subject's rows out of what was made from the log. Knows no training.
+
+Who learnt from a row is written down before the row goes: a repeated run would not find it any more.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distiller.trainset.erase import Remains, Row, without
+from stillhouse.erasure import ticket as tickets
+from stillhouse.erasure.forms import forms
+from stillhouse.erasure.scene import Scene, rewrite
+from stillhouse.erasure.ticket import Ticket
+from store.control import Erasure
+from store.vocabulary import JobState, Trainset
+
+NAME = "artifacts"
+TRAINSETS, STUDENTS = "trainsets", "students"
+_OUTPUTS = "heldout_outputs.jsonl"
+_OPEN = frozenset({JobState.QUEUED, JobState.RUNNING})
+
+
+def take(scene: Scene, erasure: Erasure, ticket: Ticket) -> tuple[Erasure, Ticket]:
+    """Take the rows away; return erasure and ticket as they were persisted. No job may run meanwhile."""
+    for kind in (TRAINSETS, STUDENTS):
+        scene.artifacts.sweep(kind)
+    remains = _remains(scene, ticket)
+    calls = sorted({*ticket.calls, *(call for left in remains.values() for call in left.calls)})
+    ticket = replace(ticket, calls=tuple(calls))
+    tickets.save(scene.folder, ticket)  # also the calls that only a trainset still knew
+    erasure = scene.report(erasure, NAME, _told(scene, erasure.report.get(NAME, {}), remains))
+    for trainset_id, left in remains.items():
+        scene.artifacts.rewrite(TRAINSETS, trainset_id, left.files)
+    _tell_control(scene)
+    _clear_outputs(scene, frozenset(calls))
+    _clear_jobs(scene, ticket, frozenset(calls))
+    return erasure, ticket
+
+
+def _trainsets(scene: Scene) -> Iterator[tuple[Trainset, Path]]:
+    for task in scene.control.tasks():
+        for trainset in scene.control.trainsets(task.task_id):
+            folder = scene.artifacts.folder(TRAINSETS, trainset.trainset_id)
+            if folder.is_dir():
+                yield trainset, folder
+
+
+def _remains(scene: Scene, ticket: Ticket) -> dict[str, Remains]:
+    found = {}
+    user = ticket.value if ticket.kind == "user" else None
+    tenants = {task.task_id: task.tenant for task in scene.control.tasks()}
+    known = {trainset.trainset_id: tenants[trainset.task_id] for trainset, _ in _trainsets(scene)}
+    parent = scene.folder.artifacts / TRAINSETS
+    for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
+        tenant = known.get(folder.name)  # None: published, and its job was killed before it said so
+        theirs = ticket.tenant in {None, tenant}
+        left = without(folder, _goes(ticket, by_name=theirs), user if theirs else None)
+        if left.touched:
+            found[folder.name] = left
+    return found
+
+
+def _goes(ticket: Ticket, *, by_name: bool) -> Callable[[Row], bool]:
+    """Return whether a row is the subject's: by its call, or by name where the log forgot the call already."""
+    calls = frozenset(ticket.calls)
+    key = {"user": "user", "conversation": "unit", "call": "call_id"}[ticket.kind]
+
+    def goes(row: Row) -> bool:
+        return row["call_id"] in calls or (by_name and row[key] == ticket.value)
+
+    return goes
+
+
+def _told(scene: Scene, earlier: dict[str, Any], remains: dict[str, Remains]) -> dict[str, Any]:
+    """Add what was found to what an earlier run of this phase had found."""
+    rows: dict[str, dict[str, int]] = dict(earlier.get("trainsets", {}))
+    for trainset_id, left in remains.items():
+        before = rows.get(trainset_id, {"train": 0, "heldout": 0})
+        rows[trainset_id] = {
+            "train": max(before["train"], left.train),
+            "heldout": max(before["heldout"], left.heldout),
+        }
+    learnt = {trainset_id for trainset_id, counts in rows.items() if counts["train"]}
+    students = {student.student_id: student.trainset_id for student in scene.control.students()}
+    jobs = {
+        job.job_id
+        for job in scene.control.jobs()
+        if job.state in _OPEN
+        and job.result.get("trainset_id") in learnt
+        and (scene.folder.jobs / job.job_id / "result.json").exists()
+    }
+    return {
+        "trainsets": rows,
+        "students_trained": sorted(s for s, trainset in students.items() if trainset in learnt),
+        "students_tested": sorted(s for s, trainset in students.items() if trainset in rows.keys() - learnt),
+        "jobs_trained": sorted({*jobs, *earlier.get("jobs_trained", ())}),
+    }
+
+
+def _tell_control(scene: Scene) -> None:
+    """Let the control state say of each trainset what its card says."""
+    for trainset, folder in _trainsets(scene):
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+        if card != trainset.card:
+            now = replace(trainset, card=card, train=card["train"], heldout=card["heldout"])
+            scene.control.save_trainset(now, scene.epoch)
+
+
+def _clear_outputs(scene: Scene, calls: frozenset[str]) -> None:
+    """Take out what students answered to these calls in training."""
+    parent = scene.folder.artifacts / STUDENTS
+    for path in parent.glob(f"*/{_OUTPUTS}"):
+        if (left := _lines_left(path, calls)) is not None:
+            scene.artifacts.rewrite(STUDENTS, path.parent.name, {_OUTPUTS: left})
+    for path in scene.folder.jobs.glob(f"*/out/{_OUTPUTS}"):
+        if (left := _lines_left(path, calls)) is not None:
+            rewrite(path, left)
+
+
+def _lines_left(path: Path, calls: frozenset[str]) -> bytes | None:
+    """Return what is left of a file of rows, None where nothing has to go."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    left = [line for line in lines if json.loads(line).get("call_id") not in calls]
+    return None if len(left) == len(lines) else b"".join(left)
+
+
+def _clear_jobs(scene: Scene, ticket: Ticket, calls: frozenset[str]) -> None:
+    """Remove what jobs can make again, and the lines of their logs that quote the subject."""
+    quoted = [form for text in (*ticket.texts, *calls) for form in forms(text)]
+    for folder in scene.folder.jobs.glob("*/"):
+        for name in ("trainset", "cache"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        log = folder / "log.txt"
+        lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
+        left = [line for line in lines if not any(form in line for form in quoted)]
+        if len(left) < len(lines):
+            rewrite(log, b"".join(left))

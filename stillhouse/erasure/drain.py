@@ -1,0 +1,48 @@
+"""The phase `drain`: waits until the log has all that the journal had. Takes nothing away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stillhouse.erasure.scene import Scene
+from stillhouse.erasure.ticket import Ticket
+from store.control import Erasure
+from store.journal import segment
+from store.journal.frame import HEADER_BYTES
+from store.log import CallFilter
+
+LONGEST_S = (
+    1800.0  # after which a call that is still open, or a segment that cannot be loaded, is left to the proof
+)
+_MOST_OPEN = 10_000
+
+
+def segments(scene: Scene) -> tuple[str, ...]:
+    """Return the segments that hold records now. One without any is not rolled before it has its first."""
+    folder = scene.folder.journal
+    return tuple(name for name in segment.names(folder) if _bytes(folder / name) > HEADER_BYTES)
+
+
+def waits_for(scene: Scene, erasure: Erasure, ticket: Ticket) -> list[str]:
+    """Say what keeps the erasure waiting; nothing once it may begin."""
+    if scene.now() > erasure.asked + LONGEST_S:
+        return []
+    there = set(segment.names(scene.folder.journal)).intersection(ticket.segments)
+    if there:
+        return [f"{len(there)} journal segments"]
+    open_calls = _open(scene, erasure, ticket)
+    return [f"{open_calls} open calls"] if open_calls else []
+
+
+def _open(scene: Scene, erasure: Erasure, ticket: Ticket) -> int:
+    """Count the subject's calls that have no answer yet: it would come into the log after they are gone."""
+    wanted = CallFilter(outcome="open", until_ts=erasure.asked, limit=_MOST_OPEN)
+    under_way = {row.call_id for row in scene.log.calls(wanted).rows}
+    return len(under_way.intersection(scene.log.subject(ticket.subject))) if under_way else 0
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # loaded and deleted meanwhile

@@ -1,0 +1,110 @@
+"""The phase `proof`: looks for the subject in everything below the data folder. Takes nothing away.
+
+Two searches, because neither suffices: the log compresses what it holds, so its columns are asked; whatever
+is not a column (a block that was given up, a file somebody left) only shows in the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from stillhouse.erasure import sweep
+from stillhouse.erasure.forms import SHORTEST, searchable
+from stillhouse.erasure.scene import Scene
+from stillhouse.erasure.ticket import Ticket
+from store.journal import segment
+
+NAME = "proof"
+MADE_AGAIN = (
+    "artifacts",
+    "jobs",
+    "cache",
+    "journal/rejected",
+    "control.sqlite",
+)  # by a process at work meanwhile
+
+
+@dataclass(kw_only=True, slots=True)
+class Proof:
+    """What was searched and what was found; paths are below the data folder."""
+
+    files: int = 0
+    bytes: int = 0
+    hits: list[str] = field(default_factory=list)  # files with the subject
+    log: list[dict[str, Any]] = field(default_factory=list)  # columns of the log with it
+    near: list[str] = field(default_factory=list)  # files with a longer word that the subject is a part of
+    later_calls: int = 0  # that the subject made after it asked
+    later: list[str] = field(default_factory=list)  # files that hold them
+    unsearched: list[str] = field(default_factory=list)  # why bytes were not searched, in words
+    left: list[str] = field(default_factory=list)  # segments from before that could not be loaded
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is left of what was asked for."""
+        return not (self.hits or self.log or self.left)
+
+    @property
+    def again(self) -> bool:
+        """Whether all that was found may have been written by work that was under way."""
+        return bool(self.hits) and not self.log and all(hit.startswith(MADE_AGAIN) for hit in self.hits)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as it stands in the report."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """Say what it came to."""
+        said = [self._said(), *self.unsearched]
+        if self.later_calls:
+            said.append(
+                f"The subject made {self.later_calls} calls after it was asked; those are there: ask again."
+            )
+        return " ".join(said)
+
+    def _said(self) -> str:
+        if self.clean:
+            return f"Nothing was found in {self.files} files with {self.bytes} bytes."
+        columns = [f"{hit['part']}: {hit['table']}.{hit['column']} ({hit['rows']} rows)" for hit in self.log]
+        places = [*self.hits, *columns, *(f"{name} (cannot be loaded)" for name in self.left)]
+        return f"It was found in {', '.join(places)}."
+
+
+def prove(scene: Scene, ticket: Ticket) -> Proof:
+    """Search everything."""
+    proof = Proof(left=sorted(set(segment.names(scene.folder.journal)).intersection(ticket.segments)))
+    proof.later_calls = len(scene.log.subject(ticket.subject))
+    texts = searchable(ticket.texts)
+    short = len(ticket.texts) - len(texts)
+    if short:
+        proof.unsearched.append(
+            f"A subject of less than {SHORTEST} bytes is found everywhere by chance: it was looked for in "
+            "the columns that name users, conversations and calls, and in the rows of trainsets, not in bytes."
+        )
+    _search_log(scene, proof, texts)
+    _search_files(scene, proof, texts)
+    return proof
+
+
+def _search_log(scene: Scene, proof: Proof, texts: tuple[str, ...]) -> None:
+    found = [asdict(hit) for hit in scene.log.search(texts)] if texts else []
+    if proof.later_calls:  # which rows are theirs cannot be told by the bytes
+        proof.later += sorted({str(hit["part"]) for hit in found})
+    else:
+        proof.log = found
+
+
+def _search_files(scene: Scene, proof: Proof, texts: tuple[str, ...]) -> None:
+    for found in sweep.search(scene.folder.root, texts, skipped=scene.folder.erasing):
+        proof.files, proof.bytes = proof.files + 1, proof.bytes + found.bytes
+        if found.whole:
+            (proof.later if _may_be_later(proof, found.name) else proof.hits).append(found.name)
+        elif found.inside:
+            proof.near.append(found.name)
+
+
+def _may_be_later(proof: Proof, name: str) -> bool:
+    """Tell whether a file holds calls of after the asking: the journal's segments hold nothing else by now."""
+    if name.startswith("journal/") and name.endswith(segment.SUFFIX):
+        return name.removeprefix("journal/") not in proof.left
+    return bool(proof.later_calls) and name.startswith(("log.duckdb", "log/"))

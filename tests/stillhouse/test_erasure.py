@@ -1,0 +1,168 @@
+"""The phases of an erasure on a data folder that no process has; also killed before each of their writes."""
+
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from erasurekit import MARK, OTHER, SUBJECT, ask, bytes_with, carry_out, fill
+
+from distiller.trainset import read_rows, verify
+from stillhouse.erasure import ticket as tickets
+from store.control import Control
+from store.log import Log, Subject
+from store.paths import DataFolder
+
+CHILD = Path(__file__).parent / "erase_child.py"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A filled data folder; each test works on a copy."""
+    return fill(tmp_path_factory.mktemp("original") / "data")
+
+
+@pytest.fixture
+def planted(original, tmp_path):
+    shutil.copytree(original.folder.root, tmp_path / "data")
+    folder = DataFolder(tmp_path / "data")
+    with closing(Control.open(folder.control)) as control:
+        for copy in control.copies():
+            moved = copy.path.replace(str(original.folder.root.parent), str(tmp_path))
+            control.add_copy(
+                type(copy)(copy_id=f"{copy.copy_id}-moved", kind=copy.kind, path=moved, made=copy.made)
+            )
+            if moved != copy.path:
+                control.drop_copy(copy.copy_id)
+    (tmp_path / "elsewhere.jsonl").write_text(MARK)
+    return type(original)(
+        folder=folder,
+        trainset_id=original.trainset_id,
+        elsewhere=tmp_path / "elsewhere.jsonl",
+        calls=original.calls,
+    )
+
+
+def rows_of(planted, user):
+    """Give everything that is kept of a user's calls, as the log and the trainset have it."""
+    trainset = planted.folder.artifacts / "trainsets" / planted.trainset_id
+    rows = [
+        line
+        for name in ("train", "heldout")
+        for line in (trainset / f"{name}.jsonl").read_bytes().splitlines()
+    ]
+    with closing(Log.open(planted.folder.log)) as log:
+        details = [log.call(call) for call in planted.calls[user]]
+        ids = log.subject(Subject(kind="user", value=user))
+    return details, ids, [line for line in rows if json.loads(line)["user"] == user]
+
+
+def test_everything_of_a_subject_goes_and_nothing_of_another(planted):
+    folder = planted.folder
+    before = rows_of(planted, OTHER)
+    planted_in = bytes_with(folder.root, SUBJECT, MARK)
+    assert len(planted_in) >= 8, planted_in
+    ended = carry_out(folder, ask(planted).erasure_id)
+    assert ended.phase == "done", ended.report
+    assert bytes_with(folder.root, SUBJECT, MARK) == []
+    assert rows_of(planted, OTHER) == before
+    details, ids, rows = rows_of(planted, SUBJECT)
+    assert (details, ids, rows) == ([None] * 10, [], [])
+    verify(folder.artifacts / "trainsets" / planted.trainset_id)
+    assert "ended" in (folder.jobs / "job-1" / "log.txt").read_text()
+    assert len(list((folder.journal / "rejected").iterdir())) == 1
+
+
+def test_the_report_says_what_was_taken_and_what_was_not(planted):
+    folder = planted.folder
+    report = carry_out(folder, ask(planted).erasure_id).report
+    counts = {name: report["log"][name] for name in ("calls", "attempts", "feedback")}
+    assert counts == {"calls": 10, "attempts": 10, "feedback": 10}
+    taken = report["artifacts"]["trainsets"][planted.trainset_id]
+    assert taken["train"] + taken["heldout"] == 10 - report_straddling(planted)
+    assert report["artifacts"]["students_trained"] == ["student-1"]
+    copies = report["copies"]
+    assert copies["exports_deleted"] == [str(folder.root / "exports" / "calls.jsonl")]
+    assert [(copy["path"], copy["there"]) for copy in copies["exports"]] == [(str(planted.elsewhere), True)]
+    assert [(copy["path"], copy["there"]) for copy in copies["backups"]] == [("/backups/monday", False)]
+    assert copies["rejected_frames"] == 1
+    assert report["proof"]["files"] > 10
+    assert report["proof"]["bytes"] > 100_000
+    assert planted.elsewhere.read_text() == MARK
+    with closing(Control.open(folder.control)) as control:
+        card = control.trainsets("t")[0].card
+        assert card["erased_rows"] == taken["train"] + taken["heldout"]
+        assert [copy.kind for copy in control.copies()] == ["export", "backup"]
+    assert tickets.load(folder, "any") is None
+    assert list(folder.erasing.iterdir()) == []
+
+
+def report_straddling(planted):
+    """How many of the subject's rows the split had left out of the trainset in the first place."""
+    card = json.loads(
+        (planted.folder.artifacts / "trainsets" / planted.trainset_id / "card.json").read_text()
+    )
+    return 30 - card["train"] - card["heldout"] - card["erased_rows"]
+
+
+@pytest.mark.parametrize("write", range(1, 9))
+def test_a_kill_before_any_write_comes_to_the_same_end(planted, write):
+    folder = planted.folder
+    before = rows_of(planted, OTHER)
+    erasure = ask(planted)
+    command = (sys.executable, str(CHILD), str(folder.root), erasure.erasure_id, str(write))
+    killed = subprocess.run(command, timeout=60, check=False)
+    assert killed.returncode == -9
+    ended = carry_out(folder, erasure.erasure_id)
+    assert ended.phase == "done", ended.report
+    assert bytes_with(folder.root, SUBJECT, MARK) == []
+    assert rows_of(planted, OTHER) == before
+    report = ended.report
+    assert report["log"]["calls"] == 10
+    assert report["artifacts"]["students_trained"] == ["student-1"]
+    assert sum(report["artifacts"]["trainsets"][planted.trainset_id].values()) == 10 - report_straddling(
+        planted
+    )
+    assert report["copies"]["rejected_frames"] == 1
+    assert len(report["copies"]["exports_deleted"]) == 1
+
+
+def test_one_call_or_one_conversation_goes_alone(planted):
+    call = planted.calls[SUBJECT][0]
+    ended = carry_out(planted.folder, ask(planted, "call", call, also=()).erasure_id)
+    assert ended.phase == "done", ended.report
+    assert ended.report["log"]["calls"] == 1
+    assert bytes_with(planted.folder.root, call) == []
+    ended = carry_out(planted.folder, ask(planted, "conversation", "conversation 1", also=()).erasure_id)
+    assert ended.report["log"]["calls"] == 5
+    assert len(rows_of(planted, SUBJECT)[1]) == 9
+
+
+def test_what_is_left_somewhere_is_said(planted):
+    left = planted.folder.root / "notes.txt"
+    left.write_text(f"remember {SUBJECT}")
+    ended = carry_out(planted.folder, ask(planted).erasure_id)
+    assert ended.phase == "incomplete"
+    assert ended.report["sentence"].startswith("It was found in notes.txt.")
+    left.write_text(f"remember {SUBJECT}ia")
+    ended = carry_out(planted.folder, ask(planted).erasure_id)
+    assert ended.phase == "done"
+    assert ended.report["proof"]["near"] == ["notes.txt"]
+
+
+def test_a_row_whose_call_the_log_forgot_is_found_by_its_user(planted):
+    with closing(Log.open(planted.folder.log)) as log:
+        log.erase(planted.calls[SUBJECT])
+    ended = carry_out(planted.folder, ask(planted).erasure_id)
+    assert ended.phase == "done", ended.report
+    trainset = planted.folder.artifacts / "trainsets" / planted.trainset_id
+    assert {row["user"] for row in read_rows(trainset / "train.jsonl")} == {OTHER}
+
+
+def test_a_short_subject_is_looked_for_in_columns_and_the_report_says_so(planted):
+    ended = carry_out(planted.folder, ask(planted, value="bob", also=()).erasure_id)
+    assert ended.phase == "done"
+    assert "less than 6 bytes" in ended.report["sentence"]
