@@ -23,22 +23,19 @@ def segments(scene: Scene) -> tuple[str, ...]:
     return tuple(name for name in segment.names(folder) if _bytes(folder / name) > HEADER_BYTES)
 
 
-def waits_for(scene: Scene, erasure: Erasure, ticket: Ticket) -> list[str]:
-    """Say what keeps the erasure waiting; nothing once it may begin."""
+def waits(scene: Scene, erasure: Erasure, ticket: Ticket) -> bool:
+    """Tell whether something of the subject is on its way into the log."""
     if scene.now() > erasure.asked + LONGEST_S:
-        return []
+        return False
     there = set(segment.names(scene.folder.journal)).intersection(ticket.segments)
-    if there:
-        return [f"{len(there)} journal segments"]
-    open_calls = _open(scene, erasure, ticket)
-    return [f"{open_calls} open calls"] if open_calls else []
+    return bool(there) or _open(scene, erasure, ticket)
 
 
-def _open(scene: Scene, erasure: Erasure, ticket: Ticket) -> int:
-    """Count the subject's calls that have no answer yet: it would come into the log after they are gone."""
+def _open(scene: Scene, erasure: Erasure, ticket: Ticket) -> bool:
+    """Tell whether a call of the subject has no answer yet: it would come into the log after the call is gone."""
     wanted = CallFilter(outcome="open", until_ts=erasure.asked, limit=_MOST_OPEN)
     under_way = {row.call_id for row in scene.log.calls(wanted).rows}
-    return len(under_way.intersection(scene.log.subject(ticket.subject))) if under_way else 0
+    return bool(under_way) and not under_way.isdisjoint(scene.log.subject(ticket.subject))
 
 
 def _bytes(path: Path) -> int:

@@ -106,8 +106,7 @@ class Erasing:
             await asyncio.to_thread(phases.end, scene, erasure, INCOMPLETE, phases.LOST)
             return
         if erasure.phase == DRAIN:
-            waits = await asyncio.to_thread(drain.waits_for, scene, erasure, ticket)
-            if waits:
+            if await asyncio.to_thread(drain.waits, scene, erasure, ticket):
                 return
             erasure = scene.enter(erasure, LOG)
         try:
