@@ -51,10 +51,18 @@ def _items(message: Object, *, long: bool) -> list[Object]:
         )
         items.append({"role": role, "content": content if isinstance(content, str) and not long else parts})
         if long:
-            items = [{"type": "reasoning", "id": "rs_1", "summary": []}, {"type": "message", **items[0]}]
+            items = [{"type": "reasoning", "id": "rs_1", "summary": []}, _complete(items[0])]
     for call in message.get("tool_calls", ()):
         items.append({"type": "function_call", "call_id": call["id"], "id": "fc_1", **call["function"]})
     return items
+
+
+def _complete(item: Object) -> Object:
+    """Give an item as the provider gives it, and SDKs send it back."""
+    if item["role"] != "assistant":
+        return {"type": "message", **item}
+    parts = [{**part, "annotations": [], "logprobs": []} for part in item["content"]]
+    return {"type": "message", "id": "msg_1", "status": "completed", **item, "content": parts}
 
 
 def _input(part: Object) -> Object:

@@ -36,6 +36,7 @@ def answer(completion: Object, asked: Object) -> Object:
         "content": _blocks(message, seed),
         "stop_reason": stop,
         "stop_sequence": None,
+        "stop_details": None,
         "usage": _usage(an_object(completion.get("usage"))),
     }
 

@@ -29,7 +29,7 @@ def _untyped(answer: Object) -> Iterator[tuple[str, Object]]:
     yield "message_start", {"message": begun}
     for index, block in enumerate(answer["content"]):
         yield from _block(index, block)
-    ended = {name: answer[name] for name in ("stop_reason", "stop_sequence")}
+    ended = {name: answer[name] for name in ("stop_reason", "stop_sequence", "stop_details")}
     counted = {name: count for name, count in usage.items() if name != "service_tier"}
     yield "message_delta", {"delta": ended, "usage": counted}
     yield "message_stop", {}

@@ -52,12 +52,21 @@ def _message(item: Object, place: Object) -> Iterator[tuple[str, Object]]:
 
 
 def _text(part: Object, here: Object) -> Iterator[tuple[str, Object]]:
-    for piece, logprobs in with_logprobs(part["text"], part["logprobs"]):
+    told = [_without_bytes(entry) for entry in part["logprobs"]]
+    for piece, logprobs in with_logprobs(part["text"], told):
         yield "response.output_text.delta", {**here, "delta": piece, "logprobs": logprobs}
     for index, annotation in enumerate(part["annotations"]):
         data = {**here, "annotation_index": index, "annotation": annotation}
         yield "response.output_text.annotation.added", data
-    yield "response.output_text.done", {**here, "text": part["text"], "logprobs": part["logprobs"]}
+    yield "response.output_text.done", {**here, "text": part["text"], "logprobs": told}
+
+
+def _without_bytes(entry: Object) -> Object:
+    """Give a token as events tell it; its bytes come with the whole part."""
+    told = {name: said for name, said in entry.items() if name != "bytes"}
+    if "top_logprobs" in told:
+        told["top_logprobs"] = [_without_bytes(other) for other in told["top_logprobs"]]
+    return told
 
 
 def _refusal(part: Object, here: Object) -> Iterator[tuple[str, Object]]:
