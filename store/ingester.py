@@ -29,7 +29,7 @@ from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
 
 _log = logging.getLogger(__name__)
 
-_STEP_BYTES = 32 << 20  # bytes of all segments after which a step ends
+_STEP_BYTES = 8 << 20  # bytes of all segments after which a step ends
 _REMEMBERED = 100_000  # calls whose surface is kept in memory for their attempts
 # What the data of a record can bring about. A disk, a lock or memory that fails is no record's fault.
 _SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
@@ -68,6 +68,7 @@ class Ingester:
         self._offsets = self._stored()
         self._watch = Watch(self._folder)
         self._first = True
+        self._steps = 0
         sweep(self._folder)
 
     def close(self) -> None:
@@ -78,7 +79,7 @@ class Ingester:
                 self._handle = None
 
     def step(self) -> int:
-        """Load what is there, up to some tens of megabytes; return how many records were dealt with.
+        """Load what is there, up to some megabytes; return how many records were dealt with.
 
         Raises Conflict where someone else loaded the same in the meantime, StoreError once closed.
         """
@@ -111,23 +112,41 @@ class Ingester:
         return {offset.segment: offset for offset in self._loader.offsets()}
 
     def _read_segments(self) -> list[Read]:
+        """Read each writer's segments in their order, another writer first each time."""
         reads: list[Read] = []
         left = _STEP_BYTES
-        for name in names(self._folder):
-            known = self._offsets.get(name, Offset(segment=name, position=0))
-            if known.sealed or name in self._unreadable:
-                continue
-            try:
-                read = reading.read(self._folder, known)
-            except SchemaTooNew as error:
-                _log.warning("%s It stays where it is.", error)
-                self._unreadable.add(name)
-                continue
-            reads.append(read)
-            left -= read.taken
+        for segments in self._in_turn():
+            for name in segments:
+                read = self._read(name)
+                if read is None:
+                    continue
+                reads.append(read)
+                left -= read.taken
+                if not read.whole or left <= 0:
+                    break
             if left <= 0:
                 break
         return reads
+
+    def _in_turn(self) -> list[list[str]]:
+        segments: dict[str, list[str]] = {}
+        for name in names(self._folder):
+            segments.setdefault(instance_of(name), []).append(name)
+        writers = list(segments.values())
+        self._steps += 1
+        first = self._steps % max(1, len(writers))
+        return writers[first:] + writers[:first]
+
+    def _read(self, name: str) -> Read | None:
+        known = self._offsets.get(name, Offset(segment=name, position=0))
+        if known.sealed or name in self._unreadable:
+            return None
+        try:
+            return reading.read(self._folder, known)
+        except SchemaTooNew as error:
+            _log.warning("%s It stays where it is.", error)
+            self._unreadable.add(name)
+            return None
 
     def _load(self, moved: Sequence[Read], dead_writers: set[str]) -> list[Offset]:
         """Load what was read, without what cannot be; return the offsets that were stored."""

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from store.ids import digest
 
 HEAD_ROLES = frozenset({"system", "developer"})
@@ -97,7 +99,10 @@ def input_hash(request: Mapping[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    try:
+        return msgspec.json.encode(value, order="sorted")
+    except (ValueError, OverflowError):  # a lone surrogate, an int beyond 64 bits: slower, and as good
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
@@ -165,6 +170,8 @@ def _messages(text: str, position: int) -> tuple[list[Any], list[tuple[int, int]
 
 
 def _blank(text: str, position: int) -> int:
+    if text[position : position + 1] > " ":
+        return position
     found = _BLANK.match(text, position)
     return found.end() if found else position
 

@@ -18,7 +18,7 @@ from store.vocabulary import Tally
 
 _log = logging.getLogger(__name__)
 
-CHUNK = 8 << 20  # bytes of one segment read at a time
+CHUNK = 4 << 20  # bytes of one segment read at a time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,7 @@ class Read:
     tallies: tuple[Tally, ...]
     unreadable: tuple[Frame, ...]  # sound frames that hold no record; counted in `offset.corrupt`
     taken: int  # bytes
+    whole: bool  # nothing is left of the segment for now
 
 
 def read(folder: Path, known: Offset) -> Read:
@@ -75,6 +76,7 @@ def read(folder: Path, known: Offset) -> Read:
         tallies=tuple(tallies),
         unreadable=tuple(unreadable),
         taken=len(data),
+        whole=offset.position >= size,
     )
 
 

@@ -14,7 +14,7 @@ from store.journal import frame
 from store.journal.segment import names
 from store.journal.writer import SegmentWriter
 from store.log import Log
-from store.vocabulary import Answer, Call, Choice, Feedback, Outcome, Role, Who
+from store.vocabulary import Answer, Call, Choice, Feedback, Outcome, Role, Tally, Who
 
 
 def reopen(house):
@@ -280,3 +280,43 @@ def test_what_is_read_survives_closing(tmp_path):
     assert isinstance(made, Call)
     assert log.call(made.call_id).attempts[0].attempt.role is Role.SERVE
     log.close()
+
+
+def test_a_writer_is_read_in_its_order_and_no_writer_waits_for_another(house, monkeypatch):
+    monkeypatch.setattr("store.reading.CHUNK", 2_000)
+    monkeypatch.setattr("store.ingester._STEP_BYTES", 2_000)
+    made = {name: [call(f"{name}{index}") for index in range(12)] for name in ("w1", "w2", "w3")}
+    for name, calls in made.items():
+        writer = SegmentWriter(house.root / "journal", name, segment_bytes=3_000)
+        for one in calls:
+            rolled(writer).append(one)
+        writer.close()
+    for _ in range(4):
+        house.ingester.step()
+    begun = [calls for calls in made.values() if house.log.call(calls[0].call_id)]
+    assert len(begun) == 3, "after as many steps as there are writers, the living one included"
+    for _ in range(200):
+        house.ingester.step()
+    for calls in made.values():
+        seqs = [house.log.call(one.call_id).seq for one in calls]
+        assert seqs == sorted(seqs)
+    tallies = {
+        account.writer[:2]: account.tally.calls_kept for account in house.log.accounts() if account.tally
+    }
+    assert tallies == {"w1": 12, "w2": 12, "w3": 12}
+    assert all(a.calls_loaded == 12 and a.sealed for a in house.log.accounts() if a.tally)
+
+
+def test_a_tally_of_impossible_counts_is_set_aside_and_costs_nothing_else(house):
+    path = write_segment(
+        house,
+        frame.header()
+        + frame.encode(call())
+        + frame.encode(Tally(tally_id=new_id(), ts=1.0, writer="w9-0-0", calls_kept=2**64 - 1))
+        + frame.encode(call()),
+    )
+    house.ingester.step()
+    assert house.log.totals().calls == 2
+    assert not path.exists()
+    [account] = [account for account in house.log.accounts() if account.writer == "w9-0-0"]
+    assert (account.tally, account.calls_loaded, account.corrupt) == (None, 2, 1)
