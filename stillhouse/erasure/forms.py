@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from store import words
+
 SHORTEST = 6  # bytes; what is shorter is found everywhere by chance
 _CHUNK = 4 << 20
 _HEX = re.compile(r"\\u[0-9a-f]{4}")
-_WORD = re.compile(rb"[0-9A-Za-z]")
-_ESCAPE = re.compile(rb"\\(?:[a-z]|u[0-9A-Fa-f]{4})\Z")
-_BEFORE = len(b"\\u00e9")  # bytes before a place that are looked at
-_LONG = 32  # bytes
+_BEFORE = re.compile(rf"{words.BEFORE}\Z".encode())
+_AFTER = re.compile(words.AFTER.encode())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +65,7 @@ class Search:
                     for start, end in self._places(window, first, limit):
                         part = _part_of_a_word(window, start, end)
                         whole, inside = whole + (not part), inside + part
-                    first = min(limit, _BEFORE)
+                    first = min(limit, words.LOOK_BACK)
                     window = window[limit - first :]
                 if not piece:
                     return Found(size=size, whole=whole, inside=inside)
@@ -79,12 +79,11 @@ class Search:
 
 
 def _part_of_a_word(window: bytes, start: int, end: int) -> bool:
-    """Tell whether a letter or digit stands before or after; one that belongs to an escape is none.
+    """Tell whether a letter or digit stands before or after.
 
-    A long text is no part of another by chance, and in the journal its length may stand before it as a letter.
+    Not of a long text: in the journal its length may stand before it as a letter.
     """
-    if end - start >= _LONG:
+    if end - start >= words.LONG:
         return False
-    before = window[max(start - _BEFORE, 0) : start]
-    joined = _WORD.fullmatch(before[-1:]) is not None and _ESCAPE.search(before) is None
-    return joined or _WORD.fullmatch(window[end : end + 1]) is not None
+    alone = _BEFORE.search(window[max(start - words.LOOK_BACK, 0) : start]) is not None
+    return not (alone and _AFTER.match(window[end : end + 1]))

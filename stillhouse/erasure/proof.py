@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stillhouse.erasure import sweep
-from stillhouse.erasure.forms import SHORTEST, searchable
+from stillhouse.erasure.forms import SHORTEST, forms, searchable
 from stillhouse.erasure.scene import Scene
 from stillhouse.erasure.ticket import Ticket
 from store.journal import segment
@@ -87,7 +87,8 @@ def prove(scene: Scene, ticket: Ticket) -> Proof:
 
 
 def _search_log(scene: Scene, proof: Proof, texts: tuple[str, ...]) -> None:
-    found = [asdict(hit) for hit in scene.log.search(texts)] if texts else []
+    written = sorted({form.decode("utf-8", "surrogatepass") for text in texts for form in forms(text)})
+    found = [asdict(hit) for hit in scene.log.search(written, whole=True)]
     if proof.later_calls:  # which rows are theirs cannot be told by the bytes
         proof.later += sorted({str(hit["part"]) for hit in found})
     else:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import duckdb
 
+from store import words
 from store.log.database import Database
 from store.log.views import Hit
 
@@ -25,10 +26,17 @@ _TESTS = {
     "BLOB": "contains(hex({column}), hex({text}))",
     "UUID": "{column} = try_cast({text} AS UUID)",
 }
+_WHOLE = {
+    "VARCHAR": "contains({column}, {text}) AND regexp_matches({column}, {pattern})",
+    "VARCHAR[]": "len(list_filter({column}, lambda x: contains(x, {text}) AND regexp_matches(x, {pattern}))) > 0",
+}
 
 
-def search(database: Database, texts: Sequence[str]) -> list[Hit]:
-    """Return the columns that hold any of the texts, as they are or as JSON writes them, with how many rows."""
+def search(database: Database, texts: Sequence[str], *, whole: bool = False) -> list[Hit]:
+    """Return the columns that hold any of the texts, as they are or as JSON writes them, with how many rows.
+
+    `whole`: texts that are a part of a longer word do not count, but in bytes, where a word has no border.
+    """
     forms = sorted({form for text in texts if text for form in _forms(text)})
     if not forms:
         return []
@@ -37,7 +45,7 @@ def search(database: Database, texts: Sequence[str]) -> list[Hit]:
         aliases = database.parts()
         rows = cursor.execute(_COLUMNS, {"files": list(aliases)}).fetchall()
         for alias, table, column, kind in rows:
-            count = _count(cursor, f'"{alias}"."{table}"', f'"{column}"', kind, forms)
+            count = _count(cursor, f'"{alias}"."{table}"', f'"{column}"', kind, forms, whole=whole)
             if count:
                 hits.append(Hit(part=aliases[alias], table=table, column=column, rows=count))
     return hits
@@ -48,14 +56,24 @@ def _forms(text: str) -> set[str]:
 
 
 def _count(
-    cursor: duckdb.DuckDBPyConnection, table: str, column: str, kind: str, forms: Sequence[str]
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    column: str,
+    kind: str,
+    forms: Sequence[str],
+    *,
+    whole: bool,
 ) -> int:
     if kind == "UUID":
         forms = [form for form in forms if _is_id(form)]
     if not forms:
         return 0
-    tests = " OR ".join(_TESTS[kind].format(column=column, text=f"${n}") for n in range(1, len(forms) + 1))
-    found = cursor.execute(f"SELECT count(*) FROM {table} WHERE {tests}", list(forms)).fetchone()  # noqa: S608
+    test = _WHOLE.get(kind, _TESTS[kind]) if whole else _TESTS[kind]
+    tests = [test.format(column=column, text=f"$text{n}", pattern=f"$pattern{n}") for n in range(len(forms))]
+    values = {f"text{n}": form for n, form in enumerate(forms)}
+    if "{pattern}" in test:
+        values |= {f"pattern{n}": words.pattern(form) for n, form in enumerate(forms)}
+    found = cursor.execute(f"SELECT count(*) FROM {table} WHERE {' OR '.join(tests)}", values).fetchone()  # noqa: S608
     return int(found[0]) if found else 0
 
 

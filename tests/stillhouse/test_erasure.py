@@ -166,3 +166,19 @@ def test_a_short_subject_is_looked_for_in_columns_and_the_report_says_so(planted
     ended = carry_out(planted.folder, ask(planted, value="bob", also=()).erasure_id)
     assert ended.phase == "done"
     assert "less than 6 bytes" in ended.report["sentence"]
+
+
+def test_a_subject_that_is_a_part_of_another_ones_name_is_not_taken_for_it(planted):
+    before = rows_of(planted, OTHER)
+    ended = carry_out(planted.folder, ask(planted, value=OTHER[:-1], also=()).erasure_id)
+    assert ended.phase == "done", ended.report
+    assert ended.report["proof"]["near"]
+    assert rows_of(planted, OTHER) == before
+
+
+def test_a_subject_in_anothers_words_is_said_with_its_column(planted):
+    with closing(Log.open(planted.folder.log)) as log:
+        log.erase([call for user in planted.calls for call in planted.calls[user][1:]])
+    ended = carry_out(planted.folder, ask(planted, value="nobody-we-know", also=("of 1: plain",)).erasure_id)
+    assert ended.phase == "incomplete"
+    assert "hot: feedback.comment (1 rows)" in ended.report["sentence"]

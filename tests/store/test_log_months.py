@@ -153,6 +153,12 @@ def test_a_search_finds_what_json_escaped(house, text):
     }
 
 
+def test_a_search_for_whole_words_leaves_longer_ones_out(house):
+    house.add(call("x", ts=JAN, user="user-10", body=b'{"messages":[{"content":"a\\nuser-1"}]}'))
+    assert {hit.column for hit in house.log.search(["user-1"])} == {"tail", "user_id"}
+    assert {hit.column for hit in house.log.search(["user-1"], whole=True)} == {"tail"}
+
+
 def test_retention_by_task_rewrites_or_drops(house):
     for n, ts in enumerate((JAN, JAN + DAY, FEB)):
         add(house, f"{n}", ts, fingerprint="e" * 32 if n == 1 else "f" * 32)
