@@ -121,7 +121,11 @@ class Evaluator:
         return scores
 
     async def _parity(self, twins: Sequence[_Asked], trained: dict[str, dict[str, Any]]) -> Parity | None:
-        """Compare scores under an agreement; a judge's own noise would look like disparity."""
+        """Compare scores under an agreement; a judge's own noise would look like disparity.
+
+        A reply that never came says that the machine is busy, not that other weights are served.
+        """
+        twins = [one for one in twins if one.reply.message is not None]
         if not twins or self._metric.judge is not None:
             return None
         served = await self._scores(twins)

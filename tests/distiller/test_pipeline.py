@@ -155,6 +155,22 @@ async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
     assert spec["program"] == {"drop_head": True, "head_hash": student.program.head_hash}
 
 
+async def test_a_busy_server_that_leaves_prompts_unanswered_is_not_called_another_model(bench):
+    def busy(body):
+        number = (
+            int((body["messages"][-1]["content"].split() or ["0"])[-1]) if body.get("max_tokens") != 1 else 0
+        )
+        return 504 if number % 10 == 1 else right(body)
+
+    b = bench(answer=busy)
+    b.clock.tick()
+    await b.work(b.executor())
+    ((student, evaluation),) = b.announced
+    assert student.parity == 1.0
+    assert evaluation.student_mean < 1.0  # for the screen, no answer is a wrong one
+    assert evaluation.verdict is not Verdict.ERROR
+
+
 async def test_a_worse_student_is_announced_with_its_verdict_and_not_served_on(bench):
     b = bench(answer=lambda body: "pink")
     b.behave("other outputs")
