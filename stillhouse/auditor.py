@@ -6,6 +6,7 @@ The file stays when control stops, so that what was wrong can still be read.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +39,7 @@ class Auditor:
         self._told: set[str] = set()
         self._kept_at = -KEEP_S
         self.jumps = Jumps(_boot(), _read(run / CLOCK, Reading))
+        self._turn = threading.Lock()  # guards: a jump between two looks is seen by one of them
 
     def look(self) -> None:
         """Check once, and write down what was found."""
@@ -46,14 +48,23 @@ class Auditor:
             if found.text not in self._told:
                 logger.error("the ledger does not add up: %s", found.text)
         self._told = {found.text for found in ledger.unaccounted}
-        if self.jumps.look():
-            jumped = self.jumps.reading.jumped_s
-            logger.warning("the clock jumped by %.0f s; retention and sealing wait for a day", jumped)
-            self._kept_at = -KEEP_S
         _write(self._run / LEDGER, ledger)
-        if time.monotonic() - self._kept_at >= KEEP_S:
-            self._kept_at = time.monotonic()
-            _write(self._run / CLOCK, self.jumps.reading)
+        self._compare_clocks()
+
+    def held_back(self) -> bool:
+        """Whether work by age must wait, by what the clocks say now: they may have jumped since the last look."""
+        self._compare_clocks()
+        return self.jumps.held
+
+    def _compare_clocks(self) -> None:
+        with self._turn:
+            if self.jumps.look():
+                jumped = self.jumps.reading.jumped_s
+                logger.warning("the clock jumped by %.0f s; retention and sealing wait for a day", jumped)
+                self._kept_at = -KEEP_S
+            if time.monotonic() - self._kept_at >= KEEP_S:
+                self._kept_at = time.monotonic()
+                _write(self._run / CLOCK, self.jumps.reading)
 
     def _written(self) -> list[Written]:
         return [_written(account) for account in self._log.accounts()]

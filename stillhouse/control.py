@@ -130,7 +130,7 @@ def _loops(
     """Everything that is done again and again, and how often."""
 
     def retain() -> None:
-        if auditor.jumps.held:
+        if auditor.held_back():
             logger.warning("the clock jumped within the last day: retention waits")
             return
         days = stores.settings.retention.days

@@ -14,6 +14,7 @@ from makers import evaluation, student
 
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
+from stillhouse.auditor import ledger
 from stillhouse.client import AdminClient
 from stillhouse.processes.alive import lost
 from store.journal.segment import names
@@ -109,9 +110,10 @@ class House(Up):
         return AdminClient(self.data)
 
     def emptied(self, patience=40.0):
-        """Stop, and see that all of the journal is in the log."""
+        """Stop, and see that all of the journal is in the log and that the house's own ledger adds up."""
         assert self.stop() == 0, self.log()
         until(lambda: not names(self.journal) or self._load(), "an empty journal", patience)
+        assert ledger(self.data / "run").unaccounted == ()
 
     def _load(self):
         self.start()

@@ -13,6 +13,10 @@ from faultcases import Plan
 PAUSE_S = 0.03
 PIECES = 6
 ERRORS = {Plan.BUSY: (429, "rate_limit_exceeded"), Plan.BROKEN: (500, "server_error")}
+MODELS = (
+    b"HTTP/1.1 200 -\r\ncontent-type: application/json\r\ncontent-length: 27\r\n\r\n"
+    b'{"object":"list","data":[]}'
+)
 REASONS = {Plan.LENGTH: "length", Plan.FILTERED: "content_filter"}
 
 
@@ -110,9 +114,10 @@ class Upstream:
     async def _talk(self, reader, writer):
         self._talks.add(asyncio.current_task())
         try:
-            while (body := await _request(reader)) is not None:
-                heard = self._note(json.loads(body))
-                if not await Telling(heard, reader, writer).tell():
+            while (asked := await _request(reader)) is not None:
+                if not asked:
+                    writer.write(MODELS)
+                elif not await Telling(self._note(asked), reader, writer).tell():
                     break
         except (ConnectionError, asyncio.CancelledError):
             pass  # the other side is gone, or the test is over
@@ -210,13 +215,15 @@ class Telling:
 
 
 async def _request(reader):
-    """Read one request; its body, or None at the end of the connection."""
+    """Read one request; what it asks (nothing: which models there are), or None at the end of the connection."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        if head.startswith("get /v1/models "):
+            return {}
         fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
-        assert head.startswith("post /v1/chat/completions"), head
+        assert head.startswith("post /v1/chat/completions "), head
         assert fields["authorization"].startswith("bearer sk-"), "no credential"
-        return await reader.readexactly(int(fields["content-length"]))
+        return json.loads(await reader.readexactly(int(fields["content-length"])))
     except asyncio.IncompleteReadError:
         return None
 

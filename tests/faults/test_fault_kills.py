@@ -16,7 +16,8 @@ RETRIES = 40
 
 def test_forty_kills_lose_no_acknowledged_call_and_double_none(house, upstream, cases):
     """Each round begins with a start and ends with the death of all, so that no restart waits long."""
-    house.set(journal={"segment_bytes": 16_384})  # rolled and cleared away all the time
+    # Segments are rolled and cleared away, and the log is folded into its file, all the time.
+    house.set(journal={"segment_bytes": 16_384}, log={"checkpoint": "64KB"})
     apps, rng = Apps(house.base_url, retries=RETRIES), cases.rng
     house.start()
     with apps.steadily(cases, at_once=8):
