@@ -8,6 +8,11 @@ from typing import Any
 from gateway import canonical
 
 ENDS = ("message_stop",)
+_STOPS = (
+    "stop_reason",
+    "stop_sequence",
+    "stop_details",
+)  # null says something: it takes back what was begun with
 
 
 @dataclass(slots=True)
@@ -64,7 +69,7 @@ def _end(message: dict[str, Any], event: dict[str, Any]) -> None:
     """Take what an event says at last: how it stopped, and the tokens up to here."""
     delta, usage, before = event.get("delta"), event.get("usage"), message.get("usage")
     if isinstance(delta, dict):
-        message.update(_said(delta))
+        message.update(_said(delta), **{name: delta[name] for name in _STOPS if name in delta})
     if isinstance(usage, dict):
         message["usage"] = {**(before if isinstance(before, dict) else {}), **_said(usage)}
 

@@ -164,6 +164,14 @@ def test_a_message_is_put_together_from_its_events():
     assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (23, 42, 0)
 
 
+def test_what_stopped_a_message_is_what_its_end_says():
+    begun = {**STARTED, "stop_details": {"type": "refusal"}, "container": {"id": "c"}}
+    ended = {"stop_reason": "end_turn", "stop_details": None, "container": None}
+    body = wire(typed({"type": "message_start", "message": begun}, {"type": "message_delta", "delta": ended}))
+    answer = read_answer("messages", SSE, 200, body).completion
+    assert answer == {**begun, "stop_reason": "end_turn", "stop_details": None}
+
+
 def test_an_input_that_broke_off_is_kept_as_it_came():
     body = wire(typed(*MESSAGE[:1], start(0, type="tool_use", id="toolu_1", name="f", input={}),
                       more(0, "input_json_delta", partial_json='{"a": [1'), *stop("max_tokens", output_tokens=9)))  # fmt: skip

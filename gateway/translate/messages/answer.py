@@ -65,6 +65,7 @@ def _usage(usage: Object) -> Object:
         "input_tokens": max(0, number(usage.get("prompt_tokens")) - cached - kept),
         "cache_creation_input_tokens": kept,
         "cache_read_input_tokens": cached,
+        "cache_creation": {"ephemeral_5m_input_tokens": kept, "ephemeral_1h_input_tokens": 0},
         "output_tokens": number(usage.get("completion_tokens")),
         "service_tier": "standard",
     }

@@ -30,7 +30,7 @@ def _untyped(answer: Object) -> Iterator[tuple[str, Object]]:
     for index, block in enumerate(answer["content"]):
         yield from _block(index, block)
     ended = {name: answer[name] for name in ("stop_reason", "stop_sequence", "stop_details")}
-    counted = {name: count for name, count in usage.items() if name != "service_tier"}
+    counted = {name: count for name, count in usage.items() if name.endswith("_tokens")}
     yield "message_delta", {"delta": ended, "usage": counted}
     yield "message_stop", {}
 

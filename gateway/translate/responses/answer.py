@@ -17,11 +17,14 @@ _STATUS = {
 }
 _REPEATED: Object = {  # member: what the provider says where the app said nothing
     "background": False,
+    "frequency_penalty": 0.0,
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
     "metadata": {},
+    "moderation": None,
     "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
     "previous_response_id": None,
     "prompt_cache_key": None,
     "prompt_cache_retention": None,
@@ -124,7 +127,7 @@ def _repeated(asked: Object) -> Object:
     wanted, thought = an_object(asked.get("text")), an_object(asked.get("reasoning"))
     return {
         **said,
-        "reasoning": {"effort": thought.get("effort"), "summary": thought.get("summary")},
+        "reasoning": {"effort": None, "summary": None, **given(thought, thought)},
         "text": {"format": {"type": "text"}, "verbosity": "medium", **given(wanted, wanted)},
         "tools": [_tool(tool) for tool in objects(asked.get("tools"))],
     }

@@ -26,6 +26,7 @@ def _unnumbered(answer: Object) -> Iterator[tuple[str, Object]]:
         "completed_at": None,
         "incomplete_details": None,
         "output": [],
+        "service_tier": "auto",
         "usage": None,
     }
     yield "response.created", {"response": begun}
