@@ -165,7 +165,7 @@ class Usage:
 class Answer:
     """An attempt's body, read: what a non-streamed answer with the same content would say."""
 
-    completion: dict[str, Any] | None  # the whole completion object, reassembled if streamed
+    completion: dict[str, Any] | None  # the surface's own whole object, reassembled if streamed
     completion_id: str | None = None
     finish_reason: str | None = None
     usage: Usage = field(default_factory=Usage)
