@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stillhouse.processes.alive import WorkerState
+from stillhouse.processes.alive import Figures, WorkerState
 from store.backlog import Backlog
 from store.journal.counts import KINDS, Counts
 
@@ -47,7 +47,7 @@ class Ledger:
     sent: int = 0  # exchanges, by the processes that live
     in_flight: int = 0
     unsynced: int = 0  # bytes that wait for a disk
-    kept: Counts = field(default_factory=Counts)  # by all writers that the house remembers
+    kept: Counts = field(default_factory=Counts)  # by all writers that the log remembers, and those that live
     lost: Counts = field(default_factory=Counts)
     loaded: Counts = field(default_factory=Counts)
     aside: int = 0
@@ -56,16 +56,21 @@ class Ledger:
 
 
 def draw_up(ts: float, living: Iterable[WorkerState], written: Iterable[Written], backlog: Backlog) -> Ledger:
-    """Sum up and check the three equations."""
-    said, known = [state.figures for state in living], list(written)
-    mine = {figures.writer for figures in said}
+    """Sum up and check the three equations.
+
+    What a process says is up to a second old, a tally may be older: what is loaded was kept all the same.
+    """
+    living, known = list(living), list(written)
+    said = [state.figures for state in living]
+    mine = {figures.writer: figures for figures in said}
     gone = [one for one in known if one.writer not in mine]
+    fresh = [figures.kept for figures in said if figures.writer not in {one.writer for one in known}]
     return Ledger(
         ts=ts,
         sent=sum(figures.sent for figures in said),
         in_flight=sum(figures.in_flight for figures in said),
         unsynced=sum(figures.unsynced for figures in said),
-        kept=_sum([figures.kept for figures in said] + [one.kept for one in gone]),
+        kept=_sum(fresh + [_kept(one, mine.get(one.writer)) for one in known]),
         lost=_sum([figures.lost for figures in said] + [one.lost for one in gone]),
         loaded=_sum([one.loaded for one in known]),
         aside=sum(one.aside for one in known),
@@ -98,6 +103,11 @@ def _loaded(one: Written) -> Unaccounted | None:
     missing = sum(max(0, _of(one.kept, kind) - _of(one.loaded, kind)) for kind in KINDS) - one.aside
     what = f"records that the writer {one.writer} kept are neither in the log nor set aside"
     return _off(one.writer, max(0, missing), what)
+
+
+def _kept(one: Written, said: Figures | None) -> Counts:
+    counts = [one.kept, one.loaded, *([said.kept] if said is not None else [])]
+    return Counts(*(max(_of(count, kind) for count in counts) for kind in KINDS))
 
 
 def _off(writer: str, off: int, text: str) -> Unaccounted | None:
