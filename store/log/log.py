@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from store.log import removal
 from store.log.backup import backup
 from store.log.database import Database
@@ -17,6 +15,7 @@ from store.log.load import Loader
 from store.log.paging import page
 from store.log.rows import call_detail, parsed, request_body
 from store.log.search import search
+from store.log.sightings import Sightings
 from store.log.views import (
     Account,
     CallDetail,
@@ -41,6 +40,7 @@ class Log:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.loader = Loader(database)
+        self._sightings = Sightings(database)
 
     @classmethod
     def open(
@@ -77,8 +77,7 @@ class Log:
 
     def seen_fingerprints(self, after_seq: int = 0) -> list[FingerprintSeen]:
         """Return the fingerprints with a call after `after_seq`, with totals over the whole log."""
-        rows = self._database.read("learning.seen_fingerprints", after_seq=after_seq)
-        return [msgspec.convert(row, FingerprintSeen) for row in rows]
+        return self._sightings.after(after_seq)
 
     def counts(self, fingerprints: Iterable[str], *, score_name: str | None = None) -> TaskCounts:
         """Count what there is to learn from; `score_name` None counts scores of any name."""
@@ -145,7 +144,10 @@ class Log:
         ids = [row["attempt_id"] for row in picked]
         if not ids:
             return []
-        rows = self._database.read("learning.picked", wanted=ids, score_name=score_name)
+        seqs = [row["seq"] for row in picked]
+        rows = self._database.read(
+            "learning.picked", wanted=ids, score_name=score_name, low=min(seqs), high=max(seqs)
+        )
         found = {row["attempt_id"]: _exchange(row) for row in rows}
         return [found[attempt_id] for attempt_id in ids if attempt_id in found]
 
@@ -232,7 +234,7 @@ class Log:
     def erase(self, call_ids: Iterable[str]) -> Erased:
         """Take calls away with all that is theirs; their bytes are gone from the disk's files."""
         erased = removal.erase(self._database, list(call_ids))
-        self.loader.forget()
+        self._forget()
         return erased
 
     def seal(self, now: float) -> list[str]:
@@ -244,12 +246,16 @@ class Log:
     def apply_retention(self, retention: Retention) -> Removed:
         """Take away the calls that are older than the retention allows, with all that belongs to them."""
         removed = removal.retain(self._database, retention)
-        self.loader.forget()
+        self._forget()
         return removed
 
     def backup(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Copy the log into a folder as it is at one moment; loading waits, readers do not."""
         return backup(self._database, Path(folder))
+
+    def _forget(self) -> None:
+        self.loader.forget()
+        self._sightings.forget()
 
 
 def _account(row: dict[str, Any]) -> Account:
@@ -265,7 +271,7 @@ def _exchange(row: dict[str, Any]) -> Exchange:
     fields |= {
         "user": row["user_id"],
         "request": parsed(body.decode()),
-        "answer": parsed(row["answer"]),
-        "reference": parsed(row["reference"]),
+        "answer": (answer := parsed(row["answer"])),
+        "reference": answer if row["own_reference"] else parsed(row["reference"]),
     }
     return Exchange(**fields)

@@ -15,6 +15,8 @@ from store.log.views import CallFilter, CallPage, CallRow
 
 _FIRST = 2_000  # calls of the first window
 _GROWTH = 4
+_BEYOND = ("who", "outcome", "score_name", "score_min", "score_max", "text")  # not a call's own columns
+_FORMS = ("escaped", "quoted")  # of the text
 
 
 def page(database: Database, wanted: CallFilter) -> CallPage:
@@ -39,13 +41,14 @@ def _seqs(
     """Return sequence numbers, newest first; how far down was looked (exclusive); whether that was enough."""
     seqs: list[int] = []
     width = max(_FIRST, 2 * wanted.limit)
+    beyond = any(values[name] is not None for name in _BEYOND)
+    values = {name: value for name, value in values.items() if beyond or name not in (*_BEYOND, *_FORMS)}
+    pick = "faces.pick_narrowed" if beyond else "faces.pick_calls"
     began = time.monotonic()
     while until > low and len(seqs) < wanted.limit:
         after = max(low, until - width)
         started = time.monotonic()
-        rows = database.read(
-            "faces.pick_calls", **values, after=after, until=until, limit=wanted.limit - len(seqs)
-        )
+        rows = database.read(pick, **values, after=after, until=until, limit=wanted.limit - len(seqs))
         seqs += [row["seq"] for row in rows]
         until = after
         now = time.monotonic()

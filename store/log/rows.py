@@ -140,7 +140,11 @@ def parsed(text: str | None) -> dict[str, Any] | None:
     """Return the JSON object that a stored text says, None for none."""
     if text is None:
         return None
-    value: dict[str, Any] = json.loads(text)
+    value: dict[str, Any]
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        value = json.loads(text)  # NaN, lone surrogates: Python reads them
     return value
 
 

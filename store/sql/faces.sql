@@ -1,8 +1,25 @@
 -- name: bounds
 SELECT min(seq) AS low, max(seq) AS high FROM calls;
 
--- A window of the log, from `after` (inclusive) to `until` (exclusive). The calls' own columns narrow first.
+-- A window of the log, from `after` (inclusive) to `until` (exclusive), by the calls' own columns.
 -- name: pick_calls
+SELECT seq FROM calls
+WHERE seq >= $after AND seq < $until
+    AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], fingerprint))
+    AND ($tenant::VARCHAR IS NULL OR tenant = $tenant)
+    AND ($key_id::VARCHAR IS NULL OR key_id = $key_id)
+    AND ($model::VARCHAR IS NULL OR model = $model)
+    AND ($origin::VARCHAR IS NULL OR origin = $origin)
+    AND ($rollout_id::VARCHAR IS NULL OR rollout_id = $rollout_id)
+    AND ($step::VARCHAR IS NULL OR step = $step)
+    AND ($reason::VARCHAR IS NULL OR reason = $reason)
+    AND ($since_ts::DOUBLE IS NULL OR ts >= $since_ts)
+    AND ($until_ts::DOUBLE IS NULL OR ts < $until_ts)
+ORDER BY seq DESC
+LIMIT $limit;
+
+-- The same, by what belongs to the calls as well.
+-- name: pick_narrowed
 WITH asked AS MATERIALIZED (
     SELECT part, row, seq, call_id, prompt_hash FROM calls
     WHERE seq >= $after AND seq < $until
@@ -100,35 +117,59 @@ SELECT * FROM attempts WHERE call_id = try_cast($call_id AS UUID) ORDER BY start
 -- name: scores_of
 SELECT * FROM scores WHERE call_id = try_cast($call_id AS UUID) ORDER BY ts;
 
+-- Of equal completion ids of a tenant the latest call is meant.
 -- name: feedback_of
-SELECT * EXCLUDE (call_id) FROM resolved_feedback WHERE call_id = try_cast($call_id AS UUID) ORDER BY ts;
+WITH asked AS (SELECT call_id, seq, tenant FROM calls WHERE call_id = try_cast($call_id AS UUID)),
+named AS (
+    SELECT f.*
+    FROM attempts AS a JOIN asked AS c ON c.call_id = a.call_id
+    JOIN feedback AS f ON f.target = a.completion_id AND f.tenant = c.tenant
+    WHERE a.served
+),
+meant AS (
+    SELECT a.completion_id, arg_max(c.call_id, c.seq) AS call_id
+    FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
+    WHERE a.served AND a.completion_id IN (SELECT target FROM named)
+        AND c.tenant = (SELECT tenant FROM asked)
+    GROUP BY a.completion_id
+)
+SELECT f.* FROM feedback AS f JOIN asked AS c ON c.call_id = try_cast(f.target AS UUID) AND c.tenant = f.tenant
+UNION
+SELECT f.* FROM named AS f JOIN meant AS m ON m.completion_id = f.target JOIN asked AS c ON c.call_id = m.call_id
+ORDER BY ts;
 
 -- name: totals
-WITH ends AS (
-    SELECT call_id, bool_or(outcome = 'lost') AS lost FROM attempts WHERE served GROUP BY call_id
+WITH made AS (
+    SELECT
+        count(*) AS attempts,
+        count(*) FILTER (WHERE served AND who = 'student' AND outcome <> 'lost') AS student_served,
+        count(*) FILTER (WHERE served AND outcome = 'lost') AS lost_calls,
+        coalesce(sum(cost_usd), 0) AS cost_usd
+    FROM attempts
+),
+asked AS (
+    SELECT
+        count(*) AS calls, count(*) FILTER (WHERE origin = 'app') AS app_calls, min(ts) AS first_ts, max(ts) AS last_ts
+    FROM calls
 ),
 unpriced AS (
-    SELECT a.model FROM attempts AS a SEMI JOIN (SELECT call_id FROM calls WHERE surface = 'chat') AS c
-        ON c.call_id = a.call_id
+    SELECT a.model FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id AND c.surface = 'chat'
     WHERE a.who = 'teacher' AND a.cost_usd IS NULL AND a.outcome IN ('complete', 'length')
 )
 SELECT
-    (SELECT count(*) FROM calls) AS calls,
-    (SELECT count(*) FROM calls WHERE origin = 'app') AS app_calls,
-    (SELECT count(*) FROM calls AS c ANTI JOIN ends AS e ON e.call_id = c.call_id) AS open_calls,
-    (SELECT count(*) FROM ends WHERE lost) AS lost_calls,
-    (SELECT count(*) FROM attempts) AS attempts,
-    (SELECT count(*) FROM attempts WHERE served AND who = 'student' AND outcome <> 'lost') AS student_served,
+    asked.*, made.*,
+    (
+        SELECT count(*) FROM calls AS c ANTI JOIN (SELECT call_id FROM attempts WHERE served) AS e
+            ON e.call_id = c.call_id
+    ) AS open_calls,
     (SELECT count(*) FROM prompts) AS prompts,
     (SELECT count(*) FROM scores) AS scores,
     (SELECT count(*) FROM feedback) AS feedback,
     (SELECT count(*) FROM resolved_feedback WHERE call_id IS NULL) AS unresolved_feedback,
     (SELECT coalesce(sum(corrupt), 0)::BIGINT FROM ingest_log) AS corrupt_frames,
-    (SELECT coalesce(sum(cost_usd), 0) FROM attempts) AS cost_usd,
     (SELECT count(*) FROM unpriced) AS unpriced,
-    (SELECT list_sort(list(DISTINCT model))[1:5] FROM unpriced) AS unpriced_models,
-    (SELECT min(ts) FROM calls) AS first_ts,
-    (SELECT max(ts) FROM calls) AS last_ts;
+    (SELECT list_sort(list(DISTINCT model))[1:5] FROM unpriced) AS unpriced_models
+FROM asked, made;
 
 -- name: by_task
 WITH asked AS (

@@ -13,9 +13,8 @@ WITH seen AS (
         max(ts) AS last_ts,
         max(seq) AS last_seq
     FROM calls
-    WHERE origin = 'app' AND surface = 'chat' AND fingerprint <> ''
+    WHERE origin = 'app' AND surface = 'chat' AND fingerprint <> '' AND seq > $after_seq
     GROUP BY fingerprint
-    HAVING max(seq) > $after_seq
 )
 SELECT
     s.fingerprint, s.fp_version, s.tenant, s.task_name, s.model, coalesce(p.head_hash, '') AS head_hash,
@@ -49,7 +48,7 @@ SELECT
     (SELECT avg(value) FROM scored) AS mean_score;
 
 -- name: pick_exchanges
-SELECT a.attempt_id
+SELECT a.attempt_id, c.seq
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
 WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
     AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
@@ -61,48 +60,59 @@ LIMIT $limit;
 
 -- Calls that drew a pair come first: the router waits for their scores.
 -- name: pick_unscored
-SELECT a.attempt_id
-FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
-WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
-    AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
-    AND a.outcome = 'complete'
-    AND NOT EXISTS (
-        SELECT 1 FROM scores AS s
-        WHERE s.attempt_id = a.attempt_id AND s.name = $score_name AND s.version = $version
-    )
-    AND c.seq > $after_seq
-    AND ($drawn::BOOLEAN IS NULL OR (c.pairing <> 'none') = $drawn)
-    AND (NOT $referenced::BOOLEAN OR EXISTS (
-        SELECT 1 FROM attempts AS t
-        WHERE t.call_id = c.call_id AND t.who = 'teacher' AND t.outcome = 'complete'
-    ))
-    AND ($said::VARCHAR = '' OR EXISTS (
-        SELECT 1 FROM latest_feedback AS f
-        WHERE f.call_id = c.call_id
-            AND CASE WHEN $said = 'score' THEN f.score IS NOT NULL AND a.served ELSE f.correction IS NOT NULL END
-    ))
+WITH asked AS MATERIALIZED (
+    SELECT seq, call_id, pairing FROM calls
+    WHERE origin = 'app' AND surface = 'chat' AND prompt_hash IS NOT NULL AND seq > $after_seq
+        AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+        AND ($drawn::BOOLEAN IS NULL OR (pairing <> 'none') = $drawn)
+        AND ($said::VARCHAR = '' OR call_id IN (
+            SELECT call_id FROM latest_feedback
+            WHERE CASE WHEN $said = 'score' THEN score IS NOT NULL ELSE correction IS NOT NULL END
+        ))
+),
+made AS MATERIALIZED (
+    SELECT a.attempt_id, a.call_id, a.who, a.served
+    FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
+    WHERE a.outcome = 'complete'
+),
+scored AS (
+    SELECT s.attempt_id FROM scores AS s SEMI JOIN made AS a ON a.attempt_id = s.attempt_id
+    WHERE s.name = $score_name AND s.version = $version
+)
+SELECT a.attempt_id, c.seq
+FROM asked AS c JOIN made AS a ON a.call_id = c.call_id
+WHERE a.attempt_id NOT IN (SELECT attempt_id FROM scored)
+    AND (NOT $referenced::BOOLEAN OR a.call_id IN (SELECT call_id FROM made WHERE who = 'teacher'))
+    AND ($said::VARCHAR <> 'score' OR a.served)
 ORDER BY c.pairing = 'none', c.seq, a.attempt_id
 LIMIT $limit;
 
+-- The teacher's complete answer that was served is its own reference; for the others it is looked up.
 -- name: picked
-WITH picked AS (SELECT * FROM attempts WHERE attempt_id IN (SELECT id::UUID FROM wanted)),
-asked AS (SELECT * FROM calls WHERE call_id IN (SELECT call_id FROM picked)),
+WITH made AS MATERIALIZED (
+    SELECT
+        attempt_id, call_id, outcome, who, role, served, answer,
+        who = 'teacher' AND outcome = 'complete' AND served AS own_reference
+    FROM attempts WHERE attempt_id IN (SELECT id::UUID FROM wanted)
+),
 teacher AS (
     SELECT call_id, arg_max(answer, served) AS answer FROM attempts
-    WHERE who = 'teacher' AND outcome = 'complete' AND call_id IN (SELECT call_id FROM picked)
+    WHERE who = 'teacher' AND outcome = 'complete'
+        AND call_id IN (SELECT call_id FROM made WHERE NOT own_reference)
     GROUP BY call_id
 ),
 scored AS (
     SELECT attempt_id, arg_max(value, ts) AS value FROM scores
-    WHERE name = $score_name AND attempt_id IN (SELECT attempt_id FROM picked)
+    WHERE name = $score_name AND attempt_id IN (SELECT attempt_id FROM made)
     GROUP BY attempt_id
 )
 SELECT
-    a.attempt_id, c.call_id, c.seq, c.ts, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash, lower(hex(c.input_hash)) AS input_hash,
-    c.cuts, c.tail, p.pieces, a.answer, a.outcome, a.who, a.role, c.retry_count, t.answer AS reference,
-    f.correction, CASE WHEN a.served THEN f.score END AS feedback, s.value AS score
-FROM picked AS a
-JOIN asked AS c ON c.call_id = a.call_id
+    a.attempt_id, c.call_id, c.seq, c.ts, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash,
+    lower(hex(c.input_hash)) AS input_hash, c.cuts, c.tail, p.pieces, a.answer, a.outcome, a.who, a.role,
+    c.retry_count, a.own_reference, t.answer AS reference, f.correction,
+    CASE WHEN a.served THEN f.score END AS feedback, s.value AS score
+FROM made AS a
+JOIN calls AS c ON c.call_id = a.call_id AND c.seq BETWEEN $low AND $high
 JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
 LEFT JOIN teacher AS t ON t.call_id = a.call_id
 LEFT JOIN scored AS s ON s.attempt_id = a.attempt_id

@@ -8,7 +8,7 @@ CREATE TABLE calls (
     seq BIGINT, call_id UUID, writer VARCHAR, ts DOUBLE, origin VARCHAR, surface VARCHAR, method VARCHAR,
     path VARCHAR, tenant VARCHAR, key_id VARCHAR, task_name VARCHAR, fingerprint VARCHAR, fp_version INTEGER,
     model VARCHAR, stream BOOLEAN, unit VARCHAR, conversation VARCHAR, user_id VARCHAR, retry_count INTEGER,
-    headers VARCHAR, prompt_hash UUID, input_hash BLOB, cuts INTEGER[], tail VARCHAR,
+    headers VARCHAR, prompt_hash UUID, input_hash BLOB, cuts INTEGER[], tail VARCHAR USING COMPRESSION zstd,
     raw BLOB, chosen VARCHAR, reason VARCHAR, task VARCHAR, task_version INTEGER, rollout_id VARCHAR,
     student_id VARCHAR, step VARCHAR, share DOUBLE, pairing VARCHAR, propensity DOUBLE
 );
@@ -16,7 +16,7 @@ CREATE TABLE calls (
 CREATE TABLE attempts (
     attempt_id UUID, call_id UUID, ts DOUBLE, role VARCHAR, who VARCHAR, served BOOLEAN, model VARCHAR,
     upstream VARCHAR, student_id VARCHAR, outcome VARCHAR, status INTEGER, started DOUBLE, first_byte_ms DOUBLE,
-    duration_ms DOUBLE, content_type VARCHAR, headers VARCHAR, answer VARCHAR, raw BLOB, error VARCHAR,
+    duration_ms DOUBLE, content_type VARCHAR, headers VARCHAR, answer VARCHAR USING COMPRESSION zstd, raw BLOB, error VARCHAR,
     completion_id VARCHAR, finish_reason VARCHAR, prompt_tokens BIGINT, completion_tokens BIGINT,
     cached_tokens BIGINT, cost_usd DOUBLE
 );
