@@ -1,47 +1,106 @@
-"""Writes calls out as JSON lines. Knows no trainset: it leaves nothing out and judges nothing."""
+"""Writes calls out as JSON lines or as Parquet. Knows no trainset: it leaves nothing out and judges nothing.
+
+In JSON lines `request` and `answer` are objects; in Parquet they are text as the log has it, `scores` a map.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from store.log.database import Database
 from store.log.rows import parsed, request_body
 
 _PAGE = 1_000
+_PARTS = frozenset({"cuts", "tail", "pieces", "raw"})  # of the body
+_SCHEMA = pa.schema(
+    [
+        ("seq", pa.int64()),
+        ("call_id", pa.string()),
+        ("ts", pa.float64()),
+        *((name, pa.string()) for name in ("tenant", "fingerprint", "task", "model", "unit", "user_id")),
+        *((name, pa.string()) for name in ("attempt_id", "who", "role", "outcome", "answer")),
+        ("feedback", pa.float64()),
+        ("correction", pa.string()),
+        ("scores", pa.map_(pa.string(), pa.float64())),
+        ("request", pa.string()),  # null where the body is no text
+    ]
+)
+
+Page = list[dict[str, Any]]
 
 
 def export(database: Database, path: Path, fingerprints: list[str]) -> int:
-    """Write the calls beside their place and put them there at once; return how many."""
+    """Write the calls beside their place and put them there at once; return how many.
+
+    `.parquet` is written as that, any other name as JSON lines.
+    """
+    write = _parquet if path.suffix == ".parquet" else _lines
     draft = path.with_name(f".{path.name}.tmp")
     try:
-        with draft.open("w", encoding="utf-8") as file:
-            count = sum(_write(file, row) for row in _rows(database, fingerprints))
+        count = write(draft, _pages(database, fingerprints))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     return count
 
 
-def _rows(database: Database, fingerprints: list[str]) -> Iterator[dict[str, Any]]:
+def _pages(database: Database, fingerprints: list[str]) -> Iterator[Page]:
     after = 0
     while True:
         page = database.read("faces.export", fingerprints=fingerprints, after_seq=after, limit=_PAGE)
-        yield from page
+        yield page
         if len(page) < _PAGE:
             return
         after = page[-1]["seq"]
 
 
-def _write(file: TextIO, row: dict[str, Any]) -> int:
-    body = request_body(row)
+def _lines(path: Path, pages: Iterator[Page]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for page in pages:
+            for row in page:
+                line = {**_plain(row), "request": _object(request_body(row)), "answer": parsed(row["answer"])}
+                file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str) + "\n")
+            count += len(page)
+    return count
+
+
+def _parquet(path: Path, pages: Iterator[Page]) -> int:
+    count = 0
+    with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+        for page in pages:
+            rows = [
+                {
+                    **_plain(row),
+                    "request": _text(request_body(row)),
+                    "scores": list((row["scores"] or {}).items()),
+                }
+                for row in page
+            ]
+            writer.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA))
+            count += len(page)
+    return count
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _PARTS}
+
+
+def _object(body: bytes) -> Any:
     try:
-        request = json.loads(body)
+        return json.loads(body)
     except ValueError:
-        request = None
-    plain = {name: value for name, value in row.items() if name not in {"cuts", "tail", "pieces", "raw"}}
-    line = {**plain, "request": request, "answer": parsed(row["answer"])}
-    file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str) + "\n")
-    return 1
+        return None
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

@@ -204,23 +204,44 @@ GROUP BY c.fingerprint
 ORDER BY calls DESC, c.fingerprint;
 
 -- name: export
+WITH asked AS MATERIALIZED (
+    SELECT * FROM calls
+    WHERE origin = 'app' AND seq > $after_seq
+        AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], fingerprint))
+        AND seq <= (
+            SELECT max(seq) FROM (
+                SELECT seq FROM calls
+                WHERE origin = 'app' AND seq > $after_seq
+                    AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], fingerprint))
+                ORDER BY seq
+                LIMIT $limit
+            )
+        )
+),
+served AS MATERIALIZED (
+    SELECT a.call_id, a.attempt_id, a.who, a.role, a.outcome, a.answer
+    FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
+    WHERE a.served
+),
+latest AS (
+    SELECT s.attempt_id, s.name, arg_max(s.value, s.ts) AS value
+    FROM scores AS s SEMI JOIN served AS a ON a.attempt_id = s.attempt_id
+    GROUP BY s.attempt_id, s.name
+),
+scored AS (
+    SELECT attempt_id, map_from_entries(list(struct_pack(k := name, v := value) ORDER BY name)) AS scores
+    FROM latest GROUP BY attempt_id
+)
 SELECT
     c.seq, c.call_id, c.ts, c.tenant, c.fingerprint, coalesce(c.task, c.task_name) AS task, c.model, c.unit,
     c.user_id, c.cuts, c.tail, c.raw, p.pieces, a.attempt_id, a.who, a.role, a.outcome, a.answer, f.score AS feedback,
-    f.correction,
-    (
-        SELECT map_from_entries(list(struct_pack(k := name, v := value)))
-        FROM (SELECT s.name, arg_max(s.value, s.ts) AS value FROM scores AS s
-              WHERE s.attempt_id = a.attempt_id GROUP BY s.name)
-    ) AS scores
-FROM calls AS c
+    f.correction, s.scores
+FROM asked AS c
 LEFT JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
-LEFT JOIN attempts AS a ON a.call_id = c.call_id AND a.served
+LEFT JOIN served AS a ON a.call_id = c.call_id
+LEFT JOIN scored AS s ON s.attempt_id = a.attempt_id
 LEFT JOIN latest_feedback AS f ON f.call_id = c.call_id
-WHERE c.origin = 'app' AND c.seq > $after_seq
-    AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], c.fingerprint))
-ORDER BY c.seq
-LIMIT $limit;
+ORDER BY c.seq;
 
 -- name: subject
 SELECT call_id FROM calls
