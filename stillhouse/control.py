@@ -25,7 +25,6 @@ from stillhouse import house
 from stillhouse.admin import app as admin
 from stillhouse.auditor import Auditor
 from stillhouse.desk import ControlDesk
-from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.errors import ConfigError, StillhouseError
 from stillhouse.grants import Grants
 from stillhouse.house import House
@@ -90,10 +89,7 @@ async def serve(told: Told) -> None:
     )
     own_name = () if settings.control.host in ANYWHERE else (settings.control.host,)
     hosts = (*own_name, *settings.control.allowed_hosts)
-    scene = Scene(folder=folder, log=log, control=control, epoch=epoch, now=time.time)
-    quiet = Quiet(parts.executor, parts.scorer, parts.scoring.step)
-    erasing = Erasing(scene, quiet)
-    desk = ControlDesk(stores, epoch, parts.executor, erasing)
+    desk = ControlDesk(stores, epoch, parts.executor, parts.erasing)
     app = admin.build(stores, desk, loopback, token=folder.admin_token(), hosts=hosts)
     served = Served(app, drain_s=DRAIN_S)
 
@@ -105,11 +101,7 @@ async def serve(told: Told) -> None:
         await _lead(
             served,
             ports.shared(settings.control.host, told.port),
-            [
-                *_loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)),
-                every("scoring", SCORE_S, quiet.score),
-                every("erasure", ERASE_S, erasing.step),
-            ],
+            _loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)),
             parts.clock,
             closed,
         )
@@ -146,8 +138,10 @@ def _loops(
     return [
         every("ingest", INGEST_S, in_thread(parts.ingester.step)),
         every("grouping", GROUP_S, in_thread(parts.grouper.step)),
+        every("scoring", SCORE_S, parts.quiet.score),
         every("cutover", DECIDE_S, in_thread(parts.controller.tick)),
         every("jobs", DECIDE_S, parts.executor.run),
+        every("erasure", ERASE_S, parts.erasing.step),
         every("retention", RETAIN_S, in_thread(retain)),
         every("pid files", PIDS_S, in_thread(lambda: offspring.name(stores.folder.run))),
         every("figures", PIDS_S, tell),

@@ -23,6 +23,7 @@ from router.controller import Controller
 from router.errors import RolloutRefused
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
+from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.grants import Grants
 from stillhouse.settings import convert
 from stillhouse.views.stores import Stores
@@ -46,6 +47,8 @@ class House:
     controller: Controller
     executor: Executor
     clock: Clock
+    quiet: Quiet
+    erasing: Erasing
 
 
 def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> House:
@@ -86,8 +89,13 @@ def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> Hous
         settings=limits,
         policies=policies,
     )
+    executor = Executor(Pipeline(parts), parts)
+    quiet = Quiet(executor, scorer, scoring.step)
+    scene = Scene(folder=folder, log=log, control=control, epoch=epoch, now=time.time)
     return House(
-        executor=Executor(Pipeline(parts), parts),
+        executor=executor,
+        quiet=quiet,
+        erasing=Erasing(scene, quiet),
         clock=Clock(log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits),
         ingester=Ingester(log, folder.journal, read_answer, cost.price),
         grouper=Grouper(

@@ -70,7 +70,7 @@ async def test_nothing_is_distilled_while_a_student_is_on_its_way(stores):
     epoch = control.take_epoch("test")
     rolled_out(control, epoch, State.CANARY_5)
     parts = build(stores, epoch)
-    desk = ControlDesk(stores, epoch, parts.executor)
+    desk = ControlDesk(stores, epoch, parts.executor, parts.erasing)
     with pytest.raises(Refused, match=r"rollout in state canary_5 \(r1\).*stillhouse rollout abort t"):
         desk.distill("t", anyway=True)
     assert control.jobs("t") == []
