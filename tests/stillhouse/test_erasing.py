@@ -1,6 +1,7 @@
 """Erasures beside a house at work: what is asked, what is waited for, what goes wrong."""
 
 import asyncio
+import time
 from contextlib import closing
 
 import pytest
@@ -14,9 +15,10 @@ from stillhouse.grants import Grants
 from stillhouse.settings.tree import Settings
 from stillhouse.views.stores import Stores
 from store.control import Control
+from store.ids import new_id
 from store.journal.writer import SegmentWriter
 from store.log import Log
-from store.vocabulary import Tally
+from store.vocabulary import Attempt, Call, Choice, Outcome, Pairing, Role, Tally, Who
 
 
 @pytest.fixture
@@ -84,6 +86,39 @@ async def test_it_waits_for_the_journal_and_names_the_subject_nowhere_else(parts
     async with built.erasing.none():
         pass
     empty.close()
+
+
+async def test_it_waits_for_answers_that_are_on_their_way(parts, planted):
+    """An answer that comes after its call is gone would stay."""
+    built, control = parts
+    folder, now = planted.folder, time.time()
+    writer = SegmentWriter(folder.journal, "w1")
+    choice = Choice(who=Who.TEACHER, reason="shadow", pairing=Pairing.SHADOW)
+    of = {"ts": now, "model": "m", "user": SUBJECT, "body": b"{}"}
+    drawn, plain = (Call(call_id=new_id(), choice=c, **of) for c in (choice, Choice()))
+    for call in (drawn, plain):
+        writer.append(call)
+    writer.append(answer(drawn, Role.SERVE, Who.TEACHER))
+    built.ingester.step()
+    asked = built.erasing.ask(Wish(user=SUBJECT))
+    late = SegmentWriter(folder.journal, "w2")
+    late.append(answer(plain, Role.SERVE, Who.TEACHER))
+    writer.close()
+    for left in (True, False):
+        while built.ingester.step():
+            pass
+        await built.erasing.step()
+        assert (control.erasure(asked.erasure_id).phase == "drain") is left
+        late.append(answer(drawn, Role.SHADOW, Who.STUDENT))
+    late.close()
+    assert control.erasure(asked.erasure_id).report["log"]["attempts"] == 3 + 3
+
+
+def answer(call, role, who):
+    return Attempt(
+        attempt_id=new_id(), call_id=call.call_id, ts=call.ts + 1, role=role, who=who, served=role is Role.SERVE,
+        model="m", upstream="u", outcome=Outcome.COMPLETE, status=200, started=call.ts, body=b"{}",
+    )  # fmt: skip
 
 
 async def test_a_subject_that_is_not_known_any_more_is_said(parts, planted):
