@@ -119,8 +119,9 @@ class Sums:
     sent = unsent = in_flight = 0
 
 
-def test_from_a_workers_journal_to_doctor_status_and_metrics(place):
+def test_from_a_workers_journal_to_doctor_status_and_metrics(place, monkeypatch):
     """Records are kept, tallied, loaded and added up; one that vanishes is an error with its writer and number."""
+    monkeypatch.setattr(auditor, "REST", 0.0)
     run, sums = place.folder.run, Sums()
     journal = LateJournal(place.folder.journal, "w0", place.settings)
     ingester = Ingester(place.log, place.folder.journal, read_answer, lambda *_: None)
