@@ -58,7 +58,10 @@ def given(value: Object, names: Iterable[str]) -> Object:
 
 def spelled(value: Any) -> str:
     """Write JSON as models spell arguments: no whitespace, members in their order."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError):  # a number too long or nesting too deep to write, though it was read
+        raise Untranslatable("arguments") from None
 
 
 def parsed(arguments: str) -> Object:

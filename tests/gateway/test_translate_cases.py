@@ -193,6 +193,15 @@ def test_a_teachers_answer_that_no_student_can_learn(surface, answer, reason):
         SURFACES[surface].completion(answer)
 
 
+def test_an_input_that_cannot_be_written_is_not_learned():
+    deep: dict = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    for given in (deep, {"a": float("inf")}):
+        with pytest.raises(Untranslatable, match="arguments"):
+            messages.completion({"stop_reason": "tool_use", "content": [{**USE, "input": given}]})
+
+
 def called(*ids, arguments="{}"):
     calls = [
         {"id": one, "type": "function", "function": {"name": "f", "arguments": arguments}} for one in ids
