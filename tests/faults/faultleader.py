@@ -1,14 +1,13 @@
 """A leader that decides without end on a control state on disk, until it is killed.
 
-Run as a program: each line on standard input forks a leader and is answered with its process id. The controller, its
-rules and the control state are the real ones; only the log is in memory.
+Says a line after each tick. The controller, its rules and the control state are the real ones; only the log is in
+memory.
 """
 
 import os
 import random
-import sys
-from pathlib import Path
 
+from faultnursery import say, serve
 from makers import House
 
 from router.steps import LADDER
@@ -29,6 +28,7 @@ def lead(folder):
         elif (verb := wish(live[-1].state, rng)) and not house.control.orders():
             house.order(verb, order_id=new_id())
         house.tick(TICK_S)
+        say("ticked")
 
 
 def wish(state, rng):
@@ -39,14 +39,5 @@ def wish(state, rng):
     return rng.choice(("force", "pause")) if state is not State.FULL else "rollback"
 
 
-def main(folder):
-    for _ in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            lead(folder)
-        print(pid, flush=True)
-        os.waitpid(pid, 0)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    serve(lead)

@@ -1,20 +1,16 @@
 """Killed and doubled leaders: a decision is there whole or not at all, and is made once."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import closing
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from faultapps import Apps
 from faultbooks import Books
-from faulthouse import ROOT, TASK, plant_rollout
+from faulthouse import TASK, plant_rollout
+from faultnursery import Nursery
 from housekit import until
 from makers import House as Cutover
 
@@ -26,35 +22,19 @@ from store.paths import DataFolder
 from store.sql import Migration, migrations
 from store.vocabulary import State
 
-HERE = Path(__file__).parent
-KILLS = 100
+KILLS = 60
 
 
-@pytest.fixture
-def nursery(tmp_path):
-    """The program that makes leaders."""
-    paths = f"{ROOT}:{ROOT / 'tests' / 'router'}"
-    with subprocess.Popen(
-        [sys.executable, str(HERE / "faultleader.py"), str(tmp_path)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths},
-    ) as made:  # fmt: skip
-        yield made
-        made.stdin.close()
-
-
-def test_a_hundred_killed_leaders_leave_every_decision_whole(tmp_path, nursery):
+def test_sixty_killed_leaders_leave_every_decision_whole(tmp_path):
     rng, decided = random.Random("decisions"), []
-    for _ in range(KILLS):
-        nursery.stdin.write("another\n")
-        nursery.stdin.flush()
-        leader = int(nursery.stdout.readline())
-        time.sleep(rng.uniform(0.0, 0.15))
-        os.kill(leader, signal.SIGKILL)
-        with closing(Control.open(tmp_path / "control.sqlite")) as control:
-            transitions = control.transitions()
-            assert transitions[: len(decided)] == decided, "what was decided stays decided"
-            decided = transitions
-            check_whole(control)
+    with Nursery.of("faultleader.py", tmp_path, "router") as nursery:
+        for _ in range(KILLS):
+            nursery.life(lines=rng.randrange(5), then_s=rng.uniform(0.0, 0.01))
+            with closing(Control.open(tmp_path / "control.sqlite")) as control:
+                transitions = control.transitions()
+                assert transitions[: len(decided)] == decided, "what was decided stays decided"
+                decided = transitions
+                check_whole(control)
     assert len(decided) > KILLS
     assert {State.FULL, State.HOLD, State.ROLLED_BACK} <= {transition.target for transition in decided}
 
