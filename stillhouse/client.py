@@ -101,9 +101,9 @@ class AdminClient:
         return self.get("/api/doctor")  # type: ignore[no-any-return]
 
     def export(self, path: Path, task: str | None = None) -> dict[str, int]:
-        """Write calls with their answers as JSON lines; gives how many `calls` and `bytes`."""
+        """Write calls with their answers, as JSON lines or `.parquet`; gives how many `calls` and `bytes`."""
         params = _given({"task": task, "to": str(path.absolute())})
-        lines = written = 0
+        written = 0
         try:
             with self._http.stream("GET", "/api/export", params=params) as answer:
                 if answer.status_code >= _ERROR:
@@ -111,13 +111,13 @@ class AdminClient:
                     self._refuse(answer)
                 with path.open("wb") as file:
                     for piece in answer.iter_bytes():
-                        lines += piece.count(b"\n")
                         written += file.write(piece)
+                calls = int(answer.headers["x-stillhouse-calls"])
         except httpx.TransportError as error:
             raise self._not_running() from error
         except OSError as error:
             raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
-        return {"calls": lines, "bytes": written}
+        return {"calls": calls, "bytes": written}
 
     def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
         """Queue a distillation now, `anyway` even if not all is ready; gives the job. Raises Refused."""

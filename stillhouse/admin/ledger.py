@@ -18,6 +18,9 @@ from stillhouse.views.stores import Stores
 from store.control import Copy
 from store.ids import new_id
 
+CALLS = "x-stillhouse-calls"  # how many calls an export has
+_PARQUET = ".parquet"
+
 
 class Keeper(Protocol):
     """What may be ordered of what is kept."""
@@ -35,10 +38,18 @@ def mount(app: FastAPI, stores: Stores, keeper: Keeper) -> None:
 
     @app.get("/api/export")
     def export(task: str | None = None, to: str | None = None) -> FileResponse:
-        path = _exported(stores, task)
+        fingerprints = calls.fingerprints_of(stores, task) if task else ()
+        if task and not fingerprints:
+            raise Missing(f"The task {task!r} has no call yet.")
         if to:  # where the caller puts it: an erasure has to say so
             control.add_copy(Copy(copy_id=new_id(), kind="export", path=to, made=time.time()))
-        return FileResponse(path, background=BackgroundTask(path.unlink, missing_ok=True))
+        # Served once and deleted: the caller names no path on this machine.
+        path = (
+            stores.folder.run / f"export-{new_id()}{_PARQUET if (to or '').endswith(_PARQUET) else '.jsonl'}"
+        )
+        count = stores.log.export(path, fingerprints)
+        gone = BackgroundTask(path.unlink, missing_ok=True)
+        return FileResponse(path, background=gone, headers={CALLS: str(count)})
 
     @app.get("/api/erasures")
     def erasures() -> Any:
@@ -58,13 +69,3 @@ def mount(app: FastAPI, stores: Stores, keeper: Keeper) -> None:
     @app.post("/api/backups", status_code=201)
     async def backup(folder: Annotated[Path, Body(embed=True)]) -> dict[str, Any]:
         return await keeper.backup(folder)
-
-
-def _exported(stores: Stores, task: str | None) -> Path:
-    """Write a file that is served once and deleted: the caller names no path here."""
-    fingerprints = calls.fingerprints_of(stores, task) if task else ()
-    if task and not fingerprints:
-        raise Missing(f"The task {task!r} has no call yet.")
-    path = stores.folder.run / f"export-{new_id()}.jsonl"
-    stores.log.export(path, fingerprints)
-    return path

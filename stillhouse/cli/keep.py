@@ -20,7 +20,7 @@ from stillhouse.settings import Settings, load
 
 
 def export(
-    path: Annotated[Path, typer.Argument(help="Where to, JSON lines.")],
+    path: Annotated[Path, typer.Argument(help="Where to: JSON lines, or .parquet.")],
     task: Annotated[str | None, typer.Option("--task", "-t", help="Of this task only.")] = None,
     config: ConfigOption = None,
     data: DataOption = None,

@@ -14,9 +14,9 @@ from typing import Any
 
 from distiller.trainset.erase import Remains, Row, without
 from stillhouse.erasure import ticket as tickets
-from stillhouse.erasure.forms import forms
 from stillhouse.erasure.scene import Scene, rewrite
 from stillhouse.erasure.ticket import Ticket
+from stillhouse.sweep.forms import forms
 from store.control import Erasure
 from store.vocabulary import JobState, Trainset
 

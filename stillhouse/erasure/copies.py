@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stillhouse.erasure.forms import Search
 from stillhouse.erasure.scene import Scene
 from stillhouse.erasure.ticket import Ticket
+from stillhouse.sweep.forms import Search
 from store.control import Copy, Erasure
 from store.journal import rejected
 

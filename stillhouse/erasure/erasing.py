@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from stillhouse.erasure import drain, phases
 from stillhouse.erasure import ticket as tickets
-from stillhouse.erasure.forms import SHORTEST
 from stillhouse.erasure.phases import DRAIN, LOG
 from stillhouse.erasure.quiet import Quiet
 from stillhouse.erasure.scene import FAILED, Scene
 from stillhouse.erasure.ticket import Ticket
 from stillhouse.errors import Refused
+from stillhouse.sweep.forms import SHORTEST
 from store.control import Erasure
 from store.control.erasures import INCOMPLETE, Kind
 from store.errors import StaleEpoch

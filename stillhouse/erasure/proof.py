@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from stillhouse.erasure import sweep
-from stillhouse.erasure.forms import SHORTEST, forms, searchable
 from stillhouse.erasure.scene import Scene
 from stillhouse.erasure.ticket import Ticket
+from stillhouse.sweep import files
+from stillhouse.sweep.forms import SHORTEST, forms, searchable
 from store.journal import segment
 
 NAME = "proof"
@@ -96,7 +96,7 @@ def _search_log(scene: Scene, proof: Proof, texts: tuple[str, ...]) -> None:
 
 
 def _search_files(scene: Scene, proof: Proof, texts: tuple[str, ...]) -> None:
-    for found in sweep.search(scene.folder.root, texts, skipped=scene.folder.erasing):
+    for found in files.search(scene.folder.root, texts, skipped=scene.folder.erasing):
         proof.files, proof.bytes = proof.files + 1, proof.bytes + found.bytes
         if found.whole:
             (proof.later if _may_be_later(proof, found.name) else proof.hits).append(found.name)

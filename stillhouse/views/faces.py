@@ -48,7 +48,7 @@ class Faces:
         return explain.explain(self._stores, task_id)
 
     def export(self, path: Path, task: str | None = None) -> dict[str, int]:
-        """Write calls with their answers as JSON lines; gives how many `calls` and `bytes`."""
+        """Write calls with their answers, as JSON lines or `.parquet`; gives how many `calls` and `bytes`."""
         fingerprints = calls.fingerprints_of(self._stores, task) if task else ()
         if task and not fingerprints:
             raise Missing(f"The task {task!r} has no call yet.")

@@ -83,7 +83,10 @@ def test_a_subject_is_gone_from_every_file_and_the_others_are_as_they_were(rolli
     calls = talk(house)
     planted = plant(house, calls)
     exported = house.data / "mine.jsonl"
-    house.look("export", str(exported))
+    assert house.look("export", str(exported))["calls"] == 12
+    parquet = house.folder / "mine.parquet"
+    assert house.look("export", str(parquet))["calls"] == 12
+    assert duckdb.read_parquet(str(parquet)).count("*").fetchone() == (12,)
     with AdminClient(house.data) as client:
         before = {call_id: client.call(call_id) for call_id in calls[OTHER]}
         copies = house.look("erasures")

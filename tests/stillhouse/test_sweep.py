@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillhouse.erasure import forms as module
-from stillhouse.erasure import sweep
-from stillhouse.erasure.forms import Search, forms, searchable
+from stillhouse.sweep import files
+from stillhouse.sweep import forms as module
+from stillhouse.sweep.forms import Search, forms, searchable
 
 SUBJECT = 'Ängström "the\\man" \n 1'
 
@@ -84,5 +84,5 @@ def test_a_folder_is_searched_by_a_process_of_its_own(tmp_path):
     skipped = tmp_path / "erasing"
     skipped.mkdir()
     (skipped / "c").write_text("marker-1")
-    result = sweep.search(tmp_path, ("marker-1",), skipped=skipped)
+    result = files.search(tmp_path, ("marker-1",), skipped=skipped)
     assert {file.name: (file.bytes, file.whole) for file in result} == {"b": (7, 0), "inner/a": (14, 1)}
