@@ -255,6 +255,39 @@ def test_a_students_reasoning_is_not_shown():
     assert "Hm." not in repr(messages.answer(said, ASKED))
 
 
+def test_a_call_that_was_forced_reads_as_a_call():
+    said = called("call_a")
+    said["choices"][0]["finish_reason"] = "stop"
+    assert messages.answer(said, ASKED)["stop_reason"] == "tool_use"
+    assert responses.completion(responses.answer(said, ASKED))["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_the_events_of_a_response_are_numbered_and_begin_with_nothing_said():
+    answer = responses.answer(completion(message(content="a b")), ASKED)
+    events = list(responses.events(answer))
+    assert [data["sequence_number"] for _, data in events] == list(range(len(events)))
+    begun = {name: events[0][1]["response"][name] for name in ("status", "output", "usage", "completed_at")}
+    assert begun == {"status": "in_progress", "output": [], "usage": None, "completed_at": None}
+    assert [name.removeprefix("response.") for name, _ in events] == [
+        "created", "in_progress", "output_item.added", "content_part.added", "output_text.delta", "output_text.delta",
+        "output_text.done", "content_part.done", "output_item.done", "completed",
+    ]  # fmt: skip
+
+
+def test_a_messages_prompt_is_all_that_was_read():
+    counted = {
+        "input_tokens": 5,
+        "cache_read_input_tokens": 0,
+        "cache_creation_input_tokens": 3,
+        "output_tokens": 2,
+    }
+    chat = messages.completion({"stop_reason": "end_turn", "usage": counted})
+    assert chat["usage"] == {
+        "prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 3},
+    }  # fmt: skip
+
+
 def test_a_response_repeats_what_was_asked():
     tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
     asked = {
