@@ -50,13 +50,32 @@ def take(scene: Scene, erasure: Erasure, ticket: Ticket) -> Erasure:
 def _parted(scene: Scene) -> tuple[list[Path], list[Copy]]:
     """Return the exports below the data folder, and every other copy."""
     inside, outside = [], []
-    root = scene.folder.root.resolve()
     for copy in scene.control.copies():
-        if copy.kind == EXPORT and Path(copy.path).resolve().is_relative_to(root):
+        if copy.kind == EXPORT and _may_go(scene, Path(copy.path)):
             inside.append(Path(copy.path))
         else:
             outside.append(copy)
     return inside, outside
+
+
+def _may_go(scene: Scene, path: Path) -> bool:
+    """Tell whether a file lies below the data folder and is none of ours.
+
+    A caller on another machine names a path of its own: whatever it is, no file of ours goes for it.
+    """
+    folder = scene.folder
+    ours = {
+        folder.journal,
+        folder.log,
+        folder.months,
+        folder.control,
+        folder.artifacts,
+        folder.jobs,
+        folder.run,
+    }
+    names = {own.name for own in ours | {folder.salt_file, folder.token, folder.erasing}}
+    root, place = folder.root.resolve(), path.resolve()
+    return root in place.parents and place.relative_to(root).parts[0] not in names
 
 
 def _shown(copy: Copy) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from erasurekit import MARK, OTHER, SUBJECT, ask, bytes_with, carry_out, fill
 
 from distiller.trainset import read_rows, verify
 from stillhouse.erasure import ticket as tickets
-from store.control import Control
+from store.control import Control, Copy
 from store.log import Log, Subject
 from store.paths import DataFolder
 
@@ -182,3 +182,14 @@ def test_a_subject_in_anothers_words_is_said_with_its_column(planted):
     ended = carry_out(planted.folder, ask(planted, value="nobody-we-know", also=("of 1: plain",)).erasure_id)
     assert ended.phase == "incomplete"
     assert "hot: feedback.comment (1 rows)" in ended.report["sentence"]
+
+
+def test_an_export_that_is_said_to_be_one_of_our_own_files_deletes_nothing(planted):
+    folder = planted.folder
+    with closing(Control.open(folder.control)) as control:
+        for path in (folder.salt_file, folder.log, folder.artifacts / "x.jsonl"):
+            control.add_copy(Copy(copy_id=path.name, kind="export", path=str(path), made=1.0))
+    ended = carry_out(folder, ask(planted).erasure_id)
+    assert ended.phase == "done", ended.report
+    assert folder.salt_file.exists()
+    assert len(ended.report["copies"]["exports"]) == 4
