@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import openai
@@ -93,13 +94,10 @@ class Apps:
                 await ask(case)
 
         async with plain, sdk:
-            with_sdk, with_httpx = (
-                (lambda case: self._by_sdk(sdk, case)),
-                (lambda case: self._ask(plain, case)),
-            )
+            ways = partial(self._ask, plain), partial(self._by_sdk, sdk)
             async with asyncio.TaskGroup() as group:
                 for number in range(at_once):
-                    group.create_task(app(with_httpx if (number + 1) % sdk_every else with_sdk))
+                    group.create_task(app(ways[(number + 1) % sdk_every == 0]))
 
     async def _ask(self, client, case):
         for turn in range(self._retries + 1):

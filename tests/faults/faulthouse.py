@@ -30,8 +30,8 @@ class House(Up):
     """`stillhouse up`, which may be killed, frozen and starved."""
 
     @classmethod
-    def make(cls, folder, upstream, **settings):
-        """Write the settings: `settings` are laid over them, branch by branch."""
+    def make(cls, folder, upstream):
+        """Give a house of two workers before an upstream."""
         house = cls(
             folder=folder,
             config=folder / "stillhouse.yaml",
@@ -47,11 +47,11 @@ class House(Up):
             "upstreams": [{"name": "local", "base_url": upstream, "timeouts": timeouts}],
             "distiller": {"min_examples": 10**6},  # nothing is trained here
         }
-        house.set(**settings)
+        house.set()
         return house
 
     def set(self, **branches):
-        """Change settings; they count at the next start."""
+        """Lay settings over those of before and write them; they count at the next start."""
         for name, branch in branches.items():
             self.settings[name] = {**self.settings.get(name, {}), **branch}
         self.config.write_text(yaml.safe_dump(self.settings))
@@ -87,32 +87,31 @@ class House(Up):
         """What a power cut does to the processes."""
         processes = [self.process, *filter(None, map(self.living, ("control", *self.workers)))]
         for process in processes:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         for process in processes:
             process.wait(10)
         self.process.stdin.close()
 
     @contextmanager
-    def frozen(self, *ids):
-        """Stop processes of these names, and let them go on at the end of the block."""
-        processes = [until(lambda name=name: self.living(name), name) for name in ids]
-        for process in processes:
-            process.send_signal(signal.SIGSTOP)
+    def frozen(self, name):
+        """Stop a process, and let it go on at the end of the block."""
+        process = until(lambda: self.living(name), name)
+        process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in processes:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal.SIGCONT)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
 
     def ask(self):
         """A client of the admin API."""
         return AdminClient(self.data)
 
-    def emptied(self, patience=40.0):
+    def emptied(self):
         """Stop, and see that all of the journal is in the log and that the house's own ledger adds up."""
         assert self.stop() == 0, self.log()
-        until(lambda: not names(self.journal) or self._load(), "an empty journal", patience)
+        until(lambda: not names(self.journal) or self._load(), "an empty journal")
         assert ledger(self.data / "run").unaccounted == ()
 
     def _load(self):

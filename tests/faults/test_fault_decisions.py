@@ -110,8 +110,7 @@ def test_a_migration_keeps_the_rows_both_ways_and_leaves_nothing_when_it_fails(t
 
 def test_a_standby_takes_over_from_a_killed_control_and_decides_nothing_twice(house, upstream, cases):
     """Control and standby take turns at dying, each with an order just given."""
-    house.settings["policy"] = {"mode": "auto"}
-    house.set()
+    house.set(policy={"mode": "auto"})
     with closing(Control.open(DataFolder(house.data).create().control)) as control:
         plant_rollout(control)
         house.start()
