@@ -45,7 +45,7 @@ def test_a_call_is_answered_logged_and_shown(house, teacher):
 
     shown = house.cli("calls", "--json")
     assert shown.returncode == 0, shown.stderr
-    row = json.loads(shown.stdout)[0]
+    row = json.loads(shown.stdout)["rows"][0]
     assert (row["model"], row["who"], row["outcome"]) == ("gpt-4o-mini", "teacher", "complete")
     one = house.look("calls", row["call_id"])
     assert one["call"]["body"]["messages"] == QUESTION["messages"]
@@ -68,7 +68,7 @@ def test_a_call_is_answered_logged_and_shown(house, teacher):
     assert house.stop() == 0
     assert not list((house.data / "run").glob("*.pid"))
     offline = house.look("calls")
-    assert offline[0]["call_id"] == row["call_id"]
+    assert offline["rows"][0]["call_id"] == row["call_id"]
     assert house.look("status")["running"] is False
     stored = b"".join(file.read_bytes() for file in house.data.rglob("*") if file.is_file())
     assert b"sk-planted-secret" not in stored
