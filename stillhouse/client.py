@@ -198,4 +198,6 @@ def _given(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _part(text: str) -> str:
+    if text in {"", ".", ".."}:  # no part of a path
+        raise Missing(f"Nothing is named {text!r}.")
     return quote(text, safe="")

@@ -92,6 +92,21 @@ class DataFolder:
         """Folder of pid files, ports and locks."""
         return self.root / "run"
 
+    def owns(self, path: Path) -> bool:
+        """Tell whether a path is the folder, or a file of its own; another file that lies below it is not."""
+        ours = {
+            *(self.journal, self.log, self.months, self.cache, self.control, self.artifacts, self.jobs),
+            *(self.erasing, self.token, self.salt_file, self.stop_file, self.run, self.root / "logs"),
+        }
+        names = {own.name for own in ours}
+        beside = {
+            f"{file.name}{end}" for file in (self.log, self.control) for end in ("-shm", "-wal", ".wal")
+        }
+        root, place = self.root.resolve(), path.resolve()
+        if root not in place.parents:
+            return place == root
+        return place.relative_to(root).parts[0] in names | beside
+
     def salt(self) -> bytes:
         """Return the salt (32 bytes), made on first use. Raises StoreError where it can be neither read nor made."""
         return bytes.fromhex(_secret(self.salt_file))

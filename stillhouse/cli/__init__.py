@@ -6,6 +6,7 @@ import os
 import sys
 
 from stillhouse.errors import StillhouseError
+from store.errors import StoreError
 
 
 def main() -> None:
@@ -18,6 +19,9 @@ def main() -> None:
     except StillhouseError as error:
         sys.stderr.write(f"stillhouse: {error}\n")
         sys.exit(error.exit_code)
+    except StoreError as error:
+        sys.stderr.write(f"stillhouse: {error}\n")
+        sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -63,19 +63,7 @@ def _may_go(scene: Scene, path: Path) -> bool:
 
     A caller on another machine names a path of its own: whatever it is, no file of ours goes for it.
     """
-    folder = scene.folder
-    ours = {
-        folder.journal,
-        folder.log,
-        folder.months,
-        folder.control,
-        folder.artifacts,
-        folder.jobs,
-        folder.run,
-    }
-    names = {own.name for own in ours | {folder.salt_file, folder.token, folder.erasing}}
-    root, place = folder.root.resolve(), path.resolve()
-    return root in place.parents and place.relative_to(root).parts[0] not in names
+    return scene.folder.root.resolve() in path.resolve().parents and not scene.folder.owns(path)
 
 
 def _shown(copy: Copy) -> dict[str, Any]:

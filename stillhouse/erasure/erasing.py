@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from store.errors import StaleEpoch
 from store.ids import new_id
 
 logger = logging.getLogger(__name__)
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,13 @@ class Wish:
         named = [(kind, value) for kind, value in given.items() if value is not None]
         if len(named) != 1 or not named[0][1]:
             raise Refused("Name one user, one conversation or one call.")
+        if self.call is not None and not _ID.fullmatch(
+            self.call
+        ):  # a part of an id finds nothing, and proves it
+            raise Refused(
+                f"{self.call!r} is not the whole id of a call: `stillhouse calls --json` has them, "
+                "and its --text finds a completion's id."
+            )
         if any(len(text.encode("utf-8", "surrogatepass")) < SHORTEST for text in self.also):
             raise Refused(f"A text to be searched for besides needs {SHORTEST} bytes at least.")
         return named[0]

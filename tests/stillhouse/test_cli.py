@@ -8,11 +8,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from stillhouse.cli import draw
+from stillhouse.cli import draw, main
 from stillhouse.cli.app import app
 from stillhouse.cli.context import House
+from stillhouse.client import AdminClient
 from stillhouse.errors import ConfigError, Missing, NotRunning
 from stillhouse.settings import Settings
+from store.errors import StoreError
 from store.ids import new_id
 from store.paths import DataFolder
 
@@ -93,6 +95,30 @@ def test_the_doctor_judges_what_is_configured_and_names_the_absent_key(keyed):
     assert "STILL_NOT_THERE is not set" in keys[0][1]
     assert keys[1] == ("ok", "Upstream a has a key of its own.")
     assert [f["level"] for f in found if f["name"] == "exposure"] == ["error"]
+
+
+@pytest.mark.parametrize("name", ["log.duckdb", "control.sqlite", "STOP", "run/calls.jsonl"])
+def test_no_export_is_written_over_a_file_of_the_data_folder(tmp_path, name):
+    data = DataFolder(tmp_path / "data").create()
+    target = data.root / name
+    result = run("export", str(target), "--data", str(data.root))
+    assert str(result.exception) == f"{target} is one of Stillhouse's own; name another file."
+    assert not target.exists()
+
+
+def test_an_empty_name_is_no_part_of_a_path():
+    with AdminClient("http://127.0.0.1:9", "token") as client, pytest.raises(Missing):
+        client.call("")
+
+
+def test_what_a_store_refuses_is_one_sentence(monkeypatch, capsys):
+    def refuse(**_):
+        raise StoreError("The data folder cannot be made.")
+
+    monkeypatch.setattr("stillhouse.cli.app.app", refuse)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (1, "stillhouse: The data folder cannot be made.\n")
 
 
 @pytest.mark.parametrize("resume", [(), ("--resume",)])

@@ -49,6 +49,8 @@ def parts(planted):
         Wish(),
         Wish(user=""),
         Wish(user="ann", call="c"),
+        Wish(call="01a204f4-1101-7800"),
+        Wish(call="chatcmpl-5146cbf82df4969489825cf6e6a26f5d"),
         Wish(user="ann", also=("short",)),
     ],
 )

@@ -50,6 +50,24 @@ def test_the_data_folder_is_private_and_its_secrets_stay(tmp_path):
     }
 
 
+def test_a_data_folder_knows_its_own_files(tmp_path):
+    folder = DataFolder(tmp_path / "data").create()
+    (tmp_path / "link").symlink_to(folder.log)
+    named = (
+        "log.duckdb",
+        "log.duckdb.wal",
+        "control.sqlite-wal",
+        "salt",
+        "STOP",
+        "run/x.jsonl",
+        "log/2026-10.x.duckdb",
+    )
+    assert all(folder.owns(folder.root / name) for name in (*named, ".", "calls/../log.duckdb"))
+    assert folder.owns(tmp_path / "link")
+    others = (folder.root / "calls.jsonl", folder.root / "exports" / "salt", tmp_path / "salt", tmp_path)
+    assert not any(folder.owns(path) for path in others)
+
+
 def test_processes_that_race_for_a_secret_agree(tmp_path):
     folder = DataFolder(tmp_path)
     seen = []
