@@ -1,4 +1,4 @@
-"""Parts a chat request into its constant head and its own tail. Knows no storage and no route.
+"""A chat request as its constant head and its own tail. Knows no storage, no route and no parser (`store.split`).
 
 The head is what recurs between the calls of a task: the leading system/developer messages, `tools`,
 `functions` and `response_format`. Its raw pieces are cut out byte-exactly, so that the log can keep
@@ -9,8 +9,7 @@ of the parsed values: a request and a re-serialised copy of it have the same hea
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +18,15 @@ import msgspec
 from store.ids import digest
 
 HEAD_ROLES = frozenset({"system", "developer"})
-_HEAD_KEYS = ("tools", "functions", "response_format")
+_PROMPT_DIGITS = 32
+HEAD_KEYS = ("tools", "functions", "response_format")
 # What cannot change the answer: left out of `input_hash`, so a retry has the hash of the first try.
-_INCIDENTAL = frozenset(
+INCIDENTAL = frozenset(
     {
         "user", "metadata", "stream", "stream_options", "store", "safety_identifier",
         "prompt_cache_key", "prompt_cache_retention", "service_tier",
     }
 )  # fmt: skip
-_BLANK = re.compile(r"[ \t\n\r]*")
-_scan = json.JSONDecoder().raw_decode  # parses one value at an index: (value, end)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,27 +34,11 @@ class Split:
     """A request body in parts; `join(tail, cuts, pieces)` is the body."""
 
     head_hash: str  # 64 hex digits, of the canonical head
+    prompt_hash: str  # 32 hex digits, of the pieces as they were spelled
     pieces: tuple[str, ...]  # raw JSON text of the head's values, in the order of the body
     cuts: tuple[int, ...]  # index into `tail` (characters) before which each piece belongs
     tail: str  # the body without the pieces
     input_hash: str  # 64 hex digits, of the request less what cannot change the answer
-
-
-def split(body: bytes) -> Split | None:
-    """Part a request body; None where it is not one JSON object in UTF-8."""
-    try:
-        text = body.decode()
-        request, spans = _members(text)
-    except (ValueError, RecursionError):
-        return None
-    tail, cuts, pieces = _cut(text, spans)
-    return Split(
-        head_hash=head_hash(request),
-        pieces=pieces,
-        cuts=cuts,
-        tail=tail,
-        input_hash=input_hash(request),
-    )
 
 
 def join(tail: str, cuts: Sequence[int], pieces: Sequence[str]) -> bytes:
@@ -89,13 +71,18 @@ def head_hash(request: Mapping[str, Any]) -> str:
     """Return the hash (64 hex digits) of a parsed request's head; null and absent are the same."""
     messages = request.get("messages")
     head: dict[str, Any] = {"messages": messages[: leading(messages)] if isinstance(messages, list) else []}
-    head.update((key, request[key]) for key in _HEAD_KEYS if request.get(key) is not None)
+    head.update((key, request[key]) for key in HEAD_KEYS if request.get(key) is not None)
     return digest(_canonical(head))
+
+
+def prompt_hash(pieces: Iterable[str]) -> str:
+    """Return the hash (32 hex digits: what a UUID holds) of a head's raw pieces."""
+    return digest(*(piece.encode() for piece in pieces), b"")[:_PROMPT_DIGITS]
 
 
 def input_hash(request: Mapping[str, Any]) -> str:
     """Return the hash (64 hex digits) of a request less what cannot change the answer."""
-    return digest(_canonical({key: value for key, value in request.items() if key not in _INCIDENTAL}))
+    return digest(_canonical({key: value for key, value in request.items() if key not in INCIDENTAL}))
 
 
 def _canonical(value: Any) -> bytes:
@@ -105,7 +92,7 @@ def _canonical(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
+def cut(text: str, spans: Iterable[tuple[int, int]]) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
     """Take the spans (start, end) out of the text: tail, cuts, pieces."""
     kept: list[str] = []
     cuts: list[int] = []
@@ -119,71 +106,3 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, tuple[int, ...],
         position = end
     kept.append(text[position:])
     return "".join(kept), tuple(cuts), tuple(pieces)
-
-
-def _members(text: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
-    """Parse an object and return it with the spans of its head; ValueError where it is not one.
-
-    As in any JSON parser the last of equal keys wins, for the value and for the span.
-    """
-    request: dict[str, Any] = {}
-    spans: dict[str, list[tuple[int, int]]] = {}
-    position = _expect(text, 0, "{")
-    if text[position : position + 1] == "}":
-        _end(text, position + 1)
-        return request, []
-    while True:
-        if text[position : position + 1] != '"':
-            raise ValueError(f"expected a key at {position}")
-        key, position = _scan(text, position)
-        position = _expect(text, position, ":")
-        if key == "messages" and text[position : position + 1] == "[":
-            request[key], spans[key], position = _messages(text, position)
-        else:
-            start = position
-            request[key], position = _scan(text, position)
-            spans[key] = [(start, position)] if key in _HEAD_KEYS and request[key] is not None else []
-        position = _blank(text, position)
-        if text[position : position + 1] == "}":
-            _end(text, position + 1)
-            return request, [span for found in spans.values() for span in found]
-        position = _expect(text, position, ",")
-
-
-def _messages(text: str, position: int) -> tuple[list[Any], list[tuple[int, int]], int]:
-    """Parse the array of messages: values, spans of the leading head messages, end."""
-    values: list[Any] = []
-    spans: list[tuple[int, int]] = []
-    position = _expect(text, position, "[")
-    if text[position : position + 1] == "]":
-        return values, spans, position + 1
-    while True:
-        start = position
-        value, position = _scan(text, position)
-        values.append(value)
-        if leading([value]) and len(spans) == len(values) - 1:
-            spans.append((start, position))
-        position = _blank(text, position)
-        if text[position : position + 1] == "]":
-            return values, spans, position + 1
-        position = _expect(text, position, ",")
-
-
-def _blank(text: str, position: int) -> int:
-    if text[position : position + 1] > " ":
-        return position
-    found = _BLANK.match(text, position)
-    return found.end() if found else position
-
-
-def _expect(text: str, position: int, char: str) -> int:
-    """Step over blanks, one given character and blanks."""
-    position = _blank(text, position)
-    if text[position : position + 1] != char:
-        raise ValueError(f"expected {char!r} at {position}")
-    return _blank(text, position + 1)
-
-
-def _end(text: str, position: int) -> None:
-    if _blank(text, position) != len(text):
-        raise ValueError(f"more text at {position}")

@@ -9,13 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from store.errors import Conflict
 from store.ids import new_id
 from store.log import tables
-from store.log.database import Database, Row, Writing
-from store.log.rows import attempt_row, call_rows
+from store.log.database import Database, Writing
+from store.log.rows import attempts_table, calls_table
 from store.vocabulary import Answer, Attempt, Call, Feedback, Outcome, Role, Score, Tally, Who
 
 _KINDS = {Call: "calls", Attempt: "attempts", Feedback: "feedback", Tally: "tallies"}
@@ -110,45 +108,37 @@ class Loader:
 
     def add_scores(self, scores: Sequence[Score]) -> None:
         """Append scores."""
-        rows: list[Row] = [msgspec.to_builtins(score) for score in scores]
         with self._database.writing() as writing:
-            writing.load("ingest.insert_scores", tables.table(rows, tables.SCORES))
+            writing.load("ingest.insert_scores", tables.table(scores, tables.SCORES))
 
     def _load_records(self, writing: Writing, batch: Batch) -> tuple[int, set[str]]:
         """Insert the records; return the next sequence number and the prompts that are there now."""
         loaded = self._load_calls(writing, batch.calls)
-        attempts = [attempt_row(attempt, answer, cost) for attempt, answer, cost in batch.attempts]
-        writing.load("ingest.insert_attempts", tables.table(attempts, tables.ATTEMPTS))
-        feedback: list[Row] = [msgspec.to_builtins(item) for item in batch.feedback]
-        writing.load("ingest.insert_feedback", tables.table(feedback, tables.FEEDBACK))
+        writing.load("ingest.insert_attempts", attempts_table(batch.attempts))
+        writing.load("ingest.insert_feedback", tables.table(batch.feedback, tables.FEEDBACK))
         latest = {tally.writer: tally for tally in batch.tallies}
-        tallies = tables.table([msgspec.to_builtins(tally) for tally in latest.values()], tables.TALLIES)
+        tallies = tables.table(list(latest.values()), tables.TALLIES)
         writing.load("ingest.forget_tallies", tallies)
         writing.load("ingest.insert_tallies", tallies)
         return loaded
 
     def _load_calls(self, writing: Writing, calls: Sequence[tuple[Call, str]]) -> tuple[int, set[str]]:
         first = self._next_seq or int(writing.run("ingest.next_seq")[0]["next_seq"])
-        rows: list[Row] = []
-        prompts: dict[str, Row] = {}
-        for number, (call, writer) in enumerate(calls, start=first):
-            row, prompt = call_rows(call, number, writer)
-            rows.append(row)
-            if prompt is not None and prompt["prompt_hash"] not in self._prompts:
-                prompts[prompt["prompt_hash"]] = prompt
-        writing.load("ingest.insert_prompts", tables.table(list(prompts.values()), tables.PROMPTS))
-        writing.load("ingest.insert_calls", tables.table(rows, tables.CALLS))
-        return first + len(rows), set(prompts)
+        rows, prompts = calls_table(calls, first)
+        new = [part for name, part in prompts.items() if name not in self._prompts]
+        writing.load("ingest.insert_prompts", tables.table(new, tables.PROMPTS))
+        writing.load("ingest.insert_calls", rows)
+        return first + len(calls), set(prompts)
 
 
 def _close_lost(writing: Writing, writers: set[str]) -> None:
     """Give every call that these writers left open the one outcome that is left for it."""
     now = time.time()
-    rows = [
-        attempt_row(_lost(call, now), Answer(completion=None), None)
+    lost: list[tuple[Attempt, Answer, None]] = [
+        (_lost(call, now), Answer(completion=None), None)
         for call in writing.run("ingest.open_calls", writers=sorted(writers))
     ]
-    writing.load("ingest.insert_attempts", tables.table(rows, tables.ATTEMPTS))
+    writing.load("ingest.insert_attempts", attempts_table(lost))
 
 
 def _lost(call: dict[str, Any], now: float) -> Attempt:
@@ -180,8 +170,6 @@ def _check_starts(writing: Writing, starts: Mapping[str, int]) -> None:
 
 
 def _save_offsets(writing: Writing, offsets: Sequence[Offset]) -> None:
-    now = time.time()
-    rows: list[Row] = [{**msgspec.to_builtins(offset), "ts": now} for offset in offsets]
-    batch = tables.table(rows, tables.INGEST_LOG)
+    batch = tables.table(offsets, tables.INGEST_LOG, ts=[time.time()] * len(offsets))
     writing.load("ingest.forget_offsets", batch)
     writing.load("ingest.insert_ingest_log", batch)

@@ -1,4 +1,4 @@
-"""Turns journalled nouns into rows of the log and back. Pure; knows no connection.
+"""Turns journalled nouns into columns of the log, and rows back into nouns. Pure; knows no connection.
 
 A request body is stored in parts (`store.prompt`), or whole where it is no JSON object: as text in
 `tail`, as bytes in `raw` where it is no text either. An answer is stored as the completion object that
@@ -8,69 +8,95 @@ it says; its raw bytes only where there is none.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from store.ids import digest
+from store.log import tables
 from store.log.views import AttemptDetail, CallDetail
-from store.prompt import join, split
+from store.prompt import Split, join
+from store.split import split
 from store.vocabulary import Answer, Attempt, Call, Choice, Feedback, Score, Usage
 
 Row = dict[str, Any]
-_PROMPT_DIGITS = 32  # of its hash: what a UUID holds
+_CHOICE = (
+    "reason",
+    "task",
+    "task_version",
+    "rollout_id",
+    "student_id",
+    "step",
+    "share",
+    "pairing",
+    "propensity",
+)
+_COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
+_write = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def call_rows(call: Call, seq: int, writer: str) -> tuple[Row, Row | None]:
-    """Return the row of a call and that of its prompt, if it has one."""
-    choice: Row = msgspec.to_builtins(call.choice)
-    row: Row = msgspec.to_builtins(call, builtin_types=(bytes,))
-    del row["choice"], row["body"]
-    row |= {**choice, "chosen": choice["who"], "seq": seq, "writer": writer, "headers": _dumps(call.headers)}
-    del row["who"]
-    row["user_id"] = row.pop("user")
-    body, prompt = _body_row(call)
-    return row | body, prompt
+def calls_table(calls: Sequence[tuple[Call, str]], first: int) -> tuple[pa.Table, dict[str, Split]]:
+    """Return calls, each with its writer, numbered from `first`, and the parts of one request for each prompt."""
+    nouns = [call for call, _ in calls]
+    choices = [call.choice for call in nouns]
+    parts = [split(call.body) if call.surface == "chat" else None for call in nouns]
+    whole = [_whole(call.body) if part is None else None for call, part in zip(nouns, parts, strict=True)]
+    table = tables.table(
+        nouns,
+        tables.CALLS,
+        seq=range(first, first + len(nouns)),
+        writer=[writer for _, writer in calls],
+        user_id=[call.user for call in nouns],
+        headers=[_headers(call.headers) for call in nouns],
+        chosen=[choice.who for choice in choices],
+        prompt_hash=[None if part is None else part.prompt_hash for part in parts],
+        input_hash=[
+            bytes.fromhex(digest(call.body) if part is None else part.input_hash)
+            for call, part in zip(nouns, parts, strict=True)
+        ],
+        cuts=[() if part is None else part.cuts for part in parts],
+        tail=[
+            part.tail if part is not None else body if isinstance(body, str) else ""
+            for part, body in zip(parts, whole, strict=True)
+        ],
+        raw=[body if isinstance(body, bytes) else None for body in whole],
+        **tables.attributes(choices, _CHOICE),
+    )
+    return table, {part.prompt_hash: part for part in parts if part is not None}
 
 
-def _body_row(call: Call) -> tuple[Row, Row | None]:
-    parts = split(call.body) if call.surface == "chat" else None
-    if parts is None:
-        body: Row = {"prompt_hash": None, "input_hash": bytes.fromhex(digest(call.body)), "cuts": []}
-        try:
-            return body | {"tail": call.body.decode(), "raw": None}, None
-        except UnicodeDecodeError:
-            return body | {"tail": "", "raw": call.body}, None
-    prompt_hash = digest(*(piece.encode() for piece in parts.pieces), b"")[:_PROMPT_DIGITS]
-    return (
-        {
-            "prompt_hash": prompt_hash,
-            "input_hash": bytes.fromhex(parts.input_hash),
-            "cuts": list(parts.cuts),
-            "tail": parts.tail,
-            "raw": None,
-        },
-        {"prompt_hash": prompt_hash, "head_hash": parts.head_hash, "pieces": list(parts.pieces)},
+def attempts_table(attempts: Sequence[tuple[Attempt, Answer, float | None]]) -> pa.Table:
+    """Return attempts, each with what was read out of its body and its cost in US dollars."""
+    nouns = [attempt for attempt, _, _ in attempts]
+    answers = [answer for _, answer, _ in attempts]
+    texts = [_answer_text(attempt.body, answer) for attempt, answer, _ in attempts]
+    return tables.table(
+        nouns,
+        tables.ATTEMPTS,
+        headers=[_headers(attempt.headers) for attempt in nouns],
+        answer=texts,
+        raw=[
+            attempt.body if text is None and attempt.body else None
+            for attempt, text in zip(nouns, texts, strict=True)
+        ],
+        cost_usd=[cost for _, _, cost in attempts],
+        **tables.attributes(answers, ("completion_id", "finish_reason")),
+        **tables.attributes([answer.usage for answer in answers], _COUNTS),
     )
 
 
-def attempt_row(attempt: Attempt, answer: Answer, cost_usd: float | None) -> Row:
-    """Return the row of an attempt with what was read out of its body."""
-    row: Row = msgspec.to_builtins(attempt, builtin_types=(bytes,))
-    body = row.pop("body")
-    text = _answer_text(body, answer)
-    return row | {
-        "headers": _dumps(attempt.headers),
-        "answer": text,
-        "raw": body if text is None and body else None,
-        "completion_id": answer.completion_id,
-        "finish_reason": answer.finish_reason,
-        "prompt_tokens": answer.usage.prompt_tokens,
-        "completion_tokens": answer.usage.completion_tokens,
-        "cached_tokens": answer.usage.cached_tokens,
-        "cost_usd": cost_usd,
-    }
+def _whole(body: bytes) -> str | bytes:
+    """Return a body that was not parted: as text where it is that."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body
+
+
+def _headers(headers: Mapping[str, str]) -> str:
+    return msgspec.json.encode(headers).decode()
 
 
 def _answer_text(body: bytes, answer: Answer) -> str | None:
@@ -82,7 +108,7 @@ def _answer_text(body: bytes, answer: Answer) -> str | None:
             return body.decode()
         except UnicodeDecodeError:
             return None
-    return _dumps(answer.completion)
+    return _write(answer.completion)
 
 
 def request_body(row: Mapping[str, Any]) -> bytes:
@@ -146,7 +172,3 @@ def parsed(text: str | None) -> dict[str, Any] | None:
     except msgspec.DecodeError:
         value = json.loads(text)  # NaN, lone surrogates: Python reads them
     return value
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))

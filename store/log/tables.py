@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -69,12 +70,20 @@ TALLIES = _schema(
 )
 
 
-def table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Return the rows as one Arrow table; a column that a row lacks is null.
+def table(items: Sequence[object], schema: pa.Schema, **columns: Sequence[Any]) -> pa.Table:
+    """Return a row for each item: what `columns` has, else the item's attribute of the column's name.
 
     Raises LogRefused where a value fits no column.
     """
+    known = {**attributes(items, [name for name in schema.names if name not in columns]), **columns}
     try:
-        return pa.Table.from_pylist(list(rows), schema=schema)
+        return pa.Table.from_arrays(
+            [pa.array(known[field.name], field.type) for field in schema], schema=schema
+        )
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError) as error:
         raise LogRefused(f"A value does not fit the log: {error}.") from error
+
+
+def attributes(items: Sequence[object], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the items' attributes, a list for each name."""
+    return {name: list(map(attrgetter(name), items)) for name in names}

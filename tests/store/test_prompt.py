@@ -2,11 +2,13 @@ import json
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store.plain import split as plainly
 from store.program import rewrite
-from store.prompt import head_hash, input_hash, join, leading, split
+from store.prompt import head_hash, input_hash, join, leading
+from store.split import exactly, split
 from store.vocabulary import Program
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
@@ -132,3 +134,64 @@ def test_a_role_of_any_type_is_no_head_and_no_crash(role):
     body = json.dumps({"model": "m", "messages": [{"role": role, "content": "x"}]}).encode()
     parts = split(body)
     assert parts is None or join(parts.tail, parts.cuts, parts.pieces) == body
+
+
+spellings = st.sampled_from(["", " ", "\n  ", "\t"])
+numbers = st.sampled_from(
+    ["0", "-0", "-0.0", "1e5", "1E-7", "1e999", "NaN", "-Infinity", "1" * 30, "9" * 5000, "0.1", "01", "18446744073709551616"]
+)  # fmt: skip
+letters = st.sampled_from(
+    ["a", "é", "\\u00e9", "\\ud83d\\ude00", "\\ud800", "😀", "\\n", "\\/", '\\"', "\\\\", "\x01", "\\x"]
+)
+literals = st.lists(letters, max_size=4).map(lambda some: f'"{"".join(some)}"')
+keys = st.sampled_from(
+    ['"messages"', '"tools"', '"functions"', '"response_format"', '"user"', '"model"', '"\\u006dessages"', '"é"', '""']
+)  # fmt: skip
+inner_keys = st.sampled_from(['"role"', '"content"', '"r\\u006fle"', '"name"', '"é"'])
+
+
+def spelled(pairs):
+    """Write members as they come: keys twice, blanks anywhere."""
+    return "{" + ",".join(f"{a}{key}{b}:{value}" for a, key, b, value in pairs) + "}"
+
+
+def array(pairs):
+    return "[" + ",".join(f"{blank}{value}" for blank, value in pairs) + "]"
+
+
+def objects(names, inner):
+    return st.lists(st.tuples(blanks, names, blanks, inner), max_size=4).map(spelled)
+
+
+blanks = st.just("") | spellings
+atoms = (
+    literals
+    | numbers
+    | st.sampled_from(["null", "true", '"system"', '"developer"', '"user"', '"syst\\u0065m"'])
+)
+odd_values = atoms | objects(inner_keys, atoms)
+roles = st.sampled_from(['"system"', '"user"', '"developer"', '"syst\\u0065m"', "null", "[]"])
+odd_messages = st.tuples(roles, odd_values).map(lambda t: f'{{"role":{t[0]},"content":{t[1]}}}')
+conversations = st.lists(st.tuples(blanks, odd_messages | odd_values), max_size=4).map(array)
+bodies = objects(keys, odd_values | conversations)
+
+
+@settings(max_examples=600)
+@given(bodies, st.sampled_from(["", "\n", "x", "\ufeff"]), st.booleans())
+def test_what_is_parted_plainly_is_parted_exactly_so(body, after, wrong):
+    raw = (body + after).encode() + (b"\xff" if wrong else b"")
+    parts = plainly(raw)
+    if parts is not None:
+        assert parts == exactly(raw)
+        assert join(parts.tail, parts.cuts, parts.pieces) == raw
+    assert split(raw) == exactly(raw)
+
+
+@given(requests, st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
+def test_what_a_writer_writes_is_parted_plainly(request_, separators, ascii_):
+    body = json.dumps(request_, separators=separators, ensure_ascii=ascii_).encode()
+    parts = plainly(body)
+    if b"Infinity" in body:  # no JSON, though Python writes and reads it
+        assert parts is None
+    else:
+        assert parts == exactly(body)
