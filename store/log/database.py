@@ -207,10 +207,8 @@ class Writing:
 
     def load(self, name: str, batch: pa.Table) -> None:
         """Run the named statement, which reads the table as `batch`."""
-        if batch.num_rows:
-            self.cursor.execute(
-                query(name)
-            )  # finds `batch` here: to register it as a view takes a millisecond
+        if batch.num_rows:  # DuckDB finds `batch` in this frame: to register it would take a millisecond
+            self.cursor.execute(query(name))
 
 
 def run(cursor: duckdb.DuckDBPyConnection, name: str, values: Mapping[str, Any]) -> list[Row]:
