@@ -11,7 +11,7 @@ import typer
 from stillhouse.cli import draw_ledger
 from stillhouse.cli.context import ConfigOption, DataOption, House, JsonOption, house
 from stillhouse.client import AdminClient
-from stillhouse.errors import Refused, StillhouseError
+from stillhouse.errors import NotRunning, Refused, StillhouseError
 
 POLL_S = 0.3
 FolderArgument = Annotated[Path, typer.Argument(help="The backup's folder.")]
@@ -109,5 +109,9 @@ def _follow(client: AdminClient, own: House, erasure: dict[str, Any]) -> dict[st
             shown = erasure["phase"]
             typer.echo(draw_ledger.PHASES[shown])
         time.sleep(POLL_S)
-        erasure = client.erasure(erasure["erasure_id"])
+        try:
+            erasure = client.erasure(erasure["erasure_id"])
+        except NotRunning as error:
+            text = f"Control does not answer now. It was asked for the erasure {erasure['erasure_id']} and goes on with it"
+            raise StillhouseError(f"{text} when it runs again: `stillhouse erasures` tells.") from error
     return erasure

@@ -54,13 +54,13 @@ saying AS (
     FROM calls AS t SEMI JOIN asked AS c ON c.seq = t.seq
     WHERE t.seq >= $after AND t.seq < $until AND (
         contains(t.tail, $text) OR contains(t.tail, $escaped) OR contains(t.tail, $quoted)
-        OR contains(hex(t.raw), hex($text))
+        OR regexp_matches(hex(t.raw), '^(..)*' || hex($text))
     )
     UNION
     SELECT t.call_id
     FROM attempts AS t SEMI JOIN asked AS c ON c.call_id = t.call_id
     WHERE contains(t.answer, $text) OR contains(t.answer, $escaped) OR contains(t.answer, $quoted)
-        OR contains(hex(t.raw), hex($text))
+        OR regexp_matches(hex(t.raw), '^(..)*' || hex($text))
     UNION
     SELECT c.call_id
     FROM asked AS c JOIN (

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -104,6 +106,17 @@ def test_no_export_is_written_over_a_file_of_the_data_folder(tmp_path, name):
     result = run("export", str(target), "--data", str(data.root))
     assert str(result.exception) == f"{target} is one of Stillhouse's own; name another file."
     assert not target.exists()
+
+
+def test_an_erasure_whose_control_dies_is_said_to_go_on(tmp_path, monkeypatch):
+    def gone(_):
+        raise NotRunning("Control does not answer.")
+
+    asked = {"erasure_id": "e-1", "finished": None, "phase": "drain"}
+    client = SimpleNamespace(erase=lambda **_: asked, erasure=gone)
+    monkeypatch.setattr(House, "client", lambda _: nullcontext(client))
+    result = run("erase", "--user", "ann", "--yes", "--data", str(tmp_path))
+    assert "the erasure e-1 and goes on with it when it runs again" in str(result.exception)
 
 
 def test_an_empty_name_is_no_part_of_a_path():

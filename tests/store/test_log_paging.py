@@ -66,6 +66,11 @@ def test_a_text_is_found_in_request_head_and_answer(house, text):
     assert seqs(house, text=text.upper()) == []
 
 
+def test_in_bytes_a_text_begins_where_a_byte_does(house):
+    house.add(call("x", body=b"\xff r_"), call("y", body=b"\xff 5%"))  # r_ is 72 5f, and % is 25
+    assert seqs(house, text="%") == [2]
+
+
 def test_a_search_says_how_far_it_looked(house, monkeypatch):
     monkeypatch.setattr("store.log.paging._FIRST", 5)
     house.add(*(call(f"number {n:02}") for n in range(40)))
