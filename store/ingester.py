@@ -29,7 +29,7 @@ from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
 
 _log = logging.getLogger(__name__)
 
-_STEP_BYTES = 8 << 20  # bytes of all segments after which a step ends
+_STEP_BYTES = 16 << 20  # bytes of all segments after which a step ends
 _REMEMBERED = 100_000  # calls whose surface is kept in memory for their attempts
 # What the data of a record can bring about. A disk, a lock or memory that fails is no record's fault.
 _SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)

@@ -18,7 +18,7 @@ from store.vocabulary import Tally
 
 _log = logging.getLogger(__name__)
 
-CHUNK = 4 << 20  # bytes of one segment read at a time
+CHUNK = 16 << 20  # bytes of one segment read at a time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ def read(folder: Path, known: Offset) -> Read:
             known = _begin(handle, known)
         want = CHUNK
         while True:
-            data = os.pread(handle, want, known.position)
+            data = os.pread(handle, min(want, max(0, size - known.position)), known.position)
             last = known.position + len(data) >= size
             found = frame.scan(data, final=closed and last)
             if found.end or last:
