@@ -10,10 +10,11 @@ from typing import Any
 from store.log import removal
 from store.log.backup import backup
 from store.log.database import Database
+from store.log.detail import detail
 from store.log.export import export
 from store.log.load import Loader
 from store.log.paging import page
-from store.log.rows import call_detail, parsed, request_body
+from store.log.rows import parsed, request_body
 from store.log.search import search
 from store.log.sightings import Sightings
 from store.log.views import (
@@ -185,14 +186,7 @@ class Log:
 
     def call(self, call_id: str) -> CallDetail | None:
         """Return everything about one call."""
-        found = self._database.read("faces.call", call_id=call_id)
-        if not found:
-            return None
-        parts = (
-            self._database.read(f"faces.{name}_of", call_id=call_id)
-            for name in ("attempts", "scores", "feedback")
-        )
-        return call_detail(found[0], *parts)
+        return detail(self._database, call_id)
 
     def totals(self) -> Totals:
         """Return the log in figures."""

@@ -68,17 +68,18 @@ class Rewrite:
         """Write every file that has marked rows anew without them; return how many prompts went with them.
 
         A month of which nothing would stay is dropped. Where it is interrupted, some files are done and others
-        are as they were.
+        are as they were. The newest file comes first: what came late for a call of a sealed month (its end as
+        `lost`, a score) lies in a later file, and must not outlive the call by which it is found again.
         """
         prompts = 0
         marked = self.marked()
-        months = {row["part"]: row["month"] for row in self.run("files.listed")}
-        for part, month in months.items():
-            if part in marked:
-                prompts += self._take_from_month(part, month, sum(marked[part].values()))
         if HOT in marked:
             before = self.run("files.rows", part=HOT)[0]["prompts"]
             prompts += before - self.replace_hot().prompts
+        months = {row["part"]: row["month"] for row in self.run("files.listed")}
+        for part, month in sorted(months.items(), reverse=True):
+            if part in marked:
+                prompts += self._take_from_month(part, month, sum(marked[part].values()))
         return prompts
 
     def seal(self, month: str, now: float) -> str:

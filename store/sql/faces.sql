@@ -104,12 +104,17 @@ LEFT JOIN made AS a ON a.call_id = c.call_id AND a.served
 LEFT JOIN spent AS m ON m.call_id = c.call_id
 ORDER BY c.seq DESC;
 
+-- name: place_of
+SELECT seq FROM calls WHERE call_id = try_cast($call_id AS UUID) LIMIT 1;
+
+-- By `seq` as well: it alone tells which block of each wide column to read.
 -- name: call
-SELECT
-    c.* EXCLUDE (input_hash), lower(hex(c.input_hash)) AS input_hash, coalesce(p.head_hash, '') AS head_hash, p.pieces
-FROM calls AS c LEFT JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
-WHERE c.call_id = try_cast($call_id AS UUID)
+SELECT * EXCLUDE (input_hash), lower(hex(input_hash)) AS input_hash FROM calls
+WHERE seq = $seq AND call_id = try_cast($call_id AS UUID)
 LIMIT 1;
+
+-- name: prompt_of
+SELECT head_hash, pieces FROM prompts WHERE part = $part AND prompt_hash = try_cast($prompt_hash AS UUID) LIMIT 1;
 
 -- name: attempts_of
 SELECT * FROM attempts WHERE call_id = try_cast($call_id AS UUID) ORDER BY started, ts, attempt_id;
@@ -117,26 +122,22 @@ SELECT * FROM attempts WHERE call_id = try_cast($call_id AS UUID) ORDER BY start
 -- name: scores_of
 SELECT * FROM scores WHERE call_id = try_cast($call_id AS UUID) ORDER BY ts;
 
--- Of equal completion ids of a tenant the latest call is meant.
 -- name: feedback_of
-WITH asked AS (SELECT call_id, seq, tenant FROM calls WHERE call_id = try_cast($call_id AS UUID)),
-named AS (
-    SELECT f.*
-    FROM attempts AS a JOIN asked AS c ON c.call_id = a.call_id
-    JOIN feedback AS f ON f.target = a.completion_id AND f.tenant = c.tenant
-    WHERE a.served
-),
-meant AS (
-    SELECT a.completion_id, arg_max(c.call_id, c.seq) AS call_id
-    FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
-    WHERE a.served AND a.completion_id IN (SELECT target FROM named)
-        AND c.tenant = (SELECT tenant FROM asked)
-    GROUP BY a.completion_id
+SELECT * FROM feedback WHERE try_cast(target AS UUID) = try_cast($call_id AS UUID) AND tenant = $tenant ORDER BY ts;
+
+-- name: feedback_named
+SELECT * FROM feedback WHERE tenant = $tenant AND target IN (SELECT unnest($names::VARCHAR[]));
+
+-- Of equal completion ids of a tenant the latest call is meant.
+-- name: meant
+WITH said AS (
+    SELECT call_id, completion_id FROM attempts
+    WHERE served AND completion_id IN (SELECT unnest($names::VARCHAR[]))
 )
-SELECT f.* FROM feedback AS f JOIN asked AS c ON c.call_id = try_cast(f.target AS UUID) AND c.tenant = f.tenant
-UNION
-SELECT f.* FROM named AS f JOIN meant AS m ON m.completion_id = f.target JOIN asked AS c ON c.call_id = m.call_id
-ORDER BY ts;
+SELECT a.completion_id, arg_max(c.call_id, c.seq) AS call_id
+FROM said AS a JOIN calls AS c ON c.call_id = a.call_id
+WHERE c.tenant = $tenant
+GROUP BY a.completion_id;
 
 -- name: totals
 WITH made AS (
@@ -171,37 +172,37 @@ SELECT
     (SELECT list_sort(list(DISTINCT model))[1:5] FROM unpriced) AS unpriced_models
 FROM asked, made;
 
+-- A call has one served attempt at most.
 -- name: by_task
-WITH asked AS (
+WITH asked AS MATERIALIZED (
     SELECT seq, call_id, ts, tenant, fingerprint, coalesce(task, task_name) AS task, model FROM calls
     WHERE origin = 'app' AND ts >= $since_ts
 ),
+asking AS (
+    SELECT
+        fingerprint, arg_max(tenant, seq) AS tenant, arg_max(task, seq) FILTER (WHERE task IS NOT NULL) AS task,
+        arg_max(model, seq) AS model, count(*) AS calls, min(ts) AS first_ts, max(ts) AS last_ts
+    FROM asked GROUP BY fingerprint
+),
 made AS (
     SELECT
-        call_id,
-        bool_or(served AND who = 'student') AS by_student,
-        bool_or(served AND outcome NOT IN ('complete', 'length', 'refused')) AS failed,
-        count(*) FILTER (WHERE role = 'fallback') AS fallbacks,
-        count(*) FILTER (WHERE role IN ('shadow', 'reverse_shadow')) AS pairs,
-        sum(cost_usd) AS cost_usd,
-        max(duration_ms) FILTER (WHERE served AND outcome = 'complete' AND who = 'student') AS student_ms,
-        max(duration_ms) FILTER (WHERE served AND outcome = 'complete' AND who = 'teacher') AS teacher_ms
-    FROM attempts WHERE call_id IN (SELECT call_id FROM asked) GROUP BY call_id
+        c.fingerprint,
+        count(*) FILTER (WHERE a.served AND a.who = 'student') AS student_served,
+        count(*) FILTER (WHERE a.served AND a.outcome NOT IN ('complete', 'length', 'refused')) AS failed,
+        count(*) FILTER (WHERE a.role = 'fallback') AS fallbacks,
+        count(*) FILTER (WHERE a.role IN ('shadow', 'reverse_shadow')) AS pairs,
+        sum(a.cost_usd) AS cost_usd,
+        median(a.duration_ms) FILTER (WHERE a.served AND a.outcome = 'complete' AND a.who = 'student') AS student_p50_ms,
+        median(a.duration_ms) FILTER (WHERE a.served AND a.outcome = 'complete' AND a.who = 'teacher') AS teacher_p50_ms
+    FROM attempts AS a JOIN asked AS c ON c.call_id = a.call_id
+    GROUP BY c.fingerprint
 )
 SELECT
-    c.fingerprint, arg_max(c.tenant, c.seq) AS tenant,
-    arg_max(c.task, c.seq) FILTER (WHERE c.task IS NOT NULL) AS task,
-    arg_max(c.model, c.seq) AS model, count(*) AS calls,
-    count(*) FILTER (WHERE m.by_student) AS student_served,
-    count(*) FILTER (WHERE m.failed) AS failed,
-    coalesce(sum(m.fallbacks), 0)::BIGINT AS fallbacks,
-    coalesce(sum(m.pairs), 0)::BIGINT AS pairs,
-    coalesce(sum(m.cost_usd), 0) AS cost_usd,
-    median(m.student_ms) AS student_p50_ms, median(m.teacher_ms) AS teacher_p50_ms,
-    min(c.ts) AS first_ts, max(c.ts) AS last_ts
-FROM asked AS c LEFT JOIN made AS m ON m.call_id = c.call_id
-GROUP BY c.fingerprint
-ORDER BY calls DESC, c.fingerprint;
+    c.*, coalesce(m.student_served, 0) AS student_served, coalesce(m.failed, 0) AS failed,
+    coalesce(m.fallbacks, 0) AS fallbacks, coalesce(m.pairs, 0) AS pairs, coalesce(m.cost_usd, 0) AS cost_usd,
+    m.student_p50_ms, m.teacher_p50_ms
+FROM asking AS c LEFT JOIN made AS m ON m.fingerprint = c.fingerprint
+ORDER BY c.calls DESC, c.fingerprint;
 
 -- name: export
 WITH asked AS MATERIALIZED (

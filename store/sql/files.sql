@@ -64,11 +64,12 @@ WHERE c.part IN (SELECT unnest($parts::VARCHAR[]))
 CREATE TEMP TABLE expired AS
 SELECT c.call_id FROM calls AS c JOIN marked AS m ON m.part = c.part AND m.name = 'calls' AND m.row = c.row;
 
+-- What has no call is as old as its beginning: the `ts` of one that was lost is when that was found out.
 -- name: mark_expired_attempts
 INSERT INTO marked
 SELECT part, 'attempts', row FROM attempts
 WHERE call_id IN (SELECT call_id FROM expired)
-    OR (part IN (SELECT unnest($parts::VARCHAR[])) AND ts < $now - $days::DOUBLE * 86400
+    OR (part IN (SELECT unnest($parts::VARCHAR[])) AND least(started, ts) < $now - $days::DOUBLE * 86400
         AND call_id NOT IN (SELECT call_id FROM calls));
 
 -- name: mark_expired_scores

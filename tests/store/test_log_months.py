@@ -13,6 +13,7 @@ from store.errors import NotFound, StoreError
 from store.ids import new_id
 from store.ingester import Ingester
 from store.log import Log, Retention, Subject
+from store.log.database import Database
 from store.log.load import Batch
 from store.log.removal import end_of
 from store.vocabulary import Feedback, Score, ScoreSource, Tally
@@ -176,6 +177,42 @@ def test_retention_by_task_rewrites_or_drops(house):
         "not for one minute"
     )
     assert house.log.apply_retention(Retention(days=20.0, now=FEB + 22 * DAY)).calls == 1
+
+
+def test_a_retention_that_is_interrupted_leaves_no_attempt_without_its_call(house, monkeypatch):
+    made = call("open", ts=JAN)
+    house.add(made)
+    [account] = house.log.accounts()
+    house.log.seal(MAR)
+    house.log.loader.load(Batch(dead_writers={account.writer}))
+    kept = add(house, "kept", MAR)
+    [lost] = house.log.call(made.call_id).attempts
+    assert (lost.attempt.outcome, lost.attempt.ts > MAR, lost.attempt.started) == ("lost", True, JAN)
+    real, exchanges = Database.exchanging, iter((True, False))
+
+    def exchanging(database):
+        if not next(exchanges):
+            raise StoreError("killed here")
+        return real(database)
+
+    monkeypatch.setattr(Database, "exchanging", exchanging)
+    wanted = Retention(days=20.0, now=MAR)
+    with pytest.raises(StoreError, match="killed here"):
+        house.log.apply_retention(wanted)
+    monkeypatch.undo()
+    with house.log._database.looking() as cursor:
+        alone = "SELECT count(*) FROM attempts WHERE call_id NOT IN (SELECT call_id FROM calls)"
+        assert cursor.execute(alone).fetchone() == (0,)
+    house.log.apply_retention(wanted)
+    totals = house.log.totals()
+    assert (totals.calls, totals.attempts, totals.lost_calls) == (1, 1, 0)
+    assert house.log.call(kept.call_id) is not None
+
+
+def test_an_attempt_whose_call_never_came_is_as_old_as_its_beginning(house):
+    house.add(attempt(call("never came", ts=JAN), ts=MAR))
+    add(house, "due", JAN)
+    assert house.log.apply_retention(Retention(days=20.0, now=MAR)).attempts == 2
 
 
 def test_a_backup_is_one_state_while_loading_goes_on(house, tmp_path):
