@@ -70,7 +70,7 @@ class Auditor:
                 _write(self._run / CLOCK, self.jumps.reading)
 
     def _written(self) -> list[Written]:
-        """Ask the log, for a twentieth of the time at most: it has a row for each segment there ever was."""
+        """Ask the log, for a twentieth of the time at most."""
         began = time.monotonic()
         if began >= self._ask_from:
             self._known = [_written(account) for account in self._log.accounts()]

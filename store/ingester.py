@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from store.backlog import Backlog, Watch
 from store.errors import Conflict, LogLocked, LogRefused, SchemaTooNew, StoreError
 from store.isolate import unfit
 from store.journal.rejected import set_aside
-from store.journal.segment import instance_of, names, sweep
+from store.journal.segment import instance_of, names, sweep, sync_folder
 from store.log import Log
 from store.log.load import Batch, Offset
 from store.reading import Entry, Read
@@ -30,6 +31,7 @@ from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
 _log = logging.getLogger(__name__)
 
 _STEP_BYTES = 16 << 20  # bytes of all segments after which a step ends
+_FOLDED_FROM = 100  # segments whose rows are then folded into one for each writer
 _REMEMBERED = 100_000  # calls whose surface is kept in memory for their attempts
 # What the data of a record can bring about. A disk, a lock or memory that fails is no record's fault.
 _SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
@@ -253,10 +255,27 @@ class Ingester:
 
     def _clear(self) -> None:
         """Delete what is loaded for good."""
-        for name in names(self._folder):
+        lying = names(self._folder)
+        for name in lying:
             offset = self._offsets.get(name)
             if offset is not None and offset.sealed:
                 (self._folder / name).unlink(missing_ok=True)
+        self._fold(set(lying))
+
+    def _fold(self, lying: AbstractSet[str]) -> None:
+        """Forget segments of old, but for their counts: a writer makes one every half a minute, for ever.
+
+        Only once the disk has forgotten them, too: one that came back after a power cut would be loaded again.
+        """
+        gone: dict[str, list[Offset]] = {}
+        for name, offset in self._offsets.items():
+            if offset.sealed and name not in lying:
+                gone.setdefault(instance_of(name), []).append(offset)
+        if sum(len(offsets) - 1 for offsets in gone.values()) < _FOLDED_FROM:
+            return
+        sync_folder(self._folder)
+        self._loader.fold_offsets(gone.values())
+        self._offsets = self._stored()
 
 
 def _with(whole: Batch, items: Sequence[_Item]) -> Batch:

@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
+
+import pyarrow as pa
 
 from store.errors import Conflict
 from store.ids import new_id
@@ -38,6 +41,11 @@ class Offset:
         kinds = Counter(type(record) for record in records)
         counts = {name: getattr(self, name) + each * kinds[kind] for kind, name in _KINDS.items()}
         return replace(self, **counts)
+
+    def with_counts_of(self, other: Offset) -> Offset:
+        """Return it with another segment's counts added."""
+        names = (*_KINDS.values(), "corrupt")
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in names})
 
 
 @dataclass(slots=True)
@@ -72,6 +80,15 @@ class Loader:
     def offsets(self) -> list[Offset]:
         """Return how far each segment is loaded."""
         return [Offset(**row) for row in self._database.read("ingest.offsets")]
+
+    def fold_offsets(self, groups: Iterable[Sequence[Offset]]) -> None:
+        """Put the counts of each group's segments into the row of its last; none of them is read again."""
+        gone = [list(group) for group in groups]
+        every = [offset for group in gone for offset in group]
+        folded = [reduce(lambda sum_, offset: offset.with_counts_of(sum_), group) for group in gone]
+        with self._database.writing() as writing:
+            writing.load("ingest.forget_offsets", _offsets_table(every))
+            _save_offsets(writing, folded)
 
     def surfaces(self, call_ids: Iterable[str]) -> dict[str, str]:
         """Return the surfaces of calls by id, where the log has them."""
@@ -170,6 +187,10 @@ def _check_starts(writing: Writing, starts: Mapping[str, int]) -> None:
 
 
 def _save_offsets(writing: Writing, offsets: Sequence[Offset]) -> None:
-    batch = tables.table(offsets, tables.INGEST_LOG, ts=[time.time()] * len(offsets))
+    batch = _offsets_table(offsets)
     writing.load("ingest.forget_offsets", batch)
     writing.load("ingest.insert_ingest_log", batch)
+
+
+def _offsets_table(offsets: Sequence[Offset]) -> pa.Table:
+    return tables.table(offsets, tables.INGEST_LOG, ts=[time.time()] * len(offsets))

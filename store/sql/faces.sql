@@ -18,7 +18,7 @@ WHERE seq >= $after AND seq < $until
 ORDER BY seq DESC
 LIMIT $limit;
 
--- The same, by what belongs to the calls as well.
+-- The same, by what belongs to the calls as well. What is not asked for is folded away before anything is read.
 -- name: pick_narrowed
 WITH asked AS MATERIALIZED (
     SELECT part, row, seq, call_id, prompt_hash FROM calls
@@ -34,49 +34,65 @@ WITH asked AS MATERIALIZED (
         AND ($since_ts::DOUBLE IS NULL OR ts >= $since_ts)
         AND ($until_ts::DOUBLE IS NULL OR ts < $until_ts)
 ),
-served AS (
-    SELECT a.call_id, a.attempt_id, a.who, a.outcome
+narrowed AS (
+    SELECT a.call_id
     FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
-    WHERE a.served
+    WHERE a.served AND ($who::VARCHAR IS NOT NULL OR $outcome::VARCHAR IS NOT NULL)
+        AND ($who::VARCHAR IS NULL OR a.who = $who) AND ($outcome::VARCHAR IS NULL OR a.outcome = $outcome)
+),
+answered AS (
+    SELECT a.call_id
+    FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
+    WHERE a.served AND $outcome::VARCHAR = 'open'
+),
+within AS (
+    SELECT s.attempt_id, s.name
+    FROM scores AS s SEMI JOIN asked AS c ON c.call_id = s.call_id
+    WHERE ($score_name::VARCHAR IS NOT NULL OR $score_min::DOUBLE IS NOT NULL OR $score_max::DOUBLE IS NOT NULL)
+        AND ($score_name::VARCHAR IS NULL OR s.name = $score_name)
+        AND ($score_min::DOUBLE IS NULL OR s.value >= $score_min)
+        AND ($score_max::DOUBLE IS NULL OR s.value <= $score_max)
 ),
 latest AS (
-    SELECT s.call_id, s.name, arg_max(s.value, s.ts) AS value
-    FROM scores AS s SEMI JOIN served AS a ON a.attempt_id = s.attempt_id
-    WHERE $score_name::VARCHAR IS NULL OR s.name = $score_name
-    GROUP BY s.call_id, s.name
+    SELECT s.call_id, s.attempt_id, arg_max(s.value, s.ts) AS value
+    FROM scores AS s SEMI JOIN within AS w ON w.attempt_id = s.attempt_id AND w.name = s.name
+    GROUP BY s.call_id, s.attempt_id, s.name
 ),
 scored AS (
-    SELECT DISTINCT call_id FROM latest
-    WHERE ($score_min::DOUBLE IS NULL OR value >= $score_min) AND ($score_max::DOUBLE IS NULL OR value <= $score_max)
+    SELECT s.call_id
+    FROM (
+        FROM latest
+        WHERE ($score_min::DOUBLE IS NULL OR value >= $score_min) AND ($score_max::DOUBLE IS NULL OR value <= $score_max)
+    ) AS s JOIN attempts AS a ON a.attempt_id = s.attempt_id
+    WHERE a.served
 ),
 saying AS (
     SELECT t.call_id
     FROM calls AS t SEMI JOIN asked AS c ON c.seq = t.seq
-    WHERE t.seq >= $after AND t.seq < $until AND (
+    WHERE $text::VARCHAR IS NOT NULL AND t.seq >= $after AND t.seq < $until AND (
         contains(t.tail, $text) OR contains(t.tail, $escaped) OR contains(t.tail, $quoted)
         OR regexp_matches(hex(t.raw), '^(..)*' || hex($text))
     )
     UNION
     SELECT t.call_id
     FROM attempts AS t SEMI JOIN asked AS c ON c.call_id = t.call_id
-    WHERE contains(t.answer, $text) OR contains(t.answer, $escaped) OR contains(t.answer, $quoted)
+    WHERE $text::VARCHAR IS NOT NULL AND (
+        contains(t.answer, $text) OR contains(t.answer, $escaped) OR contains(t.answer, $quoted)
         OR regexp_matches(hex(t.raw), '^(..)*' || hex($text))
+    )
     UNION
     SELECT c.call_id
     FROM asked AS c JOIN (
         SELECT p.part, p.prompt_hash, array_to_string(p.pieces, chr(10)) AS head
         FROM prompts AS p SEMI JOIN asked AS c ON c.prompt_hash = p.prompt_hash
+        WHERE $text::VARCHAR IS NOT NULL
     ) AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
     WHERE contains(p.head, $text) OR contains(p.head, $escaped) OR contains(p.head, $quoted)
 )
 SELECT c.seq
 FROM asked AS c
-WHERE ($who::VARCHAR IS NULL OR c.call_id IN (SELECT call_id FROM served WHERE who = $who))
-    AND (
-        $outcome::VARCHAR IS NULL
-        OR ($outcome = 'open' AND c.call_id NOT IN (SELECT call_id FROM served))
-        OR c.call_id IN (SELECT call_id FROM served WHERE outcome = $outcome)
-    )
+WHERE (($who::VARCHAR IS NULL AND coalesce($outcome::VARCHAR, 'open') = 'open') OR c.call_id IN (FROM narrowed))
+    AND ($outcome::VARCHAR IS DISTINCT FROM 'open' OR c.call_id NOT IN (FROM answered))
     AND (
         ($score_name::VARCHAR IS NULL AND $score_min::DOUBLE IS NULL AND $score_max::DOUBLE IS NULL)
         OR c.call_id IN (SELECT call_id FROM scored)

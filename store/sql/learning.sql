@@ -58,7 +58,8 @@ WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
 ORDER BY c.seq * $direction::INTEGER
 LIMIT $limit;
 
--- Calls that drew a pair come first: the router waits for their scores.
+-- Calls that drew a pair come first: the router waits for their scores. Users' scores are of the served attempt
+-- alone: a call that has one is done.
 -- name: pick_unscored
 WITH asked AS MATERIALIZED (
     SELECT seq, call_id, pairing FROM calls
@@ -67,7 +68,11 @@ WITH asked AS MATERIALIZED (
         AND ($drawn::BOOLEAN IS NULL OR (pairing <> 'none') = $drawn)
         AND ($said::VARCHAR = '' OR call_id IN (
             SELECT call_id FROM latest_feedback
-            WHERE CASE WHEN $said = 'score' THEN score IS NOT NULL ELSE correction IS NOT NULL END
+            WHERE $said::VARCHAR <> ''
+                AND CASE WHEN $said = 'score' THEN score IS NOT NULL ELSE correction IS NOT NULL END
+        ))
+        AND ($said::VARCHAR <> 'score' OR call_id NOT IN (
+            SELECT call_id FROM scores WHERE $said::VARCHAR = 'score' AND name = $score_name AND version = $version
         ))
 ),
 made AS MATERIALIZED (
@@ -76,8 +81,7 @@ made AS MATERIALIZED (
     WHERE a.outcome = 'complete'
 ),
 scored AS (
-    SELECT s.attempt_id FROM scores AS s SEMI JOIN made AS a ON a.attempt_id = s.attempt_id
-    WHERE s.name = $score_name AND s.version = $version
+    SELECT attempt_id FROM scores WHERE name = $score_name AND version = $version AND call_id IN (SELECT call_id FROM asked)
 )
 SELECT a.attempt_id, c.seq
 FROM asked AS c JOIN made AS a ON a.call_id = c.call_id

@@ -307,6 +307,30 @@ def test_a_writer_is_read_in_its_order_and_no_writer_waits_for_another(house, mo
     assert all(a.calls_loaded == 12 and a.sealed for a in house.log.accounts() if a.tally)
 
 
+def test_segments_that_are_gone_are_folded_into_one_row_a_writer(house, monkeypatch):
+    monkeypatch.setattr("store.ingester._FOLDED_FROM", 4)
+    for name in ("w1", "w2"):
+        writer = SegmentWriter(house.root / "journal", name, segment_bytes=1_500)
+        for index in range(8):
+            rolled(writer).append(call(f"{name}{index}"))
+        writer.close()
+    house.add(call("living"))
+    before = house.log.accounts()
+    assert len(house.log.loader.offsets()) == 7
+    house.ingester.step()
+    assert len(house.log.loader.offsets()) == 3, "one for each of the three writers"
+    reopen(house)
+    house.ingester.step()
+    after = house.log.accounts()
+    assert [(a.calls_loaded, a.sealed, a.tally and a.tally.calls_kept) for a in after] == [
+        (1, False, None), (8, True, 8), (8, True, 8),
+    ]  # fmt: skip
+    assert [a.writer for a in after] == [a.writer for a in before]
+    house.add(call("goes on"))
+    totals = house.log.totals()
+    assert (totals.calls, totals.lost_calls, totals.open_calls) == (18, 16, 2), "nothing was loaded twice"
+
+
 def test_a_tally_of_impossible_counts_is_set_aside_and_costs_nothing_else(house):
     path = write_segment(
         house,
