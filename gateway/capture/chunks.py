@@ -13,6 +13,7 @@ from gateway.capture.merge import merge
 
 CHAT = "chat.completion"
 TEXT = "text_completion"
+_FIRST = frozenset({"id", "created"})
 _CHUNK_ONLY = frozenset({"choices", "object", "obfuscation", "usage"})
 
 
@@ -25,9 +26,12 @@ def fold(chunks: Iterable[dict[str, Any]], kind: str = CHAT) -> dict[str, Any] |
         if not isinstance(chunk.get("choices"), list):
             continue
         completion.setdefault("object", kind)
-        completion.update(
-            {k: v for k, v in chunk.items() if k not in _CHUNK_ONLY and _news(completion, k, v)}
-        )
+        for key, value in chunk.items():
+            # The first id of a completion is kept, and the last of everything else that says something.
+            if key not in _CHUNK_ONLY and (
+                key not in completion or (key not in _FIRST and value not in (None, ""))
+            ):
+                completion[key] = value
         usage = chunk.get("usage") or usage
         for part in chunk["choices"]:
             if isinstance(part, dict):
@@ -38,11 +42,6 @@ def fold(chunks: Iterable[dict[str, Any]], kind: str = CHAT) -> dict[str, Any] |
     if usage is not None:
         completion["usage"] = usage
     return completion
-
-
-def _news(completion: dict[str, Any], key: str, value: Any) -> bool:
-    """Keep the first id of a completion, and the last of everything else that says something."""
-    return key not in completion or (value not in (None, "") and key not in {"id", "created"})
 
 
 def _add(choices: dict[int, dict[str, Any]], part: dict[str, Any], kind: str) -> None:
