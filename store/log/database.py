@@ -52,6 +52,7 @@ class Database:
         self._gate = Gate()  # guards: no reader while files are exchanged
         self._whole = True  # all files are attached, and the views are theirs
         self.months: tuple[str, ...] = ()  # names of the sealed files that are attached
+        self.files = 0  # another number after each exchange; stays as it is while someone looks
         new = not path.exists()
         with files.spill(self.folder) as spill:
             self.engine = Engine(memory_limit=memory_limit, checkpoint=checkpoint, spill=spill)
@@ -148,6 +149,7 @@ class Database:
             self._make_views(cursor, months)
             gone = [part for part in self.months if part not in months]
             self.months = months
+            self.files += 1
             for part in gone:
                 self.engine.detach(part)
         self._whole = True

@@ -15,6 +15,7 @@ from store.log.export import export
 from store.log.load import Loader
 from store.log.paging import page
 from store.log.rows import parsed, request_body
+from store.log.running import Running
 from store.log.search import search
 from store.log.sightings import Sightings
 from store.log.views import (
@@ -42,6 +43,7 @@ class Log:
         self._database = database
         self.loader = Loader(database)
         self._sightings = Sightings(database)
+        self._running = Running(database)
 
     @classmethod
     def open(
@@ -190,8 +192,7 @@ class Log:
 
     def totals(self) -> Totals:
         """Return the log in figures."""
-        row = self._database.read("faces.totals")[0]
-        return Totals(**{**row, "unpriced_models": tuple(row["unpriced_models"] or ())})
+        return self._running.totals()
 
     def by_task(self, since_ts: float) -> list[TaskTraffic]:
         """Return the traffic of apps by fingerprint since a time, busiest first."""

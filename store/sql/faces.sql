@@ -155,39 +155,6 @@ FROM said AS a JOIN calls AS c ON c.call_id = a.call_id
 WHERE c.tenant = $tenant
 GROUP BY a.completion_id;
 
--- name: totals
-WITH made AS (
-    SELECT
-        count(*) AS attempts,
-        count(*) FILTER (WHERE served AND who = 'student' AND outcome <> 'lost') AS student_served,
-        count(*) FILTER (WHERE served AND outcome = 'lost') AS lost_calls,
-        coalesce(sum(cost_usd), 0) AS cost_usd
-    FROM attempts
-),
-asked AS (
-    SELECT
-        count(*) AS calls, count(*) FILTER (WHERE origin = 'app') AS app_calls, min(ts) AS first_ts, max(ts) AS last_ts
-    FROM calls
-),
-unpriced AS (
-    SELECT a.model FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id AND c.surface = 'chat'
-    WHERE a.who = 'teacher' AND a.cost_usd IS NULL AND a.outcome IN ('complete', 'length')
-)
-SELECT
-    asked.*, made.*,
-    (
-        SELECT count(*) FROM calls AS c ANTI JOIN (SELECT call_id FROM attempts WHERE served) AS e
-            ON e.call_id = c.call_id
-    ) AS open_calls,
-    (SELECT count(*) FROM prompts) AS prompts,
-    (SELECT count(*) FROM scores) AS scores,
-    (SELECT count(*) FROM feedback) AS feedback,
-    (SELECT count(*) FROM resolved_feedback WHERE call_id IS NULL) AS unresolved_feedback,
-    (SELECT coalesce(sum(corrupt), 0)::BIGINT FROM ingest_log) AS corrupt_frames,
-    (SELECT count(*) FROM unpriced) AS unpriced,
-    (SELECT list_sort(list(DISTINCT model))[1:5] FROM unpriced) AS unpriced_models
-FROM asked, made;
-
 -- A call has one served attempt at most.
 -- name: by_task
 WITH asked AS MATERIALIZED (

@@ -13,6 +13,7 @@ from store.ids import new_id
 from store.log import CallFilter, Log, Retention
 from store.log.database import Database
 from store.log.load import Batch
+from store.log.running import Running
 from store.vocabulary import (
     Feedback,
     Origin,
@@ -406,3 +407,18 @@ def test_the_file_is_private_and_measured(house, tmp_path):
     house.add(call())
     assert (tmp_path / "log.duckdb").stat().st_mode & 0o777 == 0o600
     assert house.log.bytes_on_disk() > 0
+
+
+def test_totals_that_are_asked_again_and_again_are_those_of_a_fresh_look(house):
+    early, late, said = call("early"), call("late", tenant="acme"), call("said", tenant="acme")
+    first, second = attempt(early, outcome=Outcome.ERROR), attempt(late, who=Who.STUDENT)
+    steps = [(early,), (feedback(late.call_id, tenant="acme"), second), (first, late), (said, attempt(said))]
+    for records in [*steps, (feedback("nothing"), feedback(f"chatcmpl-{second.attempt_id}", tenant="acme"))]:
+        house.add(*records)
+        house.log.add_scores([score(first, 1.0)])
+        asked = house.log.totals()
+        assert asked == house.log.totals() == Running(house.log._database).totals()
+    assert (asked.calls, asked.attempts, asked.open_calls, asked.scores) == (3, 3, 0, 5)
+    assert (asked.feedback, asked.unresolved_feedback, asked.student_served) == (3, 1, 1)
+    house.log.erase([said.call_id])
+    assert (house.log.totals().calls, house.log.totals().attempts) == (2, 2)
