@@ -143,7 +143,7 @@ class Clock:
         )
 
     def _unmet(self, task: Task) -> str:
-        policy = self._policies.of(task.task_id)
+        policy = self._policies.of(task)
         seen = survey(
             task.task_id,
             log=self._log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from store.vocabulary import TaskMode
+from store.vocabulary import Task, TaskMode
 
 METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
 SCREEN_N = 200
@@ -144,23 +144,23 @@ class DistillerSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policies:
-    """The policy of each task: its own, else the default. In `tasks`, a mode is the task's own or None."""
+    """The policy of each task: its own, by one of its names, else the default. In `tasks`, a mode is the task's own or None."""
 
     default: TaskPolicy = field(default_factory=TaskPolicy)
     tasks: dict[str, TaskPolicy] = field(default_factory=dict)
 
-    def of(self, task_id: str) -> TaskPolicy:
-        """Return the policy of a task."""
-        return self.tasks.get(task_id, self.default)
+    def of(self, task: Task | None) -> TaskPolicy:
+        """Return the policy of a task; of none, the default."""
+        return self._own(task) or self.default
 
-    def mode(self, task_id: str, *, closed: bool, headless: bool = False) -> TaskMode:
+    def mode(self, task: Task, *, closed: bool, headless: bool = False) -> TaskMode:
         """Return how far a task may go.
 
         A task's own mode holds. For all tasks, auto (and none) is auto where the answers are `closed`, else
         approve: nobody meant a text that only a model can judge, who said auto of all. Calls that share
         nothing but a model (`headless`) teach nothing and are observed.
         """
-        own = self.tasks.get(task_id)
+        own = self._own(task)
         if own is not None and own.mode is not None:
             return own.mode
         if headless:
@@ -168,6 +168,10 @@ class Policies:
         if self.default.mode in (None, TaskMode.AUTO):
             return TaskMode.AUTO if closed else TaskMode.APPROVE
         return self.default.mode
+
+    def _own(self, task: Task | None) -> TaskPolicy | None:
+        names = task.names if task else ()
+        return next((self.tasks[name] for name in names if name in self.tasks), None)
 
 
 def _dotted(metric: str) -> bool:

@@ -65,7 +65,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> Hous
 
     def rollout_policy(task_id: str) -> RolloutPolicy:
         task = control.task(task_id)
-        policy = convert.rollout_policy(settings, task_id)
+        policy = convert.rollout_policy(settings, task)
         return replace(policy, mode=task.mode) if task else policy
 
     def on_student(student: Student, evaluation: Evaluation) -> str | None:

@@ -104,10 +104,10 @@ class Grouper:
                 tenant=seen.tenant,
                 name=placement.name,
                 explicit=placement.explicit,
-                mode=self._mode(placement.task_id, headless=placement.headless),
                 created=now,
             )
-            self._control.save_task(task, self._epoch)
+            mode = self._mode(task, headless=placement.headless)
+            self._control.save_task(replace(task, mode=mode), self._epoch)
         versions = {v.version: v for v in self._control.versions(placement.task_id)}
         version = versions.get(placement.version) or TaskVersion(
             task_id=placement.task_id, version=placement.version, head_hash=seen.head_hash, created=now
@@ -121,9 +121,9 @@ class Grouper:
             known = self._known_task(task)
             if not touched & {f for v in self._control.versions(task.task_id) for f in v.fingerprints}:
                 continue
-            mode = self._mode(task.task_id, headless=known.headless)
+            mode = self._mode(task, headless=known.headless)
             if mode is not task.mode:
                 self._control.save_task(replace(task, mode=mode), self._epoch)
 
-    def _mode(self, task_id: str, *, headless: bool) -> TaskMode:
-        return self._policies.mode(task_id, closed=self._shapes.closed(task_id), headless=headless)
+    def _mode(self, task: Task, *, headless: bool) -> TaskMode:
+        return self._policies.mode(task, closed=self._shapes.closed(task), headless=headless)

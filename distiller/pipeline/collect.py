@@ -53,7 +53,7 @@ def look(parts: Parts, task_id: str) -> Survey | None:
         log=parts.log,
         control=parts.control,
         shapes=parts.shapes,
-        policy=parts.policies.of(task_id),
+        policy=parts.policy(task_id),
         settings=parts.settings,
     )
 

@@ -26,12 +26,13 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
     await asyncio.to_thread(verify, trainset)
     heldout = await asyncio.to_thread(read_rows, trainset / "heldout.jsonl")
     await _healthy(student, parts)
+    policy = parts.policy(student.task_id)
     evaluator = Evaluator(
         scorer=parts.scorer,
         metric=await asyncio.to_thread(parts.shapes.metric, student.task_id),
-        delta=parts.policies.of(student.task_id).delta,
+        delta=policy.delta,
         concurrency=parts.settings.evaluation_concurrency,
-        timeout_s=parts.policies.of(student.task_id).timeout_s,
+        timeout_s=policy.timeout_s,
         min_units=parts.settings.screen_n,
         tell=_teller(keeper),
     )

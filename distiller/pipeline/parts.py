@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from distiller.scoring.shapes import Shapes
 from distiller.scoring.spec import Scorer
-from distiller.settings import DistillerSettings, Policies
+from distiller.settings import DistillerSettings, Policies, TaskPolicy
 from store.artifacts import Artifacts
 from store.vocabulary import Evaluation, Student
 
@@ -46,3 +46,7 @@ class Parts:
     policies: Policies = field(default_factory=Policies)
     training_child: tuple[str, ...] = TRAINING_CHILD
     now: Callable[[], float] = time.time
+
+    def policy(self, task_id: str) -> TaskPolicy:
+        """Return the policy of a task."""
+        return self.policies.of(self.control.task(task_id))

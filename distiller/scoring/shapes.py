@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from distiller.scoring import message as read
 from distiller.scoring.shape import SETTLED, Shape, infer
 from distiller.scoring.spec import MetricSpec, choose
-from distiller.settings import Policies
+from distiller.settings import Policies, TaskPolicy
 
 if TYPE_CHECKING:
     from store.control import Control
     from store.log import Log
+    from store.vocabulary import Task
 
 
 class Shapes:
@@ -40,14 +41,16 @@ class Shapes:
 
     def metric(self, task_id: str) -> MetricSpec:
         """Return the metric of a task: the policy's, or that of its shape (text while unknown)."""
-        policy = self._policies.of(task_id)
+        return self._choose(task_id, self._policies.of(self._control.task(task_id)))
+
+    def closed(self, task: Task) -> bool:
+        """Tell whether right and wrong are plain: a label, fields, a tool call, or the user's own metric."""
+        metric = self._choose(task.task_id, self._policies.of(task))
+        return metric.by_user or (metric.name in set(Shape) and Shape(metric.name).closed)
+
+    def _choose(self, task_id: str, policy: TaskPolicy) -> MetricSpec:
         shape = self.of(task_id) if policy.metric == "auto" else None
         return choose(policy, shape or Shape.TEXT, self._judge_token)
-
-    def closed(self, task_id: str) -> bool:
-        """Tell whether right and wrong are plain: a label, fields, a tool call, or the user's own metric."""
-        metric = self.metric(task_id)
-        return metric.by_user or (metric.name in set(Shape) and Shape(metric.name).closed)
 
     def _answers(self, task_id: str) -> list[dict[str, object]]:
         fingerprints = [f for version in self._control.versions(task_id) for f in version.fingerprints]

@@ -22,7 +22,7 @@ from distiller.settings import (
 from gateway.settings import ClientKey, GatewaySettings, Timeouts, UpstreamSpec
 from router.settings import RolloutPolicy, profiled
 from stillhouse.settings.tree import Policy, Settings, Upstream
-from store.vocabulary import Release, State, TaskMode
+from store.vocabulary import Release, State, Task, TaskMode
 
 FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "internalise", "timeout_s")
 FOR_ROUTER = (
@@ -83,20 +83,17 @@ def task_policies(settings: Settings) -> Policies:
     with _of("policy"):
         default = _task_policy(settings.policy)
     tasks: dict[str, TaskPolicy] = {}
-    for task_id, own in settings.tasks.items():
-        with _of("tasks", task_id):
-            policy = _task_policy(settings.task_policy(task_id))
+    for name, own in settings.tasks.items():
+        with _of("tasks", name):
+            policy = _task_policy(settings.policy.under(own))
             # A mode for all tasks is not the task's own: what it means is the distiller's to say.
-            tasks[task_id] = replace(policy, mode=TaskMode(own.mode) if own.mode else None)
+            tasks[name] = replace(policy, mode=TaskMode(own.mode) if own.mode else None)
     return Policies(default=default, tasks=tasks)
 
 
-def rollout_policy(settings: Settings, task_id: str | None = None) -> RolloutPolicy:
-    """Say what a rollout of a task runs under; of any task without settings of its own for None. Raises Unfit."""
-    own = task_id is not None and task_id in settings.tasks
-    with _of(*(("tasks", str(task_id)) if own else ("policy",))):
-        policy = settings.task_policy(task_id) if task_id else settings.policy
-        return _rollout_policy(policy)
+def rollout_policy(settings: Settings, task: Task | None = None) -> RolloutPolicy:
+    """Say what a rollout of a task runs under; of any task without settings of its own for None."""
+    return _rollout_policy(settings.task_policy(task) if task else settings.policy)
 
 
 def check(settings: Settings) -> None:
@@ -104,8 +101,11 @@ def check(settings: Settings) -> None:
     gateway(settings, b"")
     distiller(settings)
     task_policies(settings)
-    for task_id in (None, *settings.tasks):
-        rollout_policy(settings, task_id)
+    with _of("policy"):
+        _rollout_policy(settings.policy)
+    for name, own in settings.tasks.items():
+        with _of("tasks", name):
+            _rollout_policy(settings.policy.under(own))
 
 
 def _check_crontab(schedule: str) -> None:

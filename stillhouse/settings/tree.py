@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from store.vocabulary import Task
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -179,6 +181,10 @@ class Policy(Branch):
     release: Literal["whole", "first_token"] | None = None
     retention_days: Annotated[Real, Field(gt=0)] | None = None  # None: as retention.days
 
+    def under(self, own: Policy) -> Policy:
+        """Give this policy with another's own keys laid over it."""
+        return self.model_copy(update=own.given())
+
 
 class Retention(Branch):
     """How long bodies of calls are kept; None is for ever."""
@@ -226,7 +232,7 @@ class Settings(Branch):
     log: Log = Log()
     source: Path | None = Field(default=None, repr=False)  # the file they came from, for the doctor
 
-    def task_policy(self, task_id: str) -> Policy:
-        """Give the policy of one task: its own keys laid over those for all tasks."""
-        own = self.tasks.get(task_id)
-        return self.policy.model_copy(update=own.given()) if own else self.policy
+    def task_policy(self, task: Task) -> Policy:
+        """Give the policy of one task: the keys of the nearest of its names, laid over those for all tasks."""
+        own = next((self.tasks[name] for name in task.names if name in self.tasks), Policy())
+        return self.policy.under(own)

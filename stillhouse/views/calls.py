@@ -123,10 +123,7 @@ def fingerprints_of(stores: Stores, task_id: str) -> tuple[str, ...]:
 
 def days_kept(stores: Stores) -> dict[str, float]:
     """Give how many days the calls of tasks with a time of their own are kept, by fingerprint."""
-    days = {
-        task.task_id: stores.settings.task_policy(task.task_id).retention_days
-        for task in stores.control.tasks()
-    }
+    days = {task.task_id: stores.settings.task_policy(task).retention_days for task in stores.control.tasks()}
     return {
         fingerprint: kept
         for task_id, kept in days.items()

@@ -51,7 +51,7 @@ def summary(stores: Stores, task: Task) -> dict[str, Any]:
         "share": _share(live, control.routes()),
         "rollout_id": live.rollout_id if live else None,
         "student_id": live.student_id if live else None,
-        "evidence": evidence(live, convert.rollout_policy(stores.settings, task.task_id)) if live else None,
+        "evidence": evidence(live, convert.rollout_policy(stores.settings, task)) if live else None,
         "readiness": found,
         "why": rollout.reason if rollout else None,
     }
@@ -94,7 +94,7 @@ def students(stores: Stores, task_id: str | None = None) -> list[dict[str, Any]]
 
 def checks(stores: Stores, task: Task) -> list[dict[str, Any]]:
     """Give each condition of a distillation: name, ok, words, have, need."""
-    policy = convert.task_policies(stores.settings).of(task.task_id)
+    policy = convert.task_policies(stores.settings).of(task)
     fingerprints = fingerprints_of(stores, task.task_id)
     said = stores.log.counts(fingerprints, score_name=FEEDBACK)
     own = policy.metric if readiness.independent(policy) else None

@@ -29,6 +29,11 @@ class Task:
     created: float = 0.0
     trials: int = 0  # k of the statistics; only ever grows
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names under which settings may speak of it, nearest first: its id, then what the apps call it."""
+        return (self.task_id, self.name) if self.explicit else (self.task_id,)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskVersion:

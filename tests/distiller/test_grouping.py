@@ -10,7 +10,7 @@ from distiller.grouping import Grouper, Kind, Known, KnownVersion, Sighting, pla
 from distiller.grouping.words import shingles, slug, text_of
 from distiller.settings import JudgeSettings, Policies, TaskPolicy
 from store.prompt import head_hash
-from store.vocabulary import TaskMode
+from store.vocabulary import Task, TaskMode
 
 TRIAGE = "You sort support tickets. Answer with the category, the priority and the order id as JSON."
 EDITED = TRIAGE + " Use null where there is none."
@@ -222,6 +222,16 @@ def test_closed_answers_allow_auto_and_a_policy_overrules(house):
     assert house.control.task("sort-support-tickets-answer").mode is TaskMode.APPROVE
 
 
+def test_settings_for_the_apps_name_hold_for_every_tenants_task(house):
+    for fingerprint, tenant in (("1" * 32, "acme"), ("2" * 32, "globex")):
+        _log(house, fingerprint, TRIAGE, task_name="triage", tenant=tenant)
+    own = Policies(tasks={"triage": TaskPolicy(mode=TaskMode.OBSERVE, metric="fields")})
+    _grouper(house, own).step()
+    modes = {task.task_id: task.mode for task in house.control.tasks()}
+    assert modes == {"triage": TaskMode.OBSERVE, "triage-2": TaskMode.OBSERVE}
+    assert house.shapes(own).metric("triage-2").name == "fields"
+
+
 @pytest.mark.parametrize("answer", ["text", "judge"])
 def test_auto_for_all_tasks_leaves_what_no_metric_can_tell_to_a_person(house, answer):
     judged = TaskPolicy(metric="judge", judge=JudgeSettings(model="j"), mode=TaskMode.AUTO)
@@ -253,7 +263,7 @@ modes = st.sampled_from([None, *TaskMode])
 @given(modes, modes, st.booleans(), st.booleans())
 def test_only_a_tasks_own_word_puts_open_answers_on_auto(own, everyone, closed, headless):
     policies = Policies(default=TaskPolicy(mode=everyone), tasks={"t": TaskPolicy(mode=own)})
-    mode = policies.mode("t", closed=closed, headless=headless)
+    mode = policies.mode(Task(task_id="t", name="t"), closed=closed, headless=headless)
     assert own is None or mode is own
     if own is None:
         assert not (headless and mode is not TaskMode.OBSERVE)

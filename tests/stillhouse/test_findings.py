@@ -122,9 +122,10 @@ def test_a_mode_for_all_tasks_is_not_a_tasks_own(tmp_path):
     file = tmp_path / "stillhouse.yaml"
     file.write_text("policy: {mode: auto}\ntasks:\n  a: {delta: 0.1}\n  b: {mode: auto}\n")
     policies = convert.task_policies(load(file, {}))
-    modes = {task: policies.mode(task, closed=False) for task in ("a", "b", "c")}
-    assert modes == {"a": TaskMode.APPROVE, "b": TaskMode.AUTO, "c": TaskMode.APPROVE}
-    assert {policies.mode(task, closed=True) for task in ("a", "b", "c")} == {TaskMode.AUTO}
+    known = [Task(task_id=name, name=name) for name in ("a", "b", "c")]
+    modes = [policies.mode(task, closed=False) for task in known]
+    assert modes == [TaskMode.APPROVE, TaskMode.AUTO, TaskMode.APPROVE]
+    assert {policies.mode(task, closed=True) for task in known} == {TaskMode.AUTO}
 
 
 class Answering(BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from stillhouse.errors import ConfigError
 from stillhouse.settings import convert, load
-from store.vocabulary import State, TaskMode
+from store.vocabulary import State, Task, TaskMode
 
 
 def written(folder: Path, text: str) -> Path:
@@ -142,10 +142,26 @@ def test_a_task_lays_its_keys_over_the_policy(tmp_path):
         tmp_path, "policy: {mode: auto, delta: 0.05}\ntasks:\n  t: {mode: observe, caps: {shadow: 9000}}\n"
     )
     settings = load(path, {})
-    own, other = convert.rollout_policy(settings, "t"), convert.rollout_policy(settings, "u")
+    own, other = (convert.rollout_policy(settings, Task(task_id=name, name=name)) for name in "tu")
     assert (own.mode, own.delta, own.caps[State.SHADOW]) == (TaskMode.OBSERVE, 0.05, 9000)
     assert (other.mode, other.caps[State.SHADOW]) == (TaskMode.AUTO, 6000)
-    assert convert.task_policies(settings).of("t").mode is TaskMode.OBSERVE
+    assert convert.task_policies(settings).of(Task(task_id="t", name="t")).mode is TaskMode.OBSERVE
+
+
+def test_a_name_speaks_of_every_task_that_apps_call_so_and_an_id_wins(tmp_path):
+    keys = "{mode: observe, delta: 0.02, retention_days: 1}"
+    path = written(tmp_path, f"tasks:\n  triage: {keys}\n  triage-3: {{delta: 0.1}}\n")
+    settings = load(path, {})
+    named = [
+        Task(task_id=f"triage{end}", tenant=end, name="triage", explicit=True) for end in ("", "-2", "-3")
+    ]
+    found = Task(task_id="triage-4", name="triage")  # a likeness of words, not the apps' own
+    everyone = [*named, found]
+    assert [convert.rollout_policy(settings, task).delta for task in everyone] == [0.02, 0.02, 0.1, 0.03]
+    assert [convert.task_policies(settings).of(task).delta for task in everyone] == [0.02, 0.02, 0.1, 0.03]
+    modes = [convert.task_policies(settings).mode(task, closed=True) for task in everyone]
+    assert modes == [TaskMode.OBSERVE, TaskMode.OBSERVE, TaskMode.AUTO, TaskMode.AUTO]
+    assert [settings.task_policy(task).retention_days for task in everyone] == [1, 1, None, None]
 
 
 def test_a_profile_shortens_the_steps(tmp_path):
