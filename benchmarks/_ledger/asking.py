@@ -19,11 +19,15 @@ _UNSCORED = 200  # as many as the scorer takes at once
 
 
 def ask(ground: Ground, *, runs: int = _RUNS) -> dict[str, dict[str, Any]]:
-    """Time each question; `rows` says how much came back."""
+    """Time each question; `rows` says how much came back, `complete` whether a search had time to look everywhere."""
     found = {}
     for name, question in questions(ground).items():
         spread, answer = timed(question, runs=runs, at_most_s=_AT_MOST_S)
-        found[name] = {**spread, "rows": _rows(answer)}
+        found[name] = {
+            **spread,
+            "rows": _rows(answer),
+            "complete": not isinstance(answer, CallPage) or answer.complete,
+        }
     return found
 
 
@@ -47,6 +51,10 @@ def questions(ground: Ground) -> dict[str, Callable[[], Any]]:
         "page: an hour": page(since_ts=some.call.ts - 1800, until_ts=some.call.ts + 1800),
         "page: errors": page(outcome="error"),
         "page: by the student": page(who="student"),
+        "page: a key": page(key_id=some.call.key_id),
+        "page: a score": page(score_name=METRIC, score_max=0.9),
+        "page: a text": page(text=some.text[:40]),
+        "page: a text of no call": page(text="nobody ever said this"),
         "page: nothing matches": page(tenant="nobody"),
         "counts": lambda: log.counts([triage], score_name=METRIC),
         "unscored": lambda: log.unscored([triage], METRIC, METRIC_VERSION, _UNSCORED),

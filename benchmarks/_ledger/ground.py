@@ -76,6 +76,11 @@ class Ground:
             )
         return found
 
+    def records(self) -> int:
+        """Return how many calls, attempts and feedbacks are in the log."""
+        totals = self.log.totals()
+        return totals.calls + totals.attempts + totals.feedback
+
     def settle(self) -> None:
         """Close the log and open it again: everything is in its files, and nothing is warm."""
         self._close()

@@ -79,7 +79,12 @@ def _by_size(sizes: list[dict[str, Any]]) -> Any:
         yield [name, *(f"{size[key]:,}" for size in sizes)]
     for name in sizes[0]["queries"]:
         asked = [size["queries"][name] for size in sizes]
-        yield [name, *(f"{row['p50_ms']:,} / {row['p99_ms']:,}" for row in asked)]
+        yield [name, *(_asked(row) for row in asked)]
+
+
+def _asked(row: dict[str, Any]) -> str:
+    """Show a query's times; a search that ran out of time says so."""
+    return f"{row['p50_ms']:,} / {row['p99_ms']:,}{'' if row['complete'] else ' (gave up)'}"
 
 
 _FACTS = {
@@ -87,5 +92,6 @@ _FACTS = {
     "calls/s loaded, median batch": "ingest_s",
     "calls/s loaded, slowest batch": "ingest_slowest_s",
     "scores/s added": "scores_s",
+    "totals, counted for the first time, ms": "totals_first_ms",
     "memory at most, MB": "memory_peak_mb",
 }
