@@ -219,12 +219,13 @@ class Log:
         """Return every "user", every "conversation" or every "call" that the log names."""
         return [row["name"] for row in self._database.read("faces.named", kind=kind)]
 
-    def search(self, texts: Sequence[str], *, whole: bool = False) -> list[Hit]:
+    def search(self, texts: Sequence[str], *, whole: bool = False, tenant: str | None = None) -> list[Hit]:
         """Return where any of the texts stands, in every text, bytes and id of every file; reads all of it.
 
-        `whole`: in texts only where it is no part of a longer word (`store.words`).
+        `whole`: in texts only where it is no part of a longer word (`store.words`). `tenant`: rows that are
+        another one's are counted apart.
         """
-        return search(self._database, texts, whole=whole)
+        return search(self._database, texts, whole=whole, tenant=tenant)
 
     def erase(self, call_ids: Iterable[str]) -> Erased:
         """Take calls away with all that is theirs; their bytes are gone from the disk's files."""

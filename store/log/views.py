@@ -220,7 +220,8 @@ class Hit:
     part: str
     table: str
     column: str
-    rows: int
+    rows: int  # but for those of other tenants, where one was named
+    others: int = 0  # rows of other tenants than the one that was named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -153,27 +153,50 @@ def fill(root, calls=30):
     folder.salt()
     ids = {SUBJECT: [], OTHER: []}
     with closing(Log.open(folder.log)) as log, closing(Control.open(folder.control)) as control:
-        writer = SegmentWriter(folder.journal, "w0")
         for number in range(calls):
-            user = SUBJECT if number % 3 == 0 else OTHER
-            call, attempt, said = _records(number, user)
-            for record in (call, attempt, said):
-                assert writer.append(record)
-            ids[user].append(call.call_id)
-        writer.close()
-        ingester = Ingester(log, folder.journal, read_answer, lambda _model, _usage: None)
-        while ingester.step():
-            pass
-        ingester.close()
+            ids[SUBJECT if number % 3 == 0 else OTHER].append(number)
+        for user, numbers in ids.items():
+            ids[user] = load(folder, log, user, numbers)
         return plant_artifacts(folder, control, control.take_epoch("test"), ids)
 
 
-def _records(number, user):
+def load(folder, log, user, numbers, tenant=""):
+    """Let a user make calls, by way of the journal; return their ids."""
+    records = [_records(number, user, tenant) for number in numbers]
+    writer = SegmentWriter(folder.journal, "w0")
+    assert all(writer.append(record) for call in records for record in call)
+    writer.close()
+    ingester = Ingester(log, folder.journal, read_answer, lambda _model, _usage: None)
+    while ingester.step():
+        pass
+    ingester.close()
+    return [call.call_id for call, *_ in records]
+
+
+def plant_trainset(folder, control, task, ids, user):
+    """Publish a trainset of a task with rows of a user; return its id."""
+    rows = [row(call_id, number, user) for number, call_id in enumerate(ids)]
+    draft = folder.jobs / "another draft"
+    frozen = freeze(split(rows, heldout=1), draft, {"task_id": task.task_id})
+    Artifacts(folder.artifacts).publish("trainsets", frozen.trainset_id, draft)
+    epoch = control.take_epoch("test")
+    control.save_task(task, epoch)
+    control.save_trainset(
+        Trainset(
+            trainset_id=frozen.trainset_id, task_id=task.task_id, task_version=1, created=1.0, train=frozen.train,
+            heldout=frozen.heldout, path=f"trainsets/{frozen.trainset_id}", card=frozen.card,
+        ),
+        epoch,
+    )  # fmt: skip
+    return frozen.trainset_id
+
+
+def _records(number, user, tenant):
     text = f"{number}: {MARK if user == SUBJECT else 'plain'}"
     body = {"model": "m", "user": user, "messages": [{"role": "user", "content": text}]}
     call = Call(
         call_id=new_id(), ts=time.time(), fingerprint="f" * 32, fp_version=1, model="m", unit=f"unit {number}",
-        user=user, conversation=f"conversation {number % 6}", body=json.dumps(body).encode(),
+        user=user, tenant=tenant, conversation=f"conversation {number % 6}", body=json.dumps(body).encode(),
     )  # fmt: skip
     message = {"role": "assistant", "content": f"you said {text}"}
     completion = {
@@ -185,7 +208,9 @@ def _records(number, user):
         model="m", upstream="u", outcome=Outcome.COMPLETE, status=200, started=call.ts,
         content_type="application/json", body=json.dumps(completion, ensure_ascii=False).encode(),
     )  # fmt: skip
-    said = Feedback(feedback_id=new_id(), ts=call.ts + 2, target=f"completion-{number}", comment=f"of {text}")
+    said = Feedback(
+        feedback_id=new_id(), ts=call.ts + 2, target=f"completion-{number}", comment=f"of {text}", tenant=tenant
+    )  # fmt: skip
     return call, attempt, said
 
 

@@ -8,13 +8,24 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from erasurekit import MARK, OTHER, SUBJECT, ask, bytes_with, carry_out, fill
+from erasurekit import (
+    MARK,
+    OTHER,
+    SUBJECT,
+    ask,
+    bytes_with,
+    carry_out,
+    fill,
+    load,
+    plant_trainset,
+)
 
 from distiller.trainset import read_rows, verify
 from stillhouse.erasure import ticket as tickets
 from store.control import Control, Copy
 from store.log import Log, Subject
 from store.paths import DataFolder
+from store.vocabulary import Task
 
 CHILD = Path(__file__).parent / "erase_child.py"
 
@@ -182,6 +193,38 @@ def test_a_subject_in_anothers_words_is_said_with_its_column(planted):
     ended = carry_out(planted.folder, ask(planted, value="nobody-we-know", also=("of 1: plain",)).erasure_id)
     assert ended.phase == "incomplete"
     assert "hot: feedback.comment (1 rows)" in ended.report["sentence"]
+
+
+def test_another_tenants_subject_of_the_same_name_is_told_apart(planted):
+    folder = planted.folder
+    with closing(Log.open(folder.log)) as log, closing(Control.open(folder.control)) as control:
+        theirs = load(folder, log, SUBJECT, range(100, 103), tenant="globex")
+        task = Task(task_id="t-2", tenant="globex", name="t")
+        trainset = plant_trainset(folder, control, task, theirs, SUBJECT)
+        before = [log.call(call) for call in theirs]
+    ended = carry_out(folder, ask(planted, tenant="").erasure_id)
+    proof, sentence = ended.report["proof"], ended.report["sentence"]
+    assert ended.phase == "done", ended.report
+    assert ended.report["log"]["calls"] == 10
+    assert (proof["hits"], proof["log"]) == ([], [])
+    assert "Other tenants name it, too, and theirs was not touched" in sentence
+    assert "hot: calls.user_id (3 rows)" in sentence
+    assert {"log.duckdb", "control.sqlite"} < set(proof["shared"])
+    assert {name.split("/")[2] for name in proof["shared"] if "/" in name} == {trainset}
+    with closing(Log.open(folder.log)) as log:
+        assert [log.call(call) for call in theirs] == before
+    left = folder.root / "notes.txt"
+    left.write_text(SUBJECT)
+    ended = carry_out(folder, ask(planted, tenant="").erasure_id)
+    assert ended.phase == "incomplete"
+    assert ended.report["proof"]["hits"] == ["notes.txt"]
+    with closing(Log.open(folder.log)) as log:
+        for tenant in ("", "globex"):
+            load(folder, log, OTHER, [200], tenant)
+    ended = carry_out(folder, ask(planted, tenant="", also=("200: plain",)).erasure_id)
+    columns = {hit["column"]: (hit["rows"], hit["others"]) for hit in ended.report["proof"]["log"]}
+    assert columns == {"tail": (1, 4), "answer": (1, 1), "comment": (1, 1)}
+    assert carry_out(folder, ask(planted).erasure_id).report["log"]["calls"] == 3
 
 
 def test_an_export_that_is_said_to_be_one_of_our_own_files_deletes_nothing(planted):
