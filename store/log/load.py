@@ -61,6 +61,9 @@ class Batch:
     dead_writers: set[str] = field(default_factory=set)  # whose open calls are lost
 
 
+_BESIDE = {Role.SHADOW: Who.STUDENT, Role.REVERSE_SHADOW: Who.TEACHER}
+
+
 class _Undone(Exception):  # noqa: N818
     """Ends a rehearsal: its transaction is rolled back."""
 
@@ -149,26 +152,36 @@ class Loader:
 
 
 def _close_lost(writing: Writing, writers: set[str]) -> None:
-    """Give every call that these writers left open the one outcome that is left for it."""
-    now = time.time()
+    """Give every call, and every pair, that these writers left open the one outcome that is left for it.
+
+    A pair that nobody will complete would keep those behind it waiting until its time is over.
+    """
+    now, names = time.time(), sorted(writers)
+    calls = [
+        _lost(call, now, role=Role.SERVE, who=Who(call["chosen"]))
+        for call in writing.run("ingest.open_calls", writers=names)
+    ]
+    pairs = [
+        _lost(call, now, role=Role(call["pairing"]), who=_BESIDE[Role(call["pairing"])])
+        for call in writing.run("ingest.open_pairs", writers=names)
+    ]
     lost: list[tuple[Attempt, Answer, None]] = [
-        (_lost(call, now), Answer(completion=None), None)
-        for call in writing.run("ingest.open_calls", writers=sorted(writers))
+        (attempt, Answer(completion=None), None) for attempt in (*calls, *pairs)
     ]
     writing.load("ingest.insert_attempts", attempts_table(lost))
 
 
-def _lost(call: dict[str, Any], now: float) -> Attempt:
+def _lost(call: dict[str, Any], now: float, *, role: Role, who: Who) -> Attempt:
     return Attempt(
         attempt_id=new_id(),
         call_id=call["call_id"],
         ts=now,
-        role=Role.SERVE,
-        who=Who(call["chosen"]),
-        served=True,
+        role=role,
+        who=who,
+        served=role is Role.SERVE,
         model=call["model"],
         upstream="",
-        student_id=call["student_id"] if call["chosen"] == Who.STUDENT else None,
+        student_id=call["student_id"] if who is Who.STUDENT else None,
         outcome=Outcome.LOST,
         started=call["ts"],
         error="The gateway worker ended before the answer did.",

@@ -50,6 +50,14 @@ SELECT call_id, ts, chosen, model, student_id FROM calls AS c
 WHERE writer IN (SELECT unnest($writers::VARCHAR[]))
     AND NOT EXISTS (SELECT 1 FROM attempts AS a WHERE a.call_id = c.call_id AND a.served);
 
+-- A student's failure that the teacher rescued needs no other half.
+-- name: open_pairs
+SELECT call_id, ts, pairing, model, student_id FROM calls AS c
+WHERE writer IN (SELECT unnest($writers::VARCHAR[])) AND pairing <> 'none'
+    AND NOT EXISTS (
+        SELECT 1 FROM attempts AS a WHERE a.call_id = c.call_id AND a.role IN (c.pairing, 'fallback')
+    );
+
 -- A writer's segments are named after it and numbered; one with no unsealed segment is gone.
 -- name: accounts
 WITH loaded AS (

@@ -14,7 +14,7 @@ from store.journal import frame
 from store.journal.segment import names
 from store.journal.writer import SegmentWriter
 from store.log import Log
-from store.vocabulary import Answer, Call, Choice, Feedback, Outcome, Role, Tally, Who
+from store.vocabulary import Answer, Call, Choice, Feedback, Outcome, Pairing, Role, Tally, Who
 
 
 def reopen(house):
@@ -171,6 +171,42 @@ def test_calls_of_a_dead_writer_are_lost_but_not_those_of_a_living_one(house):
     house.ingester.step()
     assert house.log.totals().lost_calls == 3
     assert house.log.totals().open_calls == 1
+
+
+def test_pairs_of_a_dead_writer_are_closed_so_that_nothing_waits_for_them(house):
+    other = SegmentWriter(house.root / "journal", "w1")
+    drawn = {"rollout_id": "r1", "student_id": "s1", "step": "canary_5", "propensity": 1.0}
+    shadowed = call("a", choice=Choice(pairing=Pairing.SHADOW, **drawn))
+    halved = call("b", choice=Choice(pairing=Pairing.SHADOW, **drawn))
+    reversed_ = call("c", choice=Choice(who=Who.STUDENT, pairing=Pairing.REVERSE_SHADOW, **drawn))
+    rescued = call("d", choice=Choice(who=Who.STUDENT, pairing=Pairing.REVERSE_SHADOW, **drawn))
+    student = {"who": Who.STUDENT, "student_id": "s1"}
+    beside = attempt(shadowed, role=Role.SHADOW, served=False, **student)
+    for record in (shadowed, attempt(shadowed), beside, halved, attempt(halved), reversed_):
+        other.append(record)
+    for record in (attempt(reversed_, **student), rescued, attempt(rescued, role=Role.FALLBACK)):
+        other.append(record)
+    house.ingester.step()
+    other.close()
+    house.ingester.step()
+    house.ingester.step()
+    roles = {
+        made.call_id: [
+            (str(a.attempt.role), str(a.attempt.outcome)) for a in house.log.call(made.call_id).attempts
+        ]
+        for made in (shadowed, halved, reversed_, rescued)
+    }
+    assert sorted(map(sorted, roles.values())) == sorted(
+        [
+            [("serve", "complete"), ("shadow", "complete")],
+            [("serve", "complete"), ("shadow", "lost")],
+            [("reverse_shadow", "lost"), ("serve", "complete")],
+            [("fallback", "complete")],
+        ]
+    )
+    assert house.log.totals().lost_calls == 0
+    [pair] = [d for d in house.log.drawn("r1", 0, "label", 10) if d.call_id == halved.call_id]
+    assert pair.student_outcome == Outcome.LOST
 
 
 def test_calls_whose_journal_is_gone_are_lost_at_the_next_start(house):
