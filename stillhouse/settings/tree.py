@@ -8,17 +8,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from store.vocabulary import Task
 
 LOOPBACK = "127.0.0.1"
+LEAST_JOURNAL = 256 << 10  # bytes
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("a number is needed, not yes or no")  # noqa: TRY004 - pydantic translates ValueError only
     return value
+
+
+def _roomy(size: int) -> int:
+    if size < LEAST_JOURNAL:
+        raise ValueError(
+            f"{size} bytes are too few: the outcomes of calls under way have the last eighth to themselves; "
+            f"give {LEAST_JOURNAL} at least"
+        )
+    return size
 
 
 Whole = Annotated[int, BeforeValidator(_number)]
@@ -195,7 +205,7 @@ class Retention(Branch):
 class Journal(Branch):
     """The records that are not yet in the log. Sizes are bytes."""
 
-    max_bytes: Positive | None = None
+    max_bytes: Annotated[Whole, AfterValidator(_roomy)] | None = None
     on_full: Literal["serve", "refuse"] | None = None
     segment_bytes: Positive | None = None
     sync_interval_s: Seconds | None = None

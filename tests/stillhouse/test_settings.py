@@ -76,6 +76,7 @@ def test_lists_come_from_variables_as_json():
         ("data: [\n", 2, "not valid YAML"),
         ("- 1\n", 1, "mapping"),
         ("policy:\n  mode: maybe\n", 2, "auto"),
+        ("journal:\n  max_bytes: 2000\n", 2, "2000 bytes are too few: the outcomes of calls under way"),
         ("policy:\n  delta: 2\n", 2, "policy.delta"),
         ("policy:\n  mode: auto\n  metric: guess\n", 3, "metric is 'guess'"),
         ("tasks:\n  triage:\n    holdback: 0\n", 3, "holdback"),

@@ -5,15 +5,18 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from storebuild import attempt, call, rolled
+from storebuild import attempt, call, price, read_answer, rolled
 
 from store.errors import JournalFull, StoreError
+from store.ingester import Ingester
 from store.journal import frame
 from store.journal.segment import Segment, names
 from store.journal.writer import SegmentWriter
+from store.log import Log
 from store.vocabulary import Tally
 
 
@@ -105,6 +108,24 @@ def test_a_bounded_journal_refuses_calls_first_and_goes_on_when_there_is_room(tm
     writer._room._measured_at = -1.0  # a quarter of a second later
     assert writer.append(call())
     writer.close()
+
+
+def test_a_full_journal_has_room_again_as_soon_as_it_is_loaded(tmp_path):
+    now = [0.0]
+    folder = tmp_path / "journal"
+    writer = SegmentWriter(folder, "w0", max_bytes=64_000, roll_s=1e9, clock=lambda: now[0])
+    log = Log.open(tmp_path / "log.duckdb")
+    ingester = Ingester(log, folder, read_answer, price)
+    while rolled(writer).append(call(body=b"x" * 1_000)):
+        now[0] += 0.01
+    deadline = time.monotonic() + 10
+    while ingester.step() or len(names(folder)) > 1:  # the full segments, and the one that was open
+        assert time.monotonic() < deadline
+    now[0] += 1.0
+    assert [writer.append(call(body=b"x" * 1_000)) for _ in range(20)] == [True] * 20
+    writer.close()
+    ingester.close()
+    log.close()
 
 
 def test_refusing_raises_and_says_why(tmp_path):
