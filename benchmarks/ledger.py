@@ -40,7 +40,7 @@ def main(argv: list[str]) -> dict[str, Any]:
             Path(folder, "acks"), Traffic(per_day=_PER_DAY, seed=3), rate=500, seconds=wish.seconds
         )
         say("acknowledgement", acknowledged)
-        with Ground(Path(folder, "data"), Traffic(per_day=_PER_DAY)) as ground:
+        with Ground(Path(folder, "data"), _PER_DAY) as ground:
             found: dict[str, Any] = {"acknowledgement": acknowledged, "sizes": [], "ingest": []}
             for size in sizes:
                 poured = ground.pour(size - ground.calls)

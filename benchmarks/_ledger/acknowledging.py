@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._ledger.feeding import write
 from benchmarks._ledger.figures import spread
-from benchmarks._ledger.ground import write
 from benchmarks._ledger.traffic import Asked, Traffic
 from store.journal.writer import SegmentWriter
 

@@ -14,8 +14,9 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from benchmarks._ledger.feeding import write
 from benchmarks._ledger.figures import spread
-from benchmarks._ledger.ground import Ground, write
+from benchmarks._ledger.ground import Ground
 from benchmarks._ledger.traffic import DAY_S, Traffic
 from store.journal.writer import SegmentWriter
 from store.log import CallFilter

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from benchmarks._ledger.feeding import Feeder
 from benchmarks._ledger.traffic import Asked, Traffic
 from distiller import cost
 from gateway.capture import read_answer
@@ -20,7 +21,6 @@ from store.paths import DataFolder
 
 MEMORY = "2GB"
 BATCH = 5_000  # calls that are written before they are loaded
-KEPT = 200  # sampled calls, about
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,46 +35,59 @@ class Poured:
 class Ground:
     """The data folder of one measurement. Not thread-safe."""
 
-    def __init__(self, root: Path, traffic: Traffic) -> None:
-        self.traffic = traffic
+    def __init__(self, root: Path, per_day: int) -> None:
+        self.traffic = Traffic(
+            per_day=per_day, seed=4
+        )  # for what is measured; the log is filled by the feeder
         self.calls = 0
         self.sample: list[Asked] = []  # of all calls, evenly
-        self._every = 1
         self._folder = DataFolder(root).create()
         self.journal = self._folder.journal
-        self.writer = SegmentWriter(self.journal, "w0")
+        self.writer = SegmentWriter(self.journal, "w1")
+        self._feeder = Feeder(self.journal, per_day)
         self._open()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._feeder.close()
         self.writer.close()
         self._close()
 
-    def pour(self, calls: int) -> list[Poured]:
-        """Bring more calls in, batch by batch: written first, then loaded, which alone is timed."""
-        found = []
-        for size in (*[BATCH] * (calls // BATCH), *[calls % BATCH] * bool(calls % BATCH)):
-            asked = list(self.traffic.take(size))
-            for item in asked:
-                write(self.writer, item)
-                self._keep(item)
-            started = time.perf_counter()
-            while self.ingester.step():
-                pass
-            loaded = time.perf_counter()
-            scores = [score for item in asked for score in item.scores]
-            self.log.add_scores(scores)
-            scored = time.perf_counter()
-            found.append(
-                Poured(
-                    calls=self.calls,
-                    ingest_s=round(size / (loaded - started)),
-                    scores_s=round(len(scores) / (scored - loaded)),
-                )
-            )
-        return found
+    def pour(self, calls: int, *, ahead: bool = False) -> list[Poured]:
+        """Bring more calls in, batch by batch: written first, then loaded, which alone is timed.
+
+        `ahead`: the next batch is made and written meanwhile, which is quicker and takes the other core.
+        """
+        sizes = [*[BATCH] * (calls // BATCH), *[calls % BATCH] * bool(calls % BATCH)]
+        if ahead and sizes:
+            self._feeder.ask(sizes[0])
+        return [
+            self._load(size, following if ahead else 0, asked=ahead)
+            for size, following in zip(sizes, [*sizes[1:], 0], strict=True)
+        ]
+
+    def _load(self, size: int, following: int, *, asked: bool) -> Poured:
+        if not asked:
+            self._feeder.ask(size)
+        fed = self._feeder.take()
+        if following:
+            self._feeder.ask(following)
+        started = time.perf_counter()
+        while self.ingester.step():
+            pass
+        loaded = time.perf_counter()
+        self.log.add_scores(fed.scores)
+        scored = time.perf_counter()
+        self.calls += size
+        self.traffic.now = fed.now
+        self.sample += fed.sample
+        return Poured(
+            calls=self.calls,
+            ingest_s=round(size / (loaded - started)),
+            scores_s=round(len(fed.scores) / (scored - loaded)),
+        )
 
     def records(self) -> int:
         """Return how many calls, attempts and feedbacks are in the log."""
@@ -93,17 +106,3 @@ class Ground:
     def _close(self) -> None:
         self.ingester.close()
         self.log.close()
-
-    def _keep(self, item: Asked) -> None:
-        self.calls += 1
-        if self.calls % self._every == 0:
-            self.sample.append(item)
-        if len(self.sample) > 2 * KEPT:
-            self.sample = self.sample[1::2]
-            self._every *= 2
-
-
-def write(writer: SegmentWriter, item: Asked) -> int:
-    """Journal a call as a gateway worker does: intent, attempts, feedback; return how many records."""
-    records = (item.call, *item.attempts, *([item.feedback] if item.feedback else []))
-    return sum(writer.append(record) for record in records)
