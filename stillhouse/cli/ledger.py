@@ -14,6 +14,7 @@ from stillhouse.client import AdminClient
 from stillhouse.errors import NotRunning, Refused, StillhouseError
 
 POLL_S = 0.3
+INTERRUPTED = 130  # as shells say it of a program that Ctrl-C ended
 FolderArgument = Annotated[Path, typer.Argument(help="The backup's folder.")]
 
 
@@ -43,7 +44,11 @@ def erase(
         _confirm(own, given)
     with own.client() as client:
         asked = client.erase(**given, tenant=tenant, also=also or [])
-        ended = _follow(client, own, asked)
+        try:
+            ended = _follow(client, own, asked)
+        except KeyboardInterrupt:
+            typer.echo(f"The erasure {asked['erasure_id']} goes on: `stillhouse erasures` tells.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
     own.show(ended, draw_ledger.erasure)
     if ended["phase"] != "done":
         raise StillhouseError(f"The erasure is {ended['phase']}: {ended['report']['sentence']}")

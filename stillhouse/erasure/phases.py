@@ -16,6 +16,7 @@ from store.control.erasures import DONE, INCOMPLETE
 
 DRAIN, LOG, ARTIFACTS, COPIES, PROOF = "drain", "log", artifacts.NAME, copies.NAME, proof.NAME
 LOST = "Its subject is not known any more: ask again."
+UNKNOWN = "No call of this subject was known."
 _ROUNDS = 3  # of taking and proving, while work under way writes what was just taken
 
 
@@ -35,7 +36,8 @@ def carry_out(scene: Scene, erasure: Erasure, ticket: Ticket) -> Erasure:
             break
         erasure = scene.enter(erasure, ARTIFACTS)
     erasure = scene.report(erasure, PROOF, found.to_json())
-    return end(scene, erasure, DONE if found.clean else INCOMPLETE, found.sentence())
+    sentence = found.sentence() if ticket.calls else f"{UNKNOWN} {found.sentence()}"
+    return end(scene, erasure, DONE if found.clean else INCOMPLETE, sentence)
 
 
 def end(scene: Scene, erasure: Erasure, phase: str, sentence: str) -> Erasure:

@@ -119,6 +119,18 @@ def test_an_erasure_whose_control_dies_is_said_to_go_on(tmp_path, monkeypatch):
     assert "the erasure e-1 and goes on with it when it runs again" in str(result.exception)
 
 
+def test_who_stops_waiting_for_an_erasure_is_told_that_it_goes_on(tmp_path, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    asked = {"erasure_id": "e-1", "finished": None, "phase": "drain"}
+    client = SimpleNamespace(erase=lambda **_: asked, erasure=interrupted)
+    monkeypatch.setattr(House, "client", lambda _: nullcontext(client))
+    result = run("erase", "--user", "ann", "--yes", "--data", str(tmp_path))
+    assert result.exit_code == 130
+    assert "The erasure e-1 goes on: `stillhouse erasures` tells." in result.stderr
+
+
 def test_an_empty_name_is_no_part_of_a_path():
     with AdminClient("http://127.0.0.1:9", "token") as client, pytest.raises(Missing):
         client.call("")

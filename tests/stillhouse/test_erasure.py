@@ -187,6 +187,14 @@ def test_a_subject_that_is_a_part_of_another_ones_name_is_not_taken_for_it(plant
     assert rows_of(planted, OTHER) == before
 
 
+def test_that_nobody_knew_the_subject_is_said(planted):
+    ended = carry_out(planted.folder, ask(planted, value="nobody-we-know", also=()).erasure_id)
+    assert ended.phase == "done"
+    assert ended.report["sentence"].startswith("No call of this subject was known. Nothing was found in")
+    ended = carry_out(planted.folder, ask(planted).erasure_id)
+    assert "was known" not in ended.report["sentence"]
+
+
 def test_a_subject_in_anothers_words_is_said_with_its_column(planted):
     with closing(Log.open(planted.folder.log)) as log:
         log.erase([call for user in planted.calls for call in planted.calls[user][1:]])
