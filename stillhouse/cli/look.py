@@ -76,8 +76,12 @@ def calls(  # noqa: PLR0917 - typer's options
     key: Annotated[str | None, typer.Option(help="Made with this credential, by its hash.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Made with the client key of this name.")] = None,
     score: Annotated[str | None, typer.Option(help="Name of the score that is meant; any, without.")] = None,
-    score_below: Annotated[float | None, typer.Option(help="Scored at most so.")] = None,
-    score_above: Annotated[float | None, typer.Option(help="Scored at least so.")] = None,
+    score_below: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Scored at most so, 0 to 1.")
+    ] = None,
+    score_above: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Scored at least so, 0 to 1.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Says this, in the request or the answer.")] = None,
     before: Annotated[int | None, typer.Option(help="Earlier than this place in the log.")] = None,
     hours: Annotated[float | None, typer.Option(help="Of the last so many hours.", min=0)] = None,

@@ -70,6 +70,9 @@ def calls(stores: Stores, wish: Wish) -> dict[str, Any]:
             limit=wish.limit,
         )
     )
+    if wish.score and not page.rows and wish.score not in (names := stores.log.score_names()):
+        known = ", ".join(names) or "none yet"
+        raise Missing(f"There is no score {wish.score!r}; known scores: {known}.")
     found = _task_of(stores) if any(row.task is None for row in page.rows) else {}
     rows = [{**plain(row), "task": row.task or found.get(row.fingerprint)} for row in page.rows]
     return {"rows": rows, "next_seq": page.next_seq, "complete": page.complete}

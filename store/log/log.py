@@ -190,6 +190,10 @@ class Log:
         """Return everything about one call."""
         return detail(self._database, call_id)
 
+    def score_names(self) -> list[str]:
+        """Return the names of all scores, in order."""
+        return [row["name"] for row in self._database.read("faces.score_names")]
+
     def totals(self) -> Totals:
         """Return the log in figures."""
         return self._running.totals()

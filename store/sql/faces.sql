@@ -138,6 +138,9 @@ SELECT * FROM attempts WHERE call_id = try_cast($call_id AS UUID) ORDER BY start
 -- name: scores_of
 SELECT * FROM scores WHERE call_id = try_cast($call_id AS UUID) ORDER BY ts;
 
+-- name: score_names
+SELECT DISTINCT name FROM scores ORDER BY name;
+
 -- name: feedback_of
 SELECT * FROM feedback WHERE try_cast(target AS UUID) = try_cast($call_id AS UUID) AND tenant = $tenant ORDER BY ts;
 

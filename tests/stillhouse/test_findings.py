@@ -11,8 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from housekit import free_port
 
+from stillhouse.errors import Missing
 from stillhouse.settings import Settings, convert, load
-from stillhouse.views import doctor, tasks
+from stillhouse.views import calls, doctor, tasks
+from stillhouse.views.calls import Wish
 from stillhouse.views.stores import Stores
 from store.control import Control
 from store.ids import new_id
@@ -116,6 +118,24 @@ def test_the_teachers_score_is_shown_where_something_else_than_itself_measured_i
         assert row["teacher_score"] == shown
         (baseline,) = [check for check in row["readiness"] if check["name"] == "baseline"]
         assert words in baseline["words"]
+
+
+def test_a_score_that_nobody_gave_is_said_with_those_that_there_are(tmp_path):
+    with stores(tmp_path) as here:
+        with pytest.raises(Missing, match=r"no score 'nosuch'; known scores: none yet\."):
+            calls.calls(here, Wish(score="nosuch"))
+        scored(here, SAID, OWN)
+        with pytest.raises(Missing, match=r"known scores: feedback, label\."):
+            calls.calls(here, Wish(score="nosuch", score_below=0.5))
+        assert calls.calls(here, Wish(score="label", score_below=0.5))["rows"] == []
+        assert len(calls.calls(here, Wish(score="label"))["rows"]) == 1
+
+
+def test_calls_without_an_outcome_may_have_lost_it_to_a_worker_or_to_a_backup(tmp_path):
+    with stores(tmp_path) as here:
+        here.log.loader.load(Batch(calls=[(Call(call_id=new_id(), ts=1.0), "w0")], dead_writers={"w0"}))
+        (found,) = [one for one in doctor.examine(here.settings, here) if one["name"] == "lost calls"]
+        assert found["text"].startswith("1 calls have no outcome: their worker died, or the backup")
 
 
 def test_a_mode_for_all_tasks_is_not_a_tasks_own(tmp_path):
