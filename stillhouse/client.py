@@ -101,7 +101,10 @@ class AdminClient:
         return self.get("/api/doctor")  # type: ignore[no-any-return]
 
     def export(self, path: Path, task: str | None = None) -> dict[str, int]:
-        """Write calls with their answers, as JSON lines or `.parquet`; gives how many `calls` and `bytes`."""
+        """Write calls with their answers, as JSON lines or `.parquet`; gives how many `calls` and `bytes`.
+
+        Raises Missing for an unknown task, Refused for a file of Stillhouse's own.
+        """
         params = _given({"task": task, "to": str(path.absolute())})
         written = 0
         try:

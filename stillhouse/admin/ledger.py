@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -12,10 +11,9 @@ from starlette.background import BackgroundTask
 
 from stillhouse.erasure import Wish
 from stillhouse.errors import Missing
-from stillhouse.views import calls
+from stillhouse.views import exports
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
-from store.control import Copy
 from store.ids import new_id
 
 CALLS = "x-stillhouse-calls"  # how many calls an export has
@@ -38,16 +36,11 @@ def mount(app: FastAPI, stores: Stores, keeper: Keeper) -> None:
 
     @app.get("/api/export")
     def export(task: str | None = None, to: str | None = None) -> FileResponse:
-        fingerprints = calls.fingerprints_of(stores, task) if task else ()
-        if task and not fingerprints:
-            raise Missing(f"The task {task!r} has no call yet.")
-        if to:  # where the caller puts it: an erasure has to say so
-            control.add_copy(Copy(copy_id=new_id(), kind="export", path=to, made=time.time()))
         # Served once and deleted: the caller names no path on this machine.
         path = (
             stores.folder.run / f"export-{new_id()}{_PARQUET if (to or '').endswith(_PARQUET) else '.jsonl'}"
         )
-        count = stores.log.export(path, fingerprints)
+        count = exports.export(stores, path, task, Path(to) if to else None)
         gone = BackgroundTask(path.unlink, missing_ok=True)
         return FileResponse(path, background=gone, headers={CALLS: str(count)})
 

@@ -73,8 +73,8 @@ def calls(stores: Stores, wish: Wish) -> dict[str, Any]:
     if wish.score and not page.rows and wish.score not in (names := stores.log.score_names()):
         known = ", ".join(names) or "none yet"
         raise Missing(f"There is no score {wish.score!r}; known scores: {known}.")
-    found = _task_of(stores) if any(row.task is None for row in page.rows) else {}
-    rows = [{**plain(row), "task": row.task or found.get(row.fingerprint)} for row in page.rows]
+    found = found_tasks(stores) if page.rows else {}
+    rows = [{**plain(row), "task": found.get(row.fingerprint, row.task)} for row in page.rows]
     return {"rows": rows, "next_seq": page.next_seq, "complete": page.complete}
 
 
@@ -105,7 +105,7 @@ def _completed(stores: Stores, start: str) -> str:
     return ids[0]
 
 
-def _task_of(stores: Stores) -> dict[str, str]:
+def found_tasks(stores: Stores) -> dict[str, str]:
     """Give the task of each grouped fingerprint."""
     control = stores.control
     return {

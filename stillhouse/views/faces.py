@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
-from stillhouse.errors import Missing, StillhouseError
-from stillhouse.views import calls, explain, status, tasks
+from stillhouse.errors import StillhouseError
+from stillhouse.views import calls, explain, exports, status, tasks
 from stillhouse.views.stores import Stores
-from store.control import Copy
-from store.ids import new_id
 
 
 class Faces:
@@ -48,15 +45,12 @@ class Faces:
         return explain.explain(self._stores, task_id)
 
     def export(self, path: Path, task: str | None = None) -> dict[str, int]:
-        """Write calls with their answers, as JSON lines or `.parquet`; gives how many `calls` and `bytes`."""
-        fingerprints = calls.fingerprints_of(self._stores, task) if task else ()
-        if task and not fingerprints:
-            raise Missing(f"The task {task!r} has no call yet.")
-        self._stores.control.add_copy(
-            Copy(copy_id=new_id(), kind="export", path=str(path.absolute()), made=time.time())
-        )
+        """Write calls with their answers, as JSON lines or `.parquet`; gives how many `calls` and `bytes`.
+
+        Raises Missing for an unknown task, Refused for a file of Stillhouse's own.
+        """
         try:
-            written = self._stores.log.export(path, fingerprints)
+            written = exports.export(self._stores, path, task, path.absolute())
         except OSError as error:
             raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
         return {"calls": written, "bytes": path.stat().st_size}

@@ -6,7 +6,7 @@ In JSON lines `request` and `answer` are objects; in Parquet they are text as th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ _SCHEMA = pa.schema(
         ("seq", pa.int64()),
         ("call_id", pa.string()),
         ("ts", pa.float64()),
-        *((name, pa.string()) for name in ("tenant", "fingerprint", "task", "model", "unit", "user_id")),
+        *(
+            (name, pa.string())
+            for name in ("tenant", "fingerprint", "task", "task_name", "model", "unit", "user_id")
+        ),
         *((name, pa.string()) for name in ("attempt_id", "who", "role", "outcome", "answer")),
         ("feedback", pa.float64()),
         ("correction", pa.string()),
@@ -35,26 +38,27 @@ _SCHEMA = pa.schema(
 Page = list[dict[str, Any]]
 
 
-def export(database: Database, path: Path, fingerprints: list[str]) -> int:
+def export(database: Database, path: Path, fingerprints: list[str], tasks: Mapping[str, str]) -> int:
     """Write the calls beside their place and put them there at once; return how many.
 
+    `tasks` gives the task of a fingerprint: without one, a call has that of its route, or none. `task_name` is the app's.
     `.parquet` is written as that, any other name as JSON lines.
     """
     write = _parquet if path.suffix == ".parquet" else _lines
     draft = path.with_name(f".{path.name}.tmp")
     try:
-        count = write(draft, _pages(database, fingerprints))
+        count = write(draft, _pages(database, fingerprints, tasks))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     return count
 
 
-def _pages(database: Database, fingerprints: list[str]) -> Iterator[Page]:
+def _pages(database: Database, fingerprints: list[str], tasks: Mapping[str, str]) -> Iterator[Page]:
     after = 0
     while True:
         page = database.read("faces.export", fingerprints=fingerprints, after_seq=after, limit=_PAGE)
-        yield page
+        yield [row | {"task": tasks.get(row["fingerprint"], row["task"])} for row in page]
         if len(page) < _PAGE:
             return
         after = page[-1]["seq"]

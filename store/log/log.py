@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -202,9 +202,17 @@ class Log:
         """Return the traffic of apps by fingerprint since a time, busiest first."""
         return [TaskTraffic(**row) for row in self._database.read("faces.by_task", since_ts=since_ts)]
 
-    def export(self, path: str | os.PathLike[str], fingerprints: Iterable[str] = ()) -> int:
-        """Write apps' calls with their served answers as JSON lines (all for none); return how many."""
-        return export(self._database, Path(path), list(fingerprints))
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        fingerprints: Iterable[str] = (),
+        tasks: Mapping[str, str] | None = None,
+    ) -> int:
+        """Write apps' calls with their served answers as JSON lines (all for none); return how many.
+
+        `tasks` gives the task of a fingerprint: without one, a call has that of its route.
+        """
+        return export(self._database, Path(path), list(fingerprints), tasks or {})
 
     # -- for the owner
 

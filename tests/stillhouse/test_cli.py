@@ -99,15 +99,6 @@ def test_the_doctor_judges_what_is_configured_and_names_the_absent_key(keyed):
     assert [f["level"] for f in found if f["name"] == "exposure"] == ["error"]
 
 
-@pytest.mark.parametrize("name", ["log.duckdb", "control.sqlite", "STOP", "run/calls.jsonl"])
-def test_no_export_is_written_over_a_file_of_the_data_folder(tmp_path, name):
-    data = DataFolder(tmp_path / "data").create()
-    target = data.root / name
-    result = run("export", str(target), "--data", str(data.root))
-    assert str(result.exception) == f"{target} is one of Stillhouse's own; name another file."
-    assert not target.exists()
-
-
 def test_an_erasure_whose_control_dies_is_said_to_go_on(tmp_path, monkeypatch):
     def gone(_):
         raise NotRunning("Control does not answer.")

@@ -312,7 +312,7 @@ def test_export_writes_every_call_with_its_served_answer(house, tmp_path, monkey
     assert lines[0]["request"] == json.loads(made[0].body)
     assert lines[0]["answer"]["choices"][0]["message"]["content"] == "fine"
     assert lines[0]["scores"] == {"acc": 0.5}
-    assert house.log.export(tmp_path / "all.parquet") == 11
+    assert house.log.export(tmp_path / "all.parquet", tasks={FP: "triage"}) == 11
     table = pq.read_table(tmp_path / "all.parquet")
     assert pq.ParquetFile(tmp_path / "all.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
     rows = table.to_pylist()
@@ -320,6 +320,7 @@ def test_export_writes_every_call_with_its_served_answer(house, tmp_path, monkey
     assert [row["request"] and row["request"].encode() for row in rows] == [*(c.body for c in made), None]
     assert json.loads(rows[0]["answer"])["choices"][0]["message"]["content"] == "fine"
     assert [dict(row["scores"] or ()) for row in rows[:2]] == [{"acc": 0.5}, {}]
+    assert [row["task"] for row in rows] == ["triage"] * 10 + [None]
     assert not list(tmp_path.glob(".*.tmp"))
 
 
