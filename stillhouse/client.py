@@ -61,7 +61,7 @@ class AdminClient:
         return self.get("/api/calls", **wish)  # type: ignore[no-any-return]
 
     def call(self, call_id: str) -> dict[str, Any]:
-        """Give everything about one call. Raises Missing."""
+        """Give everything about one call, by its id, its completion's or a beginning of its own. Raises Missing."""
         return self.get(f"/api/calls/{_part(call_id)}")  # type: ignore[no-any-return]
 
     def students(self, task: str | None = None) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def _reads(app: FastAPI, stores: Stores) -> None:
     def some_calls(wish: Annotated[calls.Wish, Depends()]) -> dict[str, Any]:
         return calls.calls(stores, wish)
 
-    @app.get("/api/calls/{call_id}")
+    @app.get("/api/calls/{call_id:path}")
     def one_call(call_id: str) -> dict[str, Any]:
         return calls.call(stores, call_id)
 

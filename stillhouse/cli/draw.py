@@ -119,6 +119,8 @@ def _calls(console: Console, rows: list[Row]) -> None:
 
 def call(console: Console, row: Row) -> None:
     """Show one call whole."""
+    if others := row["same_completion_id"]:
+        console.print(f"This is the latest of {len(others) + 1} calls whose answer has this id.")
     console.print(json.dumps(row, ensure_ascii=False, indent=2), markup=False, highlight=False)
 
 

@@ -63,7 +63,10 @@ def _one_of(*known: str) -> Callable[[str | None], str | None]:
 
 def calls(  # noqa: PLR0917 - typer's options
     call_id: Annotated[
-        str | None, typer.Argument(help="Everything about this call, by its id or a beginning of it.")
+        str | None,
+        typer.Argument(
+            help="Everything about this call, by its id, a beginning of it, or its completion's id."
+        ),
     ] = None,
     task: TaskOption = None,
     who: Annotated[

@@ -50,8 +50,8 @@ class Wish:
             self.call
         ):  # a part of an id finds nothing, and proves it
             raise Refused(
-                f"{self.call!r} is not the whole id of a call: `stillhouse calls --json` has them, "
-                "and its --text finds a completion's id."
+                f"{self.call!r} is not the whole id of a call: `stillhouse calls` shows it for a beginning "
+                "of it or a completion's id."
             )
         if any(len(text.encode("utf-8", "surrogatepass")) < SHORTEST for text in self.also):
             raise Refused(f"A text to be searched for besides needs {SHORTEST} bytes at least.")

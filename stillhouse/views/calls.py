@@ -79,15 +79,20 @@ def calls(stores: Stores, wish: Wish) -> dict[str, Any]:
 
 
 def call(stores: Stores, call_id: str) -> dict[str, Any]:
-    """Everything about one call, named by its id or by a beginning that no other has. Raises Missing."""
-    detail = stores.log.call(call_id) or stores.log.call(_completed(stores, call_id))
+    """Everything about one call, named by its id, its answer's, or a beginning of its own that no other has.
+
+    Of equal answers' ids the latest call is meant; `same_completion_id` are the others. Raises Missing.
+    """
+    detail, others = stores.log.call(call_id), []
+    if detail is None:
+        *others, latest = stores.log.completed(call_id) or [_begun(stores, call_id)]
+        detail = stores.log.call(latest)
     if detail is None:
         raise Missing(f"There is no call {call_id!r} in the log.")
-    shown: dict[str, Any] = plain(detail)
-    return shown
+    return {**plain(detail), "same_completion_id": others}
 
 
-def _completed(stores: Stores, start: str) -> str:
+def _begun(stores: Stores, start: str) -> str:
     """Give the one call's id that starts like this. The first digits are its time, which bounds the search."""
     digits = start.replace("-", "")
     if not BEGINNING.fullmatch(digits):

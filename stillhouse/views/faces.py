@@ -33,7 +33,7 @@ class Faces:
         return calls.calls(self._stores, calls.Wish(**wish))
 
     def call(self, call_id: str) -> dict[str, Any]:
-        """Give everything about one call. Raises Missing."""
+        """Give everything about one call, by its id, its completion's or a beginning of its own. Raises Missing."""
         return calls.call(self._stores, call_id)
 
     def students(self, task: str | None = None) -> list[dict[str, Any]]:

@@ -190,6 +190,10 @@ class Log:
         """Return everything about one call."""
         return detail(self._database, call_id)
 
+    def completed(self, completion_id: str) -> list[str]:
+        """Return the ids of the calls whose served answer has this id, in log order."""
+        return [row["call_id"] for row in self._database.read("faces.completed", completion_id=completion_id)]
+
     def score_names(self) -> list[str]:
         """Return the names of all scores, in order."""
         return [row["name"] for row in self._database.read("faces.score_names")]

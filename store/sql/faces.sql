@@ -147,6 +147,11 @@ SELECT * FROM feedback WHERE try_cast(target AS UUID) = try_cast($call_id AS UUI
 -- name: feedback_named
 SELECT * FROM feedback WHERE tenant = $tenant AND target IN (SELECT unnest($names::VARCHAR[]));
 
+-- name: completed
+SELECT c.call_id FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
+WHERE a.served AND a.completion_id = $completion_id
+ORDER BY c.seq;
+
 -- Of equal completion ids of a tenant the latest call is meant.
 -- name: meant
 WITH said AS (

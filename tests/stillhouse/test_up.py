@@ -39,7 +39,8 @@ def logged(house):
 
 def test_a_call_is_answered_logged_and_shown(house, teacher):
     house.start()
-    assert ask(house).choices[0].message.content == "billing"
+    answer = ask(house)
+    assert answer.choices[0].message.content == "billing"
     assert teacher.asked[0]["headers"]["authorization"] == "Bearer sk-planted-secret"
     until(lambda: [row for row in logged(house) if row["outcome"] == "complete"], "the call in the log")
 
@@ -49,6 +50,7 @@ def test_a_call_is_answered_logged_and_shown(house, teacher):
     assert (row["model"], row["who"], row["outcome"]) == ("gpt-4o-mini", "teacher", "complete")
     one = house.look("calls", row["call_id"])
     assert one["call"]["body"]["messages"] == QUESTION["messages"]
+    assert house.look("calls", answer.id) == one
 
     until(lambda: house.look("tasks"), "the task")
     task = house.look("tasks")[0]

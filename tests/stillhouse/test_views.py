@@ -12,8 +12,9 @@ from stillhouse.errors import Missing, Refused
 from stillhouse.views import calls
 from stillhouse.views.calls import Wish
 from stillhouse.views.faces import Faces
+from store.ids import new_id
 from store.log.load import Batch
-from store.vocabulary import Call, Task, TaskVersion
+from store.vocabulary import Answer, Attempt, Call, Role, Task, TaskVersion, Who
 
 FIRST = "01a20482-05f7-7e03-8ab0-33738dac929d"
 SECOND = "01a20482-05f7-7e03-8ab0-44738dac929d"
@@ -61,6 +62,27 @@ def test_a_beginning_of_several_calls_is_refused_with_their_number(kept):
     with pytest.raises(Missing, match="There are 2 calls"):
         calls.call(kept, FIRST[:13])
     assert calls.call(kept, FIRST[:26])["call"]["call_id"] == FIRST
+
+
+def test_a_call_is_found_by_what_the_app_received(kept):
+    said = {FIRST: "chatcmpl-1", SECOND: "chatcmpl/2", LATER: "chatcmpl-1"}
+    attempts = [
+        Attempt(
+            attempt_id=new_id(), call_id=key, ts=when(key), role=Role.SERVE, who=Who.TEACHER, served=True, model="m",
+            upstream="u",
+        )
+        for key in said
+    ]  # fmt: skip
+    answers = [Answer(completion={}, completion_id=said[attempt.call_id]) for attempt in attempts]
+    rows = [(attempt, answer, None) for attempt, answer in zip(attempts, answers, strict=True)]
+    kept.log.loader.load(Batch(attempts=rows))
+    for name, meant, others in (
+        ("chatcmpl-1", LATER, [FIRST]),
+        ("chatcmpl/2", SECOND, []),
+        (FIRST, FIRST, []),
+    ):
+        shown = calls.call(kept, name)
+        assert (shown["call"]["call_id"], shown["same_completion_id"]) == (meant, others)
 
 
 @pytest.mark.parametrize("start", ["", "01a2", "nothing", "01a20499", "%", LATER + "0"])
