@@ -118,6 +118,8 @@ class Database:
     def close(self) -> None:
         """Close the files, after the transaction that is under way."""
         with self.turn, self._gate.alone():
+            if self._whole and not self.read_only:
+                self.engine.gather_groups(LOG, "calls")
             self.engine.close()
         files.empty(self._spill)
 

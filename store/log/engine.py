@@ -15,6 +15,7 @@ from store.sql import Migration, migrations
 STORAGE = "v1.5.0"  # the oldest DuckDB that can read the files
 _ZSTD_FROM = 256  # bytes of a text column's mean value from which zstd is tried
 _THREADS = 2  # the gateway's workers have the other cores
+_SMALL, _MANY = 4_096, 32  # rows of a small group; how many of those are put together
 
 _LOCKED = re.compile(r"set lock|conflicting lock", re.IGNORECASE)  # a full disk speaks of "blocks"
 
@@ -31,6 +32,7 @@ class Engine:
             "autoload_known_extensions": False,
             "checkpoint_threshold": checkpoint,
             "zstd_min_string_length": _ZSTD_FROM,
+            "max_vacuum_tasks": 0,  # to put groups of rows together writes up to 100 MB anew: see `gather_groups`
         }
         with translated():
             self._connection = duckdb.connect(":memory:", config=config)
@@ -57,6 +59,18 @@ class Engine:
         """Fold the write-ahead log into the file; put off while someone reads an older state."""
         with translated(), suppress(duckdb.TransactionException):
             self._connection.execute(f'CHECKPOINT "{alias}"')
+
+    def gather_groups(self, alias: str, table: str) -> None:
+        """Let the next folding put groups of rows together where the table has many small ones.
+
+        Each folding begins a group, and a block. Those of a busy log are large; a log that is often closed has
+        one for each time.
+        """
+        counted = "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info(?) WHERE count < ? AND column_id = 0"
+        with translated(), self.cursor() as cursor:
+            found = cursor.execute(counted, [f"{alias}.{table}", _SMALL]).fetchone()
+            if found and found[0] >= _MANY:
+                cursor.execute("RESET GLOBAL max_vacuum_tasks")
 
     def version(self, alias: str) -> int:
         """Return the version of an attached file's schema, 0 for an empty one."""

@@ -18,6 +18,7 @@ _SUMS = (
 )  # fmt: skip
 _TABLES = ("calls", "attempts", "scores", "feedback", "prompts")
 _MODELS = 5  # that are named
+_ALL_PRICED: Row = {"unpriced": 0, "models": None}
 
 
 @dataclass(slots=True)
@@ -59,7 +60,10 @@ class Running:
                 since = {f"{name}_row": row for name, row in known.rows.items()}
                 said = {"whole": whole, "feedback_row": known.rows["feedback"], "pending": known.pending}
                 known.pending = [row["feedback_id"] for row in run(cursor, "totals.unresolved", said)]
-                _add(known, run(cursor, "totals.since", {"whole": whole, **since})[0])
+                found = run(cursor, "totals.since", {"whole": whole, **since})[0]
+                made = {"whole": whole, "attempts_row": known.rows["attempts"]}
+                lone = run(cursor, "totals.unpriced", made) if found["costless"] else [_ALL_PRICED]
+                _add(known, found | lone[0])
                 corrupt = int(run(cursor, "totals.corrupt", {})[0]["frames"])
             finally:
                 cursor.rollback()

@@ -5,7 +5,7 @@ WITH asked AS MATERIALIZED (
     WHERE ($whole::BOOLEAN OR part = 'hot') AND (part <> 'hot' OR row > $calls_row::BIGINT)
 ),
 made AS MATERIALIZED (
-    SELECT call_id, served, who, outcome, cost_usd, model, part, row FROM attempts
+    SELECT call_id, served, who, outcome, cost_usd, part, row FROM attempts
     WHERE ($whole::BOOLEAN OR part = 'hot') AND (part <> 'hot' OR row > $attempts_row::BIGINT)
 ),
 asking AS (
@@ -18,12 +18,9 @@ making AS (
     SELECT
         count(*) AS attempts, count(*) FILTER (WHERE served AND who = 'student' AND outcome <> 'lost') AS student_served,
         count(*) FILTER (WHERE served AND outcome = 'lost') AS lost_calls, coalesce(sum(cost_usd), 0) AS cost_usd,
+        count(*) FILTER (WHERE who = 'teacher' AND cost_usd IS NULL AND outcome IN ('complete', 'length')) AS costless,
         max(row) FILTER (WHERE part = 'hot') AS attempts_row
     FROM made
-),
-unpriced AS (
-    SELECT a.model FROM made AS a JOIN calls AS c ON c.call_id = a.call_id AND c.surface = 'chat'
-    WHERE a.who = 'teacher' AND a.cost_usd IS NULL AND a.outcome IN ('complete', 'length')
 ),
 scoring AS (
     SELECT count(*) AS scores, max(row) FILTER (WHERE part = 'hot') AS scores_row FROM scores
@@ -40,10 +37,15 @@ heading AS (
 SELECT
     asking.*, making.*, scoring.*, saying.*, heading.*,
     (SELECT list(call_id) FROM asked WHERE call_id NOT IN (SELECT call_id FROM made WHERE served)) AS opened,
-    (SELECT list(call_id) FROM made WHERE served AND call_id NOT IN (SELECT call_id FROM asked)) AS answered,
-    (SELECT count(*) FROM unpriced) AS unpriced,
-    (SELECT list(DISTINCT model) FROM unpriced) AS models
+    (SELECT list(call_id) FROM made WHERE served AND call_id NOT IN (SELECT call_id FROM asked)) AS answered
 FROM asking, making, scoring, saying, heading;
+
+-- Of the attempts without a price that came since, those of chat calls.
+-- name: unpriced
+SELECT count(*) AS unpriced, list(DISTINCT a.model) AS models
+FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id AND c.surface = 'chat'
+WHERE a.who = 'teacher' AND a.cost_usd IS NULL AND a.outcome IN ('complete', 'length')
+    AND ($whole::BOOLEAN OR a.part = 'hot') AND (a.part <> 'hot' OR a.row > $attempts_row::BIGINT);
 
 -- Of the feedback that came since, and of that which named nothing then.
 -- name: unresolved
