@@ -14,6 +14,7 @@ from store.log.detail import detail
 from store.log.export import export
 from store.log.load import Loader
 from store.log.paging import page
+from store.log.picking import pick
 from store.log.rows import parsed, request_body
 from store.log.running import Running
 from store.log.search import search
@@ -98,13 +99,13 @@ class Log:
         newest_first: bool = True,
     ) -> list[Exchange]:
         """Return the teacher's served answers to apps' chat calls, whatever their outcome."""
-        picked = self._database.read(
-            "learning.pick_exchanges",
+        picked = pick(
+            self._database,
+            limit=limit,
+            newest_first=newest_first,
             fingerprints=list(fingerprints),
             before_ts=before_ts,
             after_ts=after_ts,
-            direction=-1 if newest_first else 1,
-            limit=limit,
         )
         return self._exchanges(picked, score_name)
 

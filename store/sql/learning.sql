@@ -47,10 +47,11 @@ SELECT
     (SELECT count(*) FROM said WHERE correction IS NOT NULL) AS corrections,
     (SELECT avg(value) FROM scored) AS mean_score;
 
+-- A window of the log, from `after` (inclusive) to `until` (exclusive).
 -- name: pick_exchanges
 SELECT a.attempt_id, c.seq
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
-WHERE c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
+WHERE c.seq >= $after AND c.seq < $until AND c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
     AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
     AND ($before_ts::DOUBLE IS NULL OR c.ts < $before_ts)
     AND ($after_ts::DOUBLE IS NULL OR c.ts > $after_ts)

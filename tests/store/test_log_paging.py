@@ -98,3 +98,21 @@ def test_pages_follow_one_another_over_gaps_and_files(house, monkeypatch):
         assert walk(house, limit=limit, tenant="a") == of_a
         early = [seq for seq in sorted(left, reverse=True) if left[seq].ts < made[20].ts]
         assert walk(house, limit=limit, until_ts=made[20].ts) == early
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_exchanges_are_picked_over_gaps_and_files(house, newest_first):
+    rng = random.Random(6)
+    day = 86_400.0
+    made = [call(str(n), ts=1_767_225_600.0 + n * day, fingerprint=rng.choice("aab") * 32) for n in range(80)]
+    house.add(*made, *(attempt(one) for one in made))
+    house.log.seal(made[60].ts)
+    house.log.erase(rng.sample([one.call_id for one in made], 30))
+    left = [one.call_id for one in made if one.fingerprint == "b" * 32 and house.log.call(one.call_id)]
+    assert 5 < len(left) < 30
+    if newest_first:
+        left.reverse()
+    for limit in (1, 2, 5, len(left), 1000):
+        found = house.log.exchanges(["b" * 32], limit=limit, newest_first=newest_first)
+        assert [one.call_id for one in found] == left[:limit]
+    assert house.log.exchanges(["b" * 32], limit=0, newest_first=newest_first) == []
