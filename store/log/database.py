@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,8 @@ class Database:
         """Close the files, after the transaction that is under way."""
         with self.turn, self._gate.alone():
             if self._whole and not self.read_only:
-                self.engine.gather_groups(LOG, "calls")
+                with suppress(StoreError):  # closed before; and it is closed in any case
+                    self.engine.gather_groups(LOG, "calls")
             self.engine.close()
         files.empty(self._spill)
 

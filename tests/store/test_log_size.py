@@ -51,3 +51,9 @@ def test_a_log_that_is_often_closed_does_not_keep_a_group_for_each_time(tmp_path
     log = Log.open(tmp_path / "log.duckdb", read_only=True)
     assert log.totals().calls == log.totals().attempts == 40
     log.close()
+
+
+def test_a_log_is_closed_twice_in_peace(tmp_path):
+    log = Log.open(tmp_path / "log.duckdb")
+    log.close()
+    log.close()
