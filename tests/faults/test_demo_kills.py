@@ -21,22 +21,9 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.output = (folder / "out.json").open("wb")
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "stillhouse",
-                "demo",
-                "--json",
-                "--folder",
-                str(folder),
-                "--max-minutes",
-                "35",
-            ],
-            stdout=self.output,
-            stderr=(folder / "err.txt").open("wb"),
-        )
+        command = [sys.executable, "-m", "stillhouse", "demo", "--json", "--folder", str(folder)]
+        with (folder / "out.json").open("wb") as out, (folder / "err.txt").open("wb") as err:
+            self.process = subprocess.Popen([*command, "--max-minutes", "35"], stdout=out, stderr=err)
 
     def pid(self, pattern: str) -> int | None:
         """Give the process of a pid file, when there is one."""
