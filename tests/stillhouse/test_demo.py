@@ -15,6 +15,7 @@ from stillhouse.demo.stage import Stage
 from stillhouse.demo.summary import wilson_lower
 from stillhouse.demo.tickets import INSTRUCTIONS, SCHEMA, Pair, tickets
 from stillhouse.settings import load
+from store.vocabulary import Task
 
 
 def first(n, seed=7):
@@ -119,7 +120,7 @@ def test_the_demos_settings_are_valid_and_say_what_it_promises(tmp_path):
     file = tmp_path / "stillhouse.yaml"
     file.write_text(json.dumps(stage.config()), "utf-8")  # JSON is YAML
     settings = load(file, {})
-    policy = settings.task_policy("any")
+    policy = settings.task_policy(Task(task_id="any", name="any"))
     assert (policy.mode, policy.delta, policy.alpha, policy.profile) == ("auto", 0.04, 0.05, "replay")
     assert settings.distiller.min_examples == 700
     assert "category" in INSTRUCTIONS

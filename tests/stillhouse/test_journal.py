@@ -51,10 +51,10 @@ def said(late):
 
 
 def test_readiness_follows_the_last_record(tmp_path):
-    late = journal(tmp_path, max_bytes=100_000)
+    late = journal(tmp_path, max_bytes=262_144)
     assert (said(late), late.lost.total) == ("ok", 0)
     assert late.append(call())
-    assert not late.append(call(200_000))
+    assert not late.append(call(400_000))
     assert (said(late), late.lost.total) == ("full", 1)
     assert late.append(call())
     assert (said(late), late.lost.total) == ("ok", 1)
@@ -62,8 +62,8 @@ def test_readiness_follows_the_last_record(tmp_path):
 
 
 def test_a_call_that_was_refused_is_not_lost_but_an_answer_is(tmp_path):
-    late = journal(tmp_path, max_bytes=100_000, on_full="refuse")
-    for record, lost in ((call(200_000), 0), (attempt(200_000), 1)):
+    late = journal(tmp_path, max_bytes=262_144, on_full="refuse")
+    for record, lost in ((call(400_000), 0), (attempt(400_000), 1)):
         with pytest.raises(JournalFull):
             late.append(record)
         assert (said(late), late.lost.total) == ("full", lost)
