@@ -136,7 +136,7 @@ def _loops(
             logger.info("the log's month %s is sealed", part)
 
     return [
-        every("ingest", INGEST_S, in_thread(parts.ingester.step)),
+        every("ingest", INGEST_S, in_thread(parts.ingester.catch_up)),
         every("grouping", GROUP_S, in_thread(parts.grouper.step)),
         every("scoring", SCORE_S, parts.quiet.score),
         every("cutover", DECIDE_S, in_thread(parts.controller.tick)),

@@ -12,6 +12,7 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -71,6 +72,7 @@ class Ingester:
         self._watch = Watch(self._folder)
         self._first = True
         self._steps = 0
+        self._more = False  # the last step ended by its size
         sweep(self._folder)
 
     def close(self) -> None:
@@ -89,6 +91,17 @@ class Ingester:
             if self._handle is None:
                 raise StoreError("The ingester was closed.")
             return self._step()
+
+    def catch_up(self, at_most_s: float = 1.0) -> int:
+        """Step on while there is more than fits a step, for so long at most; return how many records were dealt with.
+
+        Raises as `step` does.
+        """
+        over = time.monotonic() + at_most_s
+        done = self.step()
+        while self._more and time.monotonic() < over:
+            done += self.step()
+        return done
 
     def backlog(self) -> Backlog:
         """Say what is in the journal and not in the log yet. Does not wait for a step that is under way."""
@@ -128,6 +141,7 @@ class Ingester:
                     break
             if left <= 0:
                 break
+        self._more = left <= 0
         return reads
 
     def _in_turn(self) -> list[list[str]]:

@@ -44,7 +44,7 @@ def visibility(ground: Ground, *, rate: int, seconds: float) -> dict[str, Any]:
     deadline = time.monotonic() + seconds + _LONGEST_S
     seen: set[str] = set()
     while len(seen) < len(asked) and time.monotonic() < deadline:
-        ground.ingester.step()
+        ground.ingester.catch_up()
         page = ground.log.calls(CallFilter(limit=PAGE)).rows
         now = time.perf_counter()
         fresh = [row.call_id for row in page if row.call_id in appended and row.call_id not in seen]
@@ -71,7 +71,7 @@ def burst(ground: Ground, *, rate: int, seconds: float) -> dict[str, Any]:
     before = ground.records()
     while time.perf_counter() - start < seconds + _LONGEST_S:
         over = took.value > 0
-        step = ground.ingester.step()
+        step = ground.ingester.catch_up()
         loaded += step
         most = max(most, written.value - loaded)
         if over and not step:

@@ -380,3 +380,15 @@ def test_a_tally_of_impossible_counts_is_set_aside_and_costs_nothing_else(house)
     assert not path.exists()
     [account] = [account for account in house.log.accounts() if account.writer == "w9-0-0"]
     assert (account.tally, account.calls_loaded, account.corrupt) == (None, 2, 1)
+
+
+def test_what_is_more_than_a_step_is_caught_up_with(house, monkeypatch):
+    monkeypatch.setattr("store.ingester._STEP_BYTES", 2_000)
+    monkeypatch.setattr("store.reading.CHUNK", 2_000)
+    calls = [call(str(i)) for i in range(30)]
+    house.add(*calls)
+    assert house.ingester.step() < len(calls)
+    assert house.ingester.catch_up(at_most_s=0.0) < len(calls), "it stops when its time is over"
+    house.ingester.catch_up(at_most_s=60.0)
+    assert house.log.totals().calls == len(calls)
+    assert house.ingester.catch_up() == 0
