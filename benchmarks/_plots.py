@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 
 Points = Sequence[tuple[float, float]]
 
+_COLOURS = 10  # after so many lines the colours begin anew
+_STYLES = ("-", "--", ":")
+
 
 def lines(
     path: Path,
@@ -26,9 +29,13 @@ def lines(
     with mpl.rc_context(settings):
         figure = Figure(figsize=(7.2, 3.8), layout="constrained")
         axes = figure.add_subplot(xscale=scale, yscale=y_scale, xlabel=x, ylabel=y)
-        for name, points in series.items():
+        for number, (name, points) in enumerate(series.items()):
             axes.plot(
-                *zip(*points, strict=True), marker="o" if len(points) < 40 else "", markersize=3, label=name
+                *zip(*points, strict=True),
+                linestyle=_STYLES[number // _COLOURS],
+                marker="o" if len(points) < 40 else "",
+                markersize=3,
+                label=name,
             )
         if bound is not None:
             axes.axhline(bound, color="black", linestyle="--", linewidth=0.8, label="target")
