@@ -6,8 +6,10 @@ SDK does.
 
 import asyncio
 import contextlib
+import gc
 import json
 import threading
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,7 +55,7 @@ class Apps:
     def through(self, cases, *, at_once=64, sdk_every=25):
         """Ask all cases, so many at a time, and wait for the end."""
         waiting = iter(cases)
-        asyncio.run(self._all(lambda: next(waiting, None), at_once, sdk_every))
+        _run(self._all(lambda: next(waiting, None), at_once, sdk_every))
         return self
 
     @contextlib.contextmanager
@@ -76,7 +78,7 @@ class Apps:
     @contextlib.contextmanager
     def _beside(self, draw, at_once, sdk_every):
         with ThreadPoolExecutor(1) as pool:
-            asking = pool.submit(lambda: asyncio.run(self._all(draw, at_once, sdk_every)))
+            asking = pool.submit(lambda: _run(self._all(draw, at_once, sdk_every)))
             yield
             asking.result()
 
@@ -147,6 +149,14 @@ class Apps:
             self.failures.append(Failure(case.name, error.status_code, error.body))
         except (openai.OpenAIError, httpx.TransportError, ValueError):
             self.failures.append(Failure(case.name, 0, None))
+
+
+def _run(asking):
+    """Run apps to their end. One that hangs up while it connects leaves its socket to the collector."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.run(asking)
+        gc.collect()
 
 
 async def _said(sdk, case):
