@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from store.disk import sync
 from store.errors import NotFound, StoreError
 from store.ids import new_id
 
@@ -47,7 +48,7 @@ class Artifacts:
             if not place.is_dir():
                 raise
             _remove(draft)  # another process published the same in the meantime
-        _sync(place.parent)
+        sync(place.parent)
         place.chmod(0o500)
         return place
 
@@ -63,10 +64,10 @@ class Artifacts:
                 draft = place / f".{name}.tmp"
                 draft.unlink(missing_ok=True)  # left by one that was killed
                 draft.write_bytes(content)
-                _sync(draft)
+                sync(draft)
                 draft.chmod(0o400)
                 draft.replace(place / name)
-            _sync(place)
+            sync(place)
         finally:
             place.chmod(0o500)
 
@@ -97,17 +98,9 @@ def _file_hash(path: Path) -> hashlib._Hash:
 def _settle(folder: Path) -> None:
     """Bring everything to disk and take away the right to write, files and subfolders."""
     for path in folder.rglob("*"):
-        _sync(path)
+        sync(path)
         path.chmod(0o500 if path.is_dir() else 0o400)
-    _sync(folder)  # the folder itself stays writable until it has its name
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(folder)  # the folder itself stays writable until it has its name
 
 
 def _remove(folder: Path) -> None:

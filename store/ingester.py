@@ -20,10 +20,11 @@ from pathlib import Path
 
 from store import reading
 from store.backlog import Backlog, Watch
+from store.disk import sync
 from store.errors import Conflict, LogLocked, LogRefused, SchemaTooNew, StoreError
 from store.isolate import unfit
 from store.journal.rejected import set_aside
-from store.journal.segment import instance_of, names, sweep, sync_folder
+from store.journal.segment import instance_of, names, sweep
 from store.log import Log
 from store.log.load import Batch, Offset
 from store.reading import Entry, Read
@@ -287,7 +288,7 @@ class Ingester:
                 gone.setdefault(instance_of(name), []).append(offset)
         if sum(len(offsets) - 1 for offsets in gone.values()) < _FOLDED_FROM:
             return
-        sync_folder(self._folder)
+        sync(self._folder)
         self._loader.fold_offsets(gone.values())
         self._offsets = self._stored()
 

@@ -7,7 +7,6 @@ out: what it has is not in the log yet.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from stillhouse.backup import manifest
 from stillhouse.backup.manifest import Manifest
 from stillhouse.errors import Refused, StillhouseError
 from store.control import Control, Copy
+from store.disk import sync
 from store.ids import new_id
 from store.log import Log
 from store.paths import DataFolder
@@ -37,12 +37,12 @@ def make(folder: DataFolder, log: Log, control: Control, target: Path, now: Call
         shutil.copyfile(folder.salt_file, draft / folder.salt_file.name)
         for path in draft.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
-            _sync(path)
+            sync(path)
         described = manifest.describe(draft, made)
         manifest.write(draft, described)
-        _sync(draft)
+        sync(draft)
         draft.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
         control.drop_copy(copy.copy_id)
@@ -82,11 +82,3 @@ def _copy_artifacts(source: Path, target: Path) -> None:
             place.chmod(0o700)
         else:
             shutil.copyfile(path, place)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from store.disk import sync
 from store.ids import digest
-from store.journal.segment import instance_of, sync_folder
+from store.journal.segment import instance_of
 
 FOLDER = "rejected"
 _SUFFIX = ".frame"
@@ -28,7 +29,7 @@ def set_aside(journal: Path, segment: str, raw: bytes) -> Path:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    sync_folder(folder)
+    sync(folder)
     return path
 
 

@@ -117,15 +117,6 @@ def sweep(folder: Path) -> None:
             os.close(handle)
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring the folder's names to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def folder_bytes(folder: Path) -> int:
     """Return the bytes of all segments together."""
     total = 0

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from store.disk import sync
 from store.errors import JournalFull, StoreError
 from store.ids import new_id
 from store.journal import frame
@@ -25,7 +26,7 @@ from store.journal.counts import Counts, tally
 from store.journal.frame import Record
 from store.journal.pace import Pace
 from store.journal.room import Room
-from store.journal.segment import Segment, fresh_instance, sync_folder
+from store.journal.segment import Segment, fresh_instance
 from store.journal.waiters import Waiters
 from store.vocabulary import Call
 
@@ -308,7 +309,7 @@ class SegmentWriter:
                 failure = _undone(error.strerror or str(error))
         try:
             if self._new_names:
-                sync_folder(self._folder)
+                sync(self._folder)
                 self._new_names = False
         except OSError as error:
             failure = _undone(error.strerror or str(error))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from store.disk import sync
 from store.errors import StoreError
 from store.log import files
 from store.log.database import LOG, Database
@@ -34,7 +35,7 @@ def backup(database: Database, folder: Path) -> list[Path]:
             shutil.copyfile(*pairs[-1])
     for _, target in pairs:
         target.chmod(0o600)
-        files.sync(target)
+        sync(target)
     return [target for _, target in pairs]
 
 

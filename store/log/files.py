@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -90,12 +89,3 @@ def sweep(place: Path, *, keep: Iterable[str], spill: Path) -> None:
     for entry in (place / "tmp").iterdir():
         if entry != spill:
             empty(entry)
-
-
-def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk. Not for a file that is attached."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

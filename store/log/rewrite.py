@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from store.disk import sync
 from store.errors import StoreError
 from store.log import files
 from store.log.database import HOT, LOG, Database, Row, run
@@ -87,7 +88,7 @@ class Rewrite:
         part = files.new_part(month)
         draft, kept = self._write(part, HOT, marked=True)
         draft.replace(self._database.folder / files.name(part))
-        files.sync(self._database.folder)
+        sync(self._database.folder)
         self.replace_hot({"part": part, "month": month, "calls": kept.calls, "sealed_ts": now})
         return part
 
@@ -102,7 +103,7 @@ class Rewrite:
             if files.wal(database.path).exists():
                 raise StoreError(f"The write-ahead log of {database.path} could not be folded into it.")
             draft.replace(database.path)
-            files.sync(database.path.parent)
+            sync(database.path.parent)
         return kept
 
     def _take_from_month(self, part: str, month: str, marked: int) -> int:
@@ -113,7 +114,7 @@ class Rewrite:
         new_part = files.new_part(month)
         draft, kept = self._write(new_part, part, marked=False)
         draft.replace(self._database.folder / files.name(new_part))
-        files.sync(self._database.folder)
+        sync(self._database.folder)
         self._relist(part, new_part=new_part, calls=kept.calls)
         return int(there["prompts"]) - kept.prompts
 
@@ -125,7 +126,7 @@ class Rewrite:
             writing.run("files.forget_last_seq")
             writing.run("files.note_last_seq", last_seq=last_seq)
         files.forget(database.folder / files.name(part))
-        files.sync(database.folder)
+        sync(database.folder)
 
     def _write(
         self, part: str, source: str, *, marked: bool, month: Mapping[str, Any] | None = None
@@ -146,7 +147,7 @@ class Rewrite:
                 kept = Kept(**self.run("files.count_kept")[0])
             engine.checkpoint(_DRAFT)
             engine.detach(_DRAFT)
-            files.sync(draft)
+            sync(draft)
         except BaseException:
             with suppress(StoreError):
                 engine.detach(_DRAFT)

@@ -46,7 +46,7 @@ CHILD = PATHS + textwrap.dedent("""
     log = Log.open(path)
     for owner, name in [
         (Engine, "attach"), (Engine, "detach"), (Engine, "checkpoint"), (Engine, "migrate"), (pathlib.Path, "replace"),
-        (files, "sync"), (files, "forget"), (rewrite, "run"), (database.Database, "gather"),
+        (rewrite, "sync"), (files, "forget"), (rewrite, "run"), (database.Database, "gather"),
     ]:
         counted(owner, name)
     if deed == "seal":
