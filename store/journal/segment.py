@@ -108,7 +108,10 @@ def sealed(handle: int) -> bool:
 def sweep(folder: Path) -> None:
     """Remove the drafts of writers that ended before they named them."""
     for draft in folder.glob("*.tmp"):
-        handle = os.open(draft, os.O_RDONLY)
+        try:
+            handle = os.open(draft, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # its living writer has named it meanwhile
         try:
             old = time.time() - os.fstat(handle).st_mtime > _DRAFT_S
             if old and sealed(handle):

@@ -295,6 +295,7 @@ def test_stale_drafts_are_swept(house):
     reopen(house)
     assert draft.exists(), "a young one may be about to get its name"
     os.utime(draft, (0, 0))
+    (house.root / "journal" / "w8-0-0-0.tmp").symlink_to("named-meanwhile")
     reopen(house)
     assert not draft.exists()
 

@@ -53,7 +53,7 @@ class Writer:
         self.process = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(journal)], stdout=subprocess.PIPE, text=True
         )
-        self.thread = threading.Thread(target=self._listen, args=(acknowledged,))
+        self.thread = threading.Thread(target=self._listen, args=(acknowledged,), daemon=True)
         self.thread.start()
 
     def _listen(self, acknowledged):
@@ -73,32 +73,38 @@ def start_ingester(journal, log):
     process = subprocess.Popen(
         [sys.executable, "-c", INGESTER, str(journal), str(log)], stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout.readline() == "ready\n"
+    if process.stdout.readline() != "ready\n":
+        kill(process)
+        raise AssertionError("the ingester did not start")
     return process
 
 
 def kill(process):
-    assert process.poll() is None, "it ended by itself"
+    ended = process.poll()
     process.kill()
     process.wait()
     process.stdout.close()
+    assert ended is None, "it ended by itself"
 
 
 def test_kill_9_loses_nothing_acknowledged_and_doubles_nothing(tmp_path):
     rng = random.Random(os.urandom(4))
     journal, path = tmp_path / "journal", tmp_path / "log.duckdb"
     acknowledged = {"call": set(), "attempt": set()}
-    writer, ingester = Writer(journal, acknowledged), start_ingester(journal, path)
-    for turn in range(6):
-        time.sleep(rng.uniform(0.02, 0.25))
-        if turn % 2:
-            writer.kill()
-            writer = Writer(journal, acknowledged)
-        else:
-            kill(ingester)
-            ingester = start_ingester(journal, path)
-    kill(ingester)
-    writer.kill()
+    writer = Writer(journal, acknowledged)
+    try:
+        ingester = start_ingester(journal, path)
+        for turn in range(6):
+            time.sleep(rng.uniform(0.02, 0.25))
+            if turn % 2:
+                writer.kill()
+                writer = Writer(journal, acknowledged)
+            else:
+                kill(ingester)
+                ingester = start_ingester(journal, path)
+        kill(ingester)
+    finally:
+        writer.kill()
 
     log = Log.open(path)
     last = Ingester(log, journal, read_answer, price)
