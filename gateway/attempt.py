@@ -113,6 +113,7 @@ class Exchange:
             served=served,
             model=self.model,
             upstream=self.upstream,
+            surface=self.surface,
             student_id=self.student_id,
             outcome=outcome,
             status=self.status,

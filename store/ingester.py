@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +34,6 @@ _log = logging.getLogger(__name__)
 
 _STEP_BYTES = 16 << 20  # bytes of all segments after which a step ends
 _FOLDED_FROM = 100  # segments whose rows are then folded into one for each writer
-_REMEMBERED = 100_000  # calls whose surface is kept in memory for their attempts
 # What the data of a record can bring about. A disk, a lock or memory that fails is no record's fault.
 _SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
@@ -65,7 +64,6 @@ class Ingester:
         self._folder = Path(folder)
         self._read_answer = read_answer
         self._price = price
-        self._surfaces: dict[str, str] = {}
         self._unreadable: set[str] = set()
         self._turn = threading.Lock()  # guards: one step at a time, and none after the folder is let go
         self._handle: int | None = _lock(self._folder)
@@ -232,13 +230,7 @@ class Ingester:
 
     def _items(self, reads: Sequence[Read]) -> list[_Item]:
         entries = [entry for read in reads for entry in read.entries]
-        calls = [entry.record for entry in entries if isinstance(entry.record, Call)]
-        self._surfaces.update((call.call_id, call.surface) for call in calls)
-        self._recall(entry.record for entry in entries if isinstance(entry.record, Attempt))
-        items = [_Item(entry=entry, row=self._row(entry)) for entry in entries]
-        for call_id in list(self._surfaces)[: max(0, len(self._surfaces) - _REMEMBERED)]:
-            del self._surfaces[call_id]
-        return items
+        return [_Item(entry=entry, row=self._row(entry)) for entry in entries]
 
     def _row(self, entry: Entry) -> Row:
         match entry.record:
@@ -249,16 +241,9 @@ class Ingester:
             case Feedback():
                 return entry.record
 
-    def _recall(self, attempts: Iterable[Attempt]) -> None:
-        """Ask the log for the surfaces of calls that an earlier process loaded."""
-        missing = {attempt.call_id for attempt in attempts if attempt.call_id not in self._surfaces}
-        if missing:
-            self._surfaces.update(self._loader.surfaces(missing))
-
     def _understand(self, attempt: Attempt) -> tuple[Attempt, Answer, float | None]:
-        surface = self._surfaces.get(attempt.call_id, "chat")
         try:
-            answer = self._read_answer(surface, attempt.content_type, attempt.status, attempt.body)
+            answer = self._read_answer(attempt.surface, attempt.content_type, attempt.status, attempt.body)
             cost = self._price(attempt.model, answer.usage) if attempt.body else None
         except Exception:  # noqa: BLE001  (logged with its trace)
             # What was handed in must not keep the record out of the log: the raw bytes are kept.

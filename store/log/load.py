@@ -93,11 +93,6 @@ class Loader:
             writing.load("ingest.forget_offsets", _offsets_table(every))
             _save_offsets(writing, folded)
 
-    def surfaces(self, call_ids: Iterable[str]) -> dict[str, str]:
-        """Return the surfaces of calls by id, where the log has them."""
-        rows = self._database.read("ingest.surfaces", wanted=list(call_ids))
-        return {row["call_id"]: row["surface"] for row in rows}
-
     def open_writers(self) -> set[str]:
         """Return the writer instances that have calls without a served attempt."""
         return {row["writer"] for row in self._database.read("ingest.open_writers")}
@@ -181,6 +176,7 @@ def _lost(call: dict[str, Any], now: float, *, role: Role, who: Who) -> Attempt:
         served=role is Role.SERVE,
         model=call["model"],
         upstream="",
+        surface="chat" if role is Role.SHADOW else call["surface"],
         student_id=call["student_id"] if who is Who.STUDENT else None,
         outcome=Outcome.LOST,
         started=call["ts"],

@@ -39,8 +39,8 @@ ATTEMPTS = _schema(
     text=(
         _TEXT,
         (
-            "attempt_id call_id role who model upstream student_id outcome content_type headers answer error"
-            " completion_id finish_reason"
+            "attempt_id call_id role who model upstream surface student_id outcome content_type headers answer"
+            " error completion_id finish_reason"
         ),
     ),
     real=(_REAL, "ts started first_byte_ms duration_ms cost_usd"),

@@ -38,21 +38,18 @@ DELETE FROM log.tallies WHERE writer IN (SELECT writer FROM batch);
 -- name: insert_tallies
 INSERT INTO log.tallies BY NAME SELECT * FROM batch;
 
--- name: surfaces
-SELECT call_id, surface FROM calls WHERE call_id IN (SELECT try_cast(id AS UUID) FROM wanted);
-
 -- name: open_writers
 SELECT DISTINCT writer FROM calls AS c
 WHERE NOT EXISTS (SELECT 1 FROM attempts AS a WHERE a.call_id = c.call_id AND a.served);
 
 -- name: open_calls
-SELECT call_id, ts, chosen, model, student_id FROM calls AS c
+SELECT call_id, ts, surface, chosen, model, student_id FROM calls AS c
 WHERE writer IN (SELECT unnest($writers::VARCHAR[]))
     AND NOT EXISTS (SELECT 1 FROM attempts AS a WHERE a.call_id = c.call_id AND a.served);
 
 -- A student's failure that the teacher rescued needs no other half.
 -- name: open_pairs
-SELECT call_id, ts, pairing, model, student_id FROM calls AS c
+SELECT call_id, ts, surface, pairing, model, student_id FROM calls AS c
 WHERE writer IN (SELECT unnest($writers::VARCHAR[])) AND pairing <> 'none'
     AND NOT EXISTS (
         SELECT 1 FROM attempts AS a WHERE a.call_id = c.call_id AND a.role IN (c.pairing, 'fallback')

@@ -79,7 +79,7 @@ class Call:
     call_id: str
     ts: float
     origin: Origin = Origin.APP
-    surface: str = "chat"  # chat | opaque (later: responses, completions, messages, embeddings)
+    surface: str = "chat"  # chat | responses | completions | messages | opaque
     method: str = "POST"
     path: str = "/v1/chat/completions"
     tenant: str = ""  # name of the static client key, "" in pass-through mode
@@ -110,6 +110,7 @@ class Attempt:
     served: bool  # did the app receive this answer? exactly one per call
     model: str  # as sent to the upstream
     upstream: str  # configured name of the upstream, or "student:<student id>"
+    surface: str = "chat"  # wire format of `body`: the call's; "chat" where only we saw a student's
     student_id: str | None = None
     outcome: Outcome = Outcome.COMPLETE
     status: int = 0  # HTTP status, 0 where no response head arrived

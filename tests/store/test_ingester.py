@@ -117,7 +117,7 @@ def test_attempts_and_feedback_may_come_first(house):
     assert house.log.exchanges([one.fingerprint], limit=1)[0].feedback == 1.0
 
 
-def test_an_attempts_surface_is_known_after_a_restart(tmp_path):
+def test_an_attempt_is_read_as_the_surface_that_it_names(tmp_path):
     seen = []
 
     def read(surface, content_type, status, body):
@@ -125,12 +125,12 @@ def test_an_attempts_surface_is_known_after_a_restart(tmp_path):
         return Answer(completion=None)
 
     house = House(tmp_path)
-    made = call(surface="opaque")
-    house.add(made)
-    house.ingester.close()
-    house.ingester = Ingester(house.log, tmp_path / "journal", read, price)
-    house.add(attempt(made))
-    assert seen == ["opaque"]
+    made = call(surface="responses")
+    house.ingester._read_answer = read
+    served, beside = attempt(made, surface="responses"), attempt(made, role=Role.SHADOW, served=False)
+    house.add(served, beside, made)
+    assert seen == ["responses", "chat"]
+    assert {a.attempt.surface for a in house.log.call(made.call_id).attempts} == {"responses", "chat"}
     house.close()
 
 
