@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from gateway import feedback
+from gateway import headers as head
 from gateway.accounts import Accounts
 from gateway.attended import attended
 from gateway.background import Background
-from gateway.calls import CHAT, Decider
+from gateway.calls import Decider
 from gateway.chat import Chat
 from gateway.errors import AnswerCut, ClientGone, Refusal
 from gateway.inbound import (
@@ -43,6 +44,7 @@ from gateway.reach import Reach
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.student import StudentDesk
+from gateway.surfaces import BY_PATH, Surface
 from gateway.teacher import Relay
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ _BARE = frozenset(
         "files",
         "fine_tuning",
         "images",
+        "messages",
         "models",
         "moderations",
         "responses",
@@ -153,11 +156,12 @@ class Gateway:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         gauge = self.records.metrics.in_flight
         gauge.add()
+        request = inbound(scope)
         try:
-            await self._dispatch(inbound(scope), receive, send)
+            await self._dispatch(request, receive, send)
         except Refusal as refusal:
             self.records.metrics.refusals.add(refusal.code or "")
-            await refuse(send, refusal)
+            await refuse(send, refusal, anthropic=_anthropic(request))
         except ClientGone:
             log.debug("An app hung up while its request was being read.")
         except AnswerCut as cut:
@@ -171,8 +175,9 @@ class Gateway:
             request.headers, most=self.settings.max_headers, most_bytes=self.settings.max_header_bytes
         )
         path, versioned = normal(request.path)
-        if path == CHAT and request.method == "POST":
-            await self._chat(request, receive, send)
+        surface = BY_PATH.get(path)
+        if surface is not None and request.method == "POST":
+            await self._understood(surface, request, receive, send)
         elif path == "/feedback":
             await self._feedback(request, receive, send)
         elif path == "/models" and request.method == "GET" and aliases(self.settings):
@@ -183,9 +188,9 @@ class Gateway:
         else:
             await self._probe(request, path, send)
 
-    async def _chat(self, request: Inbound, receive: Receive, send: Send) -> None:
+    async def _understood(self, surface: Surface, request: Inbound, receive: Receive, send: Send) -> None:
         caller = self.keys.admit(request.headers, request.target.partition("?")[2])
-        job = await self.chat.intake(request, caller, Upload(receive))
+        job = await self.chat.intake(request, caller, Upload(receive), surface)
         gone = asyncio.Event()
         await attended(receive, self.chat.answer(job, send, gone), gone)
 
@@ -234,6 +239,10 @@ class Gateway:
                 await self.transport.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _anthropic(request: Inbound) -> bool:
+    return normal(request.path)[0].startswith("/messages") or head.anthropic(request.headers)
 
 
 def _unknown(request: Inbound) -> Refusal:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 
 from gateway import codings, echo
 from gateway import headers as head
+from gateway.capture.ending import Ending
 from gateway.capture.reading import is_stream
 from gateway.upstream.port import Headers, Incoming
 from store.ids import new_id
 from store.vocabulary import Attempt, Call, Outcome, Role, Who
-
-_MARKS = (b"\ndata: [DONE]", b"\ndata:[DONE]", b"\rdata: [DONE]", b"\rdata:[DONE]")
-_WINDOW = max(map(len, _MARKS))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,7 +25,7 @@ class Exchange:
     upstream: str
     student_id: str | None = None
     limit: int
-    surface: str = "chat"
+    surface: str = "chat"  # of the answer's bytes
     secrets: tuple[bytes, ...] = field(default=(), repr=False)  # what the upstream was shown, kept nowhere
     attempt_id: str = field(default_factory=new_id)
     started: float = field(default_factory=time.time)
@@ -43,7 +41,7 @@ class Exchange:
     _began: float = field(default_factory=time.perf_counter)
     _parts: list[bytes] = field(default_factory=list)
     _kept: int = 0
-    _tail: bytes = b"\n"
+    _ending: Ending | None = None
 
     def heard(self, incoming: Incoming) -> None:
         """Note the response head."""
@@ -69,9 +67,15 @@ class Exchange:
             return self.size >= length
         if not self.streamed:
             return False
-        window = self._tail + piece
-        self._tail = window[-_WINDOW:]
-        return any(mark in window for mark in _MARKS)
+        if self._ending is None:
+            self._ending = Ending(self.surface)
+        return self._ending.came_with(piece)
+
+    def said_as(self, surface: str, content_type: str, body: bytes) -> None:
+        """Keep, in place of what the upstream said, what the app gets on its own surface."""
+        self.surface = surface
+        self.headers = ((b"content-type", content_type.encode()),)
+        self._parts = [body]
 
     @property
     def streamed(self) -> bool:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from gateway import canonical, fit, keys
+from gateway import canonical, fit, keys, surfaces
 from gateway import headers as head
 from gateway.errors import Refusal
 from gateway.fingerprint import FP_VERSION, fingerprint
@@ -24,7 +24,6 @@ from store.ids import new_id
 from store.prompt import head_hash
 from store.vocabulary import Call, Choice, Route
 
-CHAT = "/chat/completions"
 _MOST_RETRIES = 1000  # recorded of what an app claims
 
 
@@ -74,6 +73,8 @@ def barred(
         return "key_not_accepted"
     if away:
         return "student_away"
+    if asked.barred:
+        return asked.barred
     if route.drop_head and head_hash(asked.head) != route.head_hash:
         return "head_mismatch"
     dropped = asked.head_messages if route.drop_head else 0
@@ -93,12 +94,12 @@ class Decider:
         """Choose who answers. `sent` is the body as the app sent it. Raises `Refusal` (404)."""
         upstream = pick(self.upstreams, asked.model)
         task_name = _given(request, b"x-stillhouse-task") or asked.task_name
-        print_ = fingerprint(asked.head, caller.tenant, task_name)
+        print_ = fingerprint(asked.head, caller.tenant, task_name) if asked.understood else ""
         conversation = _given(request, b"x-stillhouse-conversation") or asked.conversation
         unit = conversation or asked.opening
         call_id = new_id()
-        route = self.chooser.route(print_)
-        choice = Choice()
+        route = self.chooser.route(print_) if print_ else None
+        choice = Choice() if print_ else Choice(reason=asked.barred or "opaque")
         if route is not None:
             why = barred(
                 request,
@@ -111,6 +112,8 @@ class Decider:
         call = Call(
             call_id=call_id,
             ts=time.time(),
+            surface=asked.surface,
+            path=request.path,
             tenant=caller.tenant,
             key_id=caller.key_id,
             task_name=task_name,
@@ -127,7 +130,8 @@ class Decider:
             choice=choice,
         )
         query = request.target.partition("?")
-        teacher = outgoing(request, caller, upstream, CHAT + query[1] + query[2], sent)
+        path = surfaces.BY_NAME[asked.surface].path
+        teacher = outgoing(request, caller, upstream, path + query[1] + query[2], sent)
         return Job(call=call, asked=asked, caller=caller, upstream=upstream, teacher=teacher, route=route)
 
     def _accepts(self, caller: Caller, upstream: UpstreamSpec, model: str) -> bool:

@@ -1,4 +1,4 @@
-"""The hot endpoint: one chat request in, one answer out, one record kept. Knows no framework."""
+"""The hot endpoints: one request in, one answer out, one record kept. Knows no framework."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gateway.pairs import Pairs
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.student import StudentDesk, exchange_for
+from gateway.surfaces import Surface
 from gateway.teacher import Relay
-from gateway.wire import parse
 from store.vocabulary import Outcome, Role, Route, Who
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chat:
-    """Answers chat completions."""
+    """Answers calls of every surface that is understood."""
 
     settings: GatewaySettings
     decider: Decider
@@ -31,14 +31,14 @@ class Chat:
     desk: StudentDesk
     pairs: Pairs
 
-    async def intake(self, request: Inbound, caller: Caller, upload: Upload) -> Job:
+    async def intake(self, request: Inbound, caller: Caller, upload: Upload, surface: Surface) -> Job:
         """Read, decide, and journal the intent. Raises `Refusal` and `ClientGone`."""
         sent = await whole_body(request, upload, self.settings.max_body)
         body = decoded(request, sent, self.settings.max_body)
-        asked = parse(body, max_depth=self.settings.max_depth)
+        asked = surface.parse(body, max_depth=self.settings.max_depth)
         job = self.decider.decide(request, caller, asked, sent)
         self.records.intent(job.call)
-        self.records.metrics.calls.add("chat", str(job.call.choice.who), job.call.choice.reason)
+        self.records.metrics.calls.add(surface.name, str(job.call.choice.who), job.call.choice.reason)
         return job
 
     async def answer(self, job: Job, send: Send, gone: asyncio.Event) -> None:
@@ -60,7 +60,7 @@ class Chat:
             self.pairs.after(job, answered=answering.by, outcome=answering.outcome)
             failure = "" if answering.outcome is Outcome.COMPLETE else str(answering.outcome)
             self.records.metrics.duration.observe(
-                time.perf_counter() - began, "chat", job.upstream.name, job.call.model, failure
+                time.perf_counter() - began, job.call.surface, job.upstream.name, job.call.model, failure
             )
 
     async def _learnt(
@@ -76,6 +76,7 @@ class Chat:
     async def _teach(self, job: Job, role: Role, send: Send, answering: _Answering) -> None:
         exchange = Exchange(
             call=job.call,
+            surface=job.call.surface,
             role=role,
             who=Who.TEACHER,
             model=job.call.model,

@@ -11,9 +11,22 @@ import msgspec
 
 from gateway.upstream.port import ConnectFailed, UpstreamError, UpstreamTimeout
 
+_ANTHROPIC = {  # https://docs.anthropic.com/en/api/errors
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    415: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
 
 class Refusal(Exception):  # noqa: N818
-    """An answer of our own, as `{"error": {"message", "type", "param", "code"}}`."""
+    """An answer of our own: a status, and what both providers' error objects are made of."""
 
     def __init__(
         self,
@@ -31,8 +44,11 @@ class Refusal(Exception):  # noqa: N818
         self.param = param
         self.kind = kind
 
-    def body(self) -> bytes:
-        """Give the JSON that the app receives."""
+    def body(self, *, anthropic: bool = False) -> bytes:
+        """Give the JSON that the app receives, in OpenAI's shape or in Anthropic's."""
+        if anthropic:
+            said = {"type": _ANTHROPIC.get(self.status, "api_error"), "message": self.message}
+            return msgspec.json.encode({"type": "error", "error": said, "request_id": None})
         error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return msgspec.json.encode({"error": error})
 

@@ -27,7 +27,7 @@ _NEVER_RETURNED = frozenset(
 )
 
 _LOGGED_REQUEST = frozenset(
-    b"accept content-type content-encoding idempotency-key openai-beta user-agent x-client-request-id "
+    b"accept anthropic-beta anthropic-version content-type content-encoding idempotency-key openai-beta user-agent x-client-request-id "
     b"x-request-id x-stillhouse-conversation x-stillhouse-route x-stillhouse-task".split()
 )
 _LOGGED_RESPONSE = frozenset(
@@ -80,6 +80,11 @@ def logged_request(headers: Headers) -> dict[str, str]:
 def logged_response(headers: Headers) -> dict[str, str]:
     """Give the response headers that a record may hold."""
     return _logged(headers, _LOGGED_RESPONSE, (b"x-ratelimit-",))
+
+
+def anthropic(headers: Headers) -> bool:
+    """Tell whether a request speaks Anthropic's API: its SDKs always say which version of it."""
+    return value(headers, b"anthropic-version") is not None
 
 
 def value(headers: Headers, name: bytes) -> str | None:

@@ -17,7 +17,9 @@ async def reply(
     await send({"type": "http.response.body", "body": body})
 
 
-async def refuse(send: Send, refusal: Refusal, *, call_id: str | None = None) -> None:
-    """Send a refusal in OpenAI's error shape."""
+async def refuse(
+    send: Send, refusal: Refusal, *, call_id: str | None = None, anthropic: bool = False
+) -> None:
+    """Send a refusal in OpenAI's error shape, or in Anthropic's."""
     headers = [(b"x-stillhouse-call-id", call_id.encode())] if call_id else []
-    await reply(send, refusal.status, refusal.body(), headers=headers)
+    await reply(send, refusal.status, refusal.body(anthropic=anthropic), headers=headers)

@@ -107,6 +107,7 @@ class Pairs:
     def _teacher_exchange(self, job: Job) -> Exchange:
         return Exchange(
             call=job.call,
+            surface=job.call.surface,
             role=Role.REVERSE_SHADOW,
             who=Who.TEACHER,
             model=job.call.model,

@@ -16,6 +16,7 @@ from gateway.attempt import Exchange
 from gateway.errors import feedback_lost, journal_closed, journal_full, journal_unsynced
 from gateway.metrics import Metrics
 from gateway.ports import Journal
+from gateway.trace import UNDERSTOOD
 from gateway.upstream.port import UpstreamError
 from store.errors import JournalFull, StoreError
 from store.vocabulary import Attempt, Call, Feedback, Outcome, Usage
@@ -88,7 +89,7 @@ class Records:
         error = None
         judged = outcomes.judge(exchange.surface, exchange.content_type, exchange.status, body)
         outcome = judged.outcome
-        if exchange.truncated and exchange.surface == "chat":
+        if exchange.truncated and exchange.surface in UNDERSTOOD:
             outcome, error = Outcome.ERROR, f"Only the first {len(body)} bytes of the answer were kept."
         elif outcome is Outcome.UPSTREAM_CUT:
             error = "The stream ended without its end mark."

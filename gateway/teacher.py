@@ -41,7 +41,9 @@ class Relay:
                 if started.head_sent:
                     raise AnswerCut(str(error)) from error
                 await self.records.acknowledged(exchange)
-                await refuse(send, from_upstream(error, exchange.upstream), call_id=exchange.call.call_id)
+                told = from_upstream(error, exchange.upstream)
+                anthropic = exchange.surface == "messages" or head.anthropic(request.headers)
+                await refuse(send, told, call_id=exchange.call.call_id, anthropic=anthropic)
             except Refusal as refusal:
                 if started.head_sent:
                     raise AnswerCut(str(refusal)) from refusal

@@ -1,4 +1,4 @@
-"""A chat request, parsed only as far as it must be known. Knows no route and no credential.
+"""A request, parsed only as far as it must be known. Knows no route and no credential.
 
 Fields of the wrong type are left to the upstream, whose own error the app shall see; only what is no JSON
 object at all is refused here.
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import canonical, surgery
+from gateway import canonical, surgery, trace
 from gateway.errors import Refusal
 from store.prompt import leads
 
@@ -36,9 +36,10 @@ class _Body(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a chat request asks for. `body` is exact, after content-decoding."""
+    """What a request asks for, whatever its surface. `body` is exact, after content-decoding."""
 
     body: bytes = field(repr=False)
+    chat: bytes = field(repr=False)  # the canonical chat request; on the surface `chat` the body itself
     model: str
     stream: bool
     task_name: str | None
@@ -47,11 +48,14 @@ class Asked:
     head: dict[str, Any] = field(repr=False)  # constant part: model, leading messages, tools, formats
     head_messages: int  # how many messages the head has
     opening: str  # hash of the messages up to and including the first user message
+    surface: str = trace.CHAT
+    barred: str | None = None  # why no student can be asked, in one word
+    understood: bool = True  # False: nothing is known of it but what stands here; head and chat are empty
 
     @cached_property
     def request(self) -> dict[str, Any]:
-        """The whole request, parsed on first use."""
-        request: dict[str, Any] = canonical.loads(self.body)
+        """The whole canonical request, parsed on first use."""
+        request: dict[str, Any] = canonical.loads(self.chat)
         return request
 
 
@@ -72,23 +76,49 @@ def parse(body: bytes, *, max_depth: int) -> Asked:
         raise _not_json(error) from error
     return Asked(
         body=body,
-        model=canonical.clean(wire.model) if isinstance(wire.model, str) else "",
+        chat=body,
+        model=name_of(wire.model),
         stream=wire.stream is True,
-        task_name=_text(metadata.get("task")),
-        conversation=_text(metadata.get("conversation_id")),
-        user=_text(wire.safety_identifier) or _text(wire.user),
+        task_name=text(metadata.get("task")),
+        conversation=text(metadata.get("conversation_id")),
+        user=text(wire.safety_identifier) or text(wire.user),
         head={key: value for key, value in head.items() if value is not None},
         head_messages=count,
         opening=hashlib.sha256(canonical.dumps(opening)).hexdigest(),
     )
 
 
-def _decode(body: bytes, max_depth: int) -> _Body:
-    too_deep = body.count(b"{") + body.count(b"[") > max_depth and surgery.depth(body) > max_depth
-    if too_deep:
+def an_object(body: bytes, *, max_depth: int) -> dict[str, Any]:
+    """Read all of a request. Raises `Refusal` (400) as `parse` does."""
+    _check_depth(body, max_depth)
+    try:
+        given = canonical.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _not_json(error) from error
+    if not isinstance(given, dict):
+        raise _not_json(TypeError("expected an object"))
+    return given
+
+
+def name_of(model: Any) -> str:
+    """Give a model's name as storable text, "" where it is none."""
+    return canonical.clean(model) if isinstance(model, str) else ""
+
+
+def text(value: Any) -> str | None:
+    """Give what an app calls something by, as storable text; None where it is none."""
+    return canonical.clean(value) if isinstance(value, str) and value else None
+
+
+def _check_depth(body: bytes, max_depth: int) -> None:
+    if body.count(b"{") + body.count(b"[") > max_depth and surgery.depth(body) > max_depth:
         raise Refusal(
             400, f"The request's JSON is nested deeper than {max_depth} levels.", code="json_too_deep"
         )
+
+
+def _decode(body: bytes, max_depth: int) -> _Body:
+    _check_depth(body, max_depth)
     try:
         if not body.isascii():
             body.decode()
@@ -140,7 +170,3 @@ def _opening(raw: msgspec.Raw) -> tuple[list[Any], int]:
         if role == "user":
             break
     return opening, head
-
-
-def _text(value: Any) -> str | None:
-    return canonical.clean(value) if isinstance(value, str) and value else None

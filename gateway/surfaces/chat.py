@@ -1,0 +1,29 @@
+"""Chat completions: what students speak themselves, so their bytes are shown with few edits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import disguise, trace, wire
+from gateway.capture.reading import is_stream
+from gateway.surfaces.surface import Shown
+from gateway.wire import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSurface:
+    """`/v1/chat/completions`."""
+
+    name: str = trace.CHAT
+    path: str = "/chat/completions"
+    spoken: bool = True
+
+    def parse(self, body: bytes, *, max_depth: int) -> Asked:
+        """Read a request. Raises `Refusal` (400)."""
+        return wire.parse(body, max_depth=max_depth)
+
+    def shown(self, asked: Asked, said: bytes, content_type: str, completion: dict[str, Any]) -> Shown:  # noqa: ARG002
+        """Give what the student said, under the model's name that the app knows."""
+        disguised = disguise.stream if is_stream(content_type) else disguise.completion
+        return Shown(content_type=content_type, body=disguised(said, asked.model))
