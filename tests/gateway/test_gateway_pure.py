@@ -349,11 +349,6 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required"
             {"type": "json_schema", "json_schema": {"schema": {"type": 5}}},
             "cannot be checked",
         ),
-        (
-            completion(None, "tool_calls", tool_calls=[{"function": {"name": "f", "arguments": "{"}}]),
-            None,
-            "not JSON",
-        ),
     ],
 )
 def test_a_students_answer_is_checked(answer, wanted, wrong):
