@@ -18,7 +18,6 @@ from typing import Any
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
-from distiller import cost
 from distiller.clock import Clock
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse import house
@@ -31,6 +30,7 @@ from stillhouse.house import House
 from stillhouse.journal import LateJournal, figures
 from stillhouse.loopback import Loopback
 from stillhouse.loops import every, in_thread
+from stillhouse.prices import PriceBook
 from stillhouse.processes import arguments, logs, offspring, ports, stdin
 from stillhouse.processes.alive import Voice
 from stillhouse.processes.arguments import Told
@@ -79,13 +79,14 @@ async def serve(told: Told) -> None:
     epoch = control.take_epoch(f"pid {os.getpid()}")
     grants = Grants(time.time)
     stores = Stores(log=log, control=control, folder=folder, settings=settings, live=True)
+    prices = PriceBook.of(settings, folder.prices)
     inner_url = f"http://{LOOPBACK}:{told.port}/internal/v1"
-    parts = house.build(stores, epoch=epoch, grants=grants, inner_url=inner_url)
+    parts = house.build(stores, epoch=epoch, grants=grants, prices=prices, inner_url=inner_url)
     journal = LateJournal(folder.journal, "control", settings)
     own = convert.gateway(settings, folder.salt())
     transport = HttpxTransport()
     loopback = Loopback(
-        upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=cost.price
+        upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=prices.price
     )
     own_name = () if settings.control.host in ANYWHERE else (settings.control.host,)
     hosts = (*own_name, *settings.control.allowed_hosts)

@@ -1,7 +1,7 @@
 """How the rooms are joined: every part of the control process, made once, in one place. Decides nothing.
 
 The siblings never meet but here: the distiller's students go to the router, the gateway's reader of
-answers and the distiller's prices go to the ingester, the scores' names go to the controller.
+answers and the prices go to the ingester, the scores' names go to the controller.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import time
 from dataclasses import dataclass, replace
 
-from distiller import cost
 from distiller.clock import Clock
 from distiller.grouping.grouper import Grouper
 from distiller.pipeline import Executor, Parts, Pipeline
@@ -25,6 +24,7 @@ from router.opening import open_rollout
 from router.settings import RolloutPolicy
 from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.grants import Grants
+from stillhouse.prices import PriceBook
 from stillhouse.settings import convert
 from stillhouse.views.stores import Stores
 from store.artifacts import Artifacts
@@ -51,7 +51,7 @@ class House:
     erasing: Erasing
 
 
-def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> House:
+def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inner_url: str) -> House:
     """Join the rooms. `inner_url` is where jobs and judges reach an upstream."""
     settings, folder, log, control = stores.settings, stores.folder, stores.log, stores.control
     limits = convert.distiller(settings)
@@ -97,7 +97,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, inner_url: str) -> Hous
         quiet=quiet,
         erasing=Erasing(scene, quiet),
         clock=Clock(log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits),
-        ingester=Ingester(log, folder.journal, read_answer, cost.price),
+        ingester=Ingester(log, folder.journal, read_answer, prices.price),
         grouper=Grouper(
             log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits
         ),

@@ -88,6 +88,11 @@ class DataFolder:
         return self.root / "STOP"
 
     @property
+    def prices(self) -> Path:
+        """A copy of the price table that wins over the one installed."""
+        return self.root / "prices.json"
+
+    @property
     def run(self) -> Path:
         """Folder of pid files, ports and locks."""
         return self.root / "run"

@@ -12,8 +12,8 @@ from typing import Self
 
 from benchmarks._ledger.feeding import Feeder
 from benchmarks._ledger.traffic import Asked, Traffic
-from distiller import cost
 from gateway.capture import read_answer
+from stillhouse.prices import PriceBook
 from store.ingester import Ingester
 from store.journal.writer import SegmentWriter
 from store.log import Log
@@ -101,7 +101,7 @@ class Ground:
 
     def _open(self) -> None:
         self.log = Log.open(self._folder.log, memory_limit=MEMORY)
-        self.ingester = Ingester(self.log, self.journal, read_answer, cost.price)
+        self.ingester = Ingester(self.log, self.journal, read_answer, PriceBook(self._folder.prices).price)
 
     def _close(self) -> None:
         self.ingester.close()

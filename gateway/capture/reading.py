@@ -135,6 +135,7 @@ def _usage(completion: Object) -> Usage:
         prompt_tokens=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
         completion_tokens=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
         cached_tokens=_count(cached),
+        kept_tokens=_count(details.get("cache_write_tokens")) if isinstance(details, dict) else None,
     )
 
 
@@ -144,11 +145,13 @@ def _message_usage(message: Object) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
     fresh, cached = _count(usage.get("input_tokens")), _count(usage.get("cache_read_input_tokens"))
-    kept = _count(usage.get("cache_creation_input_tokens"))
+    kept, by_age = _count(usage.get("cache_creation_input_tokens")), usage.get("cache_creation")
     return Usage(
         prompt_tokens=None if fresh is None else _count(fresh + (cached or 0) + (kept or 0)),
         completion_tokens=_count(usage.get("output_tokens")),
         cached_tokens=cached,
+        kept_tokens=kept,
+        kept_1h_tokens=_count(by_age.get("ephemeral_1h_input_tokens")) if isinstance(by_age, dict) else None,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillhouse import __version__
-from stillhouse.cli import act, keep, ledger, look, run
+from stillhouse.cli import act, keep, ledger, look, prices, run
 
 app = typer.Typer(
     name="stillhouse",
@@ -40,7 +40,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     *(run.up, run.demo),
     *(look.status, look.tasks, look.calls, look.students, look.explain),
     *(act.distill, act.rollout, act.stop_students),
-    *(keep.export, keep.doctor, keep.keys),
+    *(keep.export, keep.doctor, keep.keys, prices.prices),
     *(ledger.erase, ledger.erasures, ledger.backup, ledger.restore),
 )
 for _command in COMMANDS:

@@ -13,12 +13,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from distiller.cost import price
 from stillhouse.demo.app import App, Received
 from stillhouse.demo.holdout import Agreement
 from stillhouse.demo.options import DemoOptions
 from stillhouse.demo.screen import Screen
 from stillhouse.demo.watch import Snapshot
+from stillhouse.prices import PriceBook
 from store.control import Control
 from store.log import CallFilter, Log
 from store.paths import DataFolder
@@ -185,7 +185,7 @@ def _saved(app: App) -> dict[str, Any]:
     """Value the student-served calls at a large model's list price."""
     calls = sum(r.route == Who.STUDENT for r in app.received)
     tokens = Usage(prompt_tokens=len(app.instructions) // 4 + 40, completion_tokens=25)
-    each = price(LIST_PRICE_MODEL, tokens) or 0.0
+    each = PriceBook().price(LIST_PRICE_MODEL, tokens) or 0.0
     return {
         "student_calls": calls,
         "usd_per_call_at_list_price": round(each, 6),

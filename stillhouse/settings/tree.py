@@ -37,6 +37,7 @@ Port = Annotated[Whole, Field(ge=0, le=65535)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Positive = Annotated[Whole, Field(ge=1)]
 Seconds = Annotated[Real, Field(gt=0)]
+Usd = Annotated[Real, Field(ge=0)]
 Step = Literal["shadow", "canary_1", "canary_5", "canary_25", "canary_50"]
 _SIZE = r"^\d+(\.\d+)?\s?([KMGT]i?)?B$"
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -225,6 +226,26 @@ class Log(Branch):
 OPENAI = Upstream(name="openai", base_url="https://api.openai.com/v1")
 
 
+class Price(Branch):
+    """What a model's tokens cost, in US dollars for a million, or which model of the table it costs as much as."""
+
+    like: Name | None = None
+    input: Usd | None = None
+    output: Usd | None = None
+    cached: Usd | None = None  # of the prompt, read from the provider's cache; None: as input
+    cache_write: Usd | None = None  # of the prompt, written to it; None: as input
+    cache_write_1h: Usd | None = None  # for an hour; None: as cache_write
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Price:
+        named = self.given().keys() - {"like"}
+        if self.like is not None and named:
+            raise ValueError("give like, or prices, not both")
+        if self.like is None and self.input is None:
+            raise ValueError("give like, or input and output")
+        return self
+
+
 class Settings(Branch):
     """The whole tree. With nothing set: OpenAI with the caller's own key, ./stillhouse-data, loopback."""
 
@@ -237,6 +258,7 @@ class Settings(Branch):
     distiller: Distiller = Distiller()
     policy: Policy = Policy()
     tasks: dict[str, Policy] = Field(default_factory=dict)
+    prices: dict[str, Price] = Field(default_factory=dict)  # by the model's name, as it is sent
     retention: Retention = Retention()
     journal: Journal = Journal()
     log: Log = Log()

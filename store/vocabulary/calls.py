@@ -159,7 +159,9 @@ class Usage:
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    cached_tokens: int | None = None
+    cached_tokens: int | None = None  # of the prompt, read from the provider's cache
+    kept_tokens: int | None = None  # of the prompt, written to that cache
+    kept_1h_tokens: int | None = None  # of those, the ones written for an hour
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
