@@ -75,12 +75,7 @@ def priced(table: Table) -> dict[str, dict[str, float]]:
 
 def _rates(value: dict[str, Any], suffix: str, under: Rates | None = None) -> Rates | None:
     """Read the rates of one tier; what it does not name is as in the tier under it."""
-
-    def rate(name: str) -> float | None:
-        given = value.get(name + suffix)
-        return float(given) if _is_rate(given) else None
-
-    named = {field: found for field, name in _FIELDS.items() if (found := rate(name)) is not None}
+    named = {field: given for field, name in _FIELDS.items() if _is_rate(given := value.get(name + suffix))}
     if under is not None:
         return replace(under, **named)
     return Rates(**named) if "prompt" in named else None
