@@ -75,7 +75,8 @@ def priced(table: Table) -> dict[str, dict[str, float]]:
 
 def _rates(value: dict[str, Any], suffix: str, under: Rates | None = None) -> Rates | None:
     """Read the rates of one tier; what it does not name is as in the tier under it."""
-    named = {field: given for field, name in _FIELDS.items() if _is_rate(given := value.get(name + suffix))}
+    given = {field: value.get(name + suffix) for field, name in _FIELDS.items()}
+    named: dict[str, Any] = {field: rate for field, rate in given.items() if _is_rate(rate)}
     if under is not None:
         return replace(under, **named)
     return Rates(**named) if "prompt" in named else None
