@@ -26,7 +26,7 @@ def misfit(request: dict[str, Any], can: Capabilities, *, dropped: int = 0) -> s
         return "malformed"
     seen = messages[dropped:]
     return (
-        _state(request)
+        _state(request, can)
         or _options(request, can)
         or _tools(request, seen, can)
         or _parts(seen, can)
@@ -36,8 +36,8 @@ def misfit(request: dict[str, Any], can: Capabilities, *, dropped: int = 0) -> s
     )
 
 
-def _state(request: dict[str, Any]) -> str | None:
-    if request.get("store") is True:
+def _state(request: dict[str, Any], can: Capabilities) -> str | None:
+    if request.get("store") is True and not can.stored:
         return "store"
     return "stateful" if any(request.get(key) for key in _STATEFUL) else None
 

@@ -48,7 +48,7 @@ def route(
         drop_head=student.program.drop_head,
         head_hash=student.program.head_hash,
         release=policy.release,
-        capabilities=student.capabilities,
+        capabilities=replace(student.capabilities, stored=policy.stored),
         epoch=epoch,
         updated=now,
     )

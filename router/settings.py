@@ -73,6 +73,7 @@ class RolloutPolicy:
 
     timeout_s: float = 10.0  # of a call to the student, before the teacher takes over
     release: Release = Release.WHOLE
+    stored: bool = False  # the student may answer `store: true`: nobody fetches or continues such answers
 
     def __post_init__(self) -> None:
         """Refuse what no rollout could run under."""

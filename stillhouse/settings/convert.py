@@ -36,7 +36,7 @@ FOR_ROUTER = (
         "shadow_usd_per_day",
         "unknown_usd_per_call",
     ),
-    *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release"),
+    *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release", "stored"),
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "background_usd_per_day"})

@@ -190,6 +190,7 @@ class Policy(Branch):
     conversation_s: Annotated[Real, Field(ge=0)] | None = None
     hold_limit_s: Seconds | None = None
     release: Literal["whole", "first_token"] | None = None
+    stored: bool | None = None
     retention_days: Annotated[Real, Field(gt=0)] | None = None  # None: as retention.days
 
     def under(self, own: Policy) -> Policy:

@@ -46,6 +46,9 @@ class Capabilities:
     json_object: bool = True
     json_schema: bool = True
     multi_turn: bool = True
+    stored: bool = (
+        False  # may answer where the provider would keep the answer; the operator's word, never its own
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

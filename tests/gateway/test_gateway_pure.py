@@ -317,6 +317,12 @@ def test_what_a_student_cannot_do_is_named(extra, word):
     assert fit.misfit({"model": "m", "messages": USER, **extra}, can) == word
 
 
+def test_a_kept_answer_may_be_a_students_where_the_operator_says_so():
+    asked = {"model": "m", "messages": USER, "store": True}
+    assert fit.misfit(asked, Capabilities(stored=True)) is None
+    assert fit.misfit({**asked, "previous_response_id": "r"}, Capabilities(stored=True)) == "stateful"
+
+
 def completion(content, reason="stop", **message):
     return {
         "choices": [

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from router.feed import RouteFeed
 from router.table import Table
 from store.control import Control
 from store.errors import StoreError
-from store.vocabulary import Pairing, Route, State, TaskVersion, Who
+from store.vocabulary import Capabilities, Pairing, Route, State, TaskVersion, Who
 
 VERSION = TaskVersion(task_id="t", version=1, head_hash="h", fingerprints=("f",))
 texts = st.text(max_size=10)
@@ -79,6 +80,13 @@ def test_a_hold_for_safety_serves_nothing_and_still_shadows():
     held = route(State.HOLD, held_from=State.CANARY_50, serving=False)
     assert (held.share, held.shadow, held.step) == (0.0, 1.0, State.CANARY_50)
     assert route(State.HOLD, held_from=State.CANARY_50).share == 0.5
+
+
+def test_kept_answers_are_the_operators_word_and_not_the_students():
+    boasting = replace(student(), capabilities=Capabilities(stored=True, tools=True))
+    for policy in (FAST, replace(FAST, stored=True)):
+        made = publish.route(rollout(), boasting, VERSION, policy, epoch=1, now=1.0, drawing=True)
+        assert (made.capabilities.stored, made.capabilities.tools) == (policy.stored, True)
 
 
 def test_states_that_do_not_serve_publish_nothing():
