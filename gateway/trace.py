@@ -5,13 +5,15 @@ Pure; knows no bytes, no log and no route.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.translate import Untranslatable, completions, messages, responses
 from gateway.translate.fields import Object
+from gateway.translate.responses import chain
 
 CHAT = "chat"
-STATE = ("previous_response_id", "conversation")  # what a response goes on from, at the provider
+STATE = (chain.PREVIOUS, "conversation")  # what a response goes on from, at the provider
 
 
 class _Translation(Protocol):
@@ -43,6 +45,16 @@ def alone(surface: str, body: Object) -> Object:
     return (
         {name: said for name, said in body.items() if name not in STATE} if surface == "responses" else body
     )
+
+
+def previous(surface: str, body: Object) -> str | None:
+    """Give the id of the answer that a request goes on from at the provider. Raises `Untranslatable`."""
+    return chain.previous(body) if surface == "responses" else None
+
+
+def resumed(surface: str, body: Object, before: Sequence[tuple[Object, Object]]) -> Object:
+    """Give a request with all that was said before it. Raises `Untranslatable`."""
+    return chain.resumed(body, before) if surface == "responses" else body
 
 
 def _translation(surface: str) -> _Translation:

@@ -19,6 +19,7 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from distiller.clock import Clock
+from gateway import trace
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse import house
 from stillhouse.admin import app as admin
@@ -176,7 +177,7 @@ async def _open_log(folder: DataFolder, settings: Settings, closed: threading.Ev
     while True:
         try:
             return await asyncio.to_thread(
-                Log.open, folder.log, memory_limit=own.memory, checkpoint=own.checkpoint
+                Log.open, folder.log, memory_limit=own.memory, checkpoint=own.checkpoint, trace=trace
             )
         except LogLocked as error:
             if not complained:

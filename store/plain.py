@@ -1,4 +1,4 @@
-"""Parts a request body that is laid out plainly, most of it in C. Knows no other layout: then it gives None.
+"""Parts a chat request's body that is laid out plainly, most of it in C. Knows no other layout: then it gives None.
 
 Plain is what a JSON writer writes: no key twice, no key with escapes, and between the members, as between
 the messages, "," and ":" alone or each with one space. That is not looked for but held against the values
@@ -90,9 +90,10 @@ def _head(names: tuple[str, ...], pieces: tuple[str, ...]) -> _Head:
     found = [(name, _decode(piece)) for name, piece in zip(names, pieces, strict=True)]
     messages = [value for name, value in found if name == "messages"]
     rest = {name: value for name, value in found if name != "messages"}
+    hashed = head_hash({"messages": messages, **rest})
     return _Head(
-        head_hash=head_hash({"messages": messages, **rest}),
-        prompt_hash=prompt_hash(pieces),
+        head_hash=hashed,
+        prompt_hash=prompt_hash(hashed, pieces),
         canonical={
             "messages": b",".join(map(_encode, messages)),
             **{name: _encode(value) for name, value in rest.items()},

@@ -1,9 +1,10 @@
-"""A chat request as its constant head and its own tail. Knows no storage, no route and no parser (`store.split`).
+"""A request as its constant head and its own tail. Knows no storage, no route and no parser (`store.split`).
 
 The head is what recurs between the calls of a task: the leading system/developer messages, `tools`,
 `functions` and `response_format`. Its raw pieces are cut out byte-exactly, so that the log can keep
 each once and still give back the request as the app sent it. Its hash is taken of the canonical form
-of the parsed values: a request and a re-serialised copy of it have the same head.
+of the parsed values: a request and a re-serialised copy of it have the same head, and so has the same
+request on another surface, of which the chat request that it means is hashed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Split:
     """A request body in parts; `join(tail, cuts, pieces)` is the body."""
 
     head_hash: str  # 64 hex digits, of the canonical head
-    prompt_hash: str  # 32 hex digits, of the pieces as they were spelled
+    prompt_hash: str  # 32 hex digits, of the head and of the pieces as they were spelled
     pieces: tuple[str, ...]  # raw JSON text of the head's values, in the order of the body
     cuts: tuple[int, ...]  # index into `tail` (characters) before which each piece belongs
     tail: str  # the body without the pieces
@@ -75,9 +76,9 @@ def head_hash(request: Mapping[str, Any]) -> str:
     return digest(_canonical(head))
 
 
-def prompt_hash(pieces: Iterable[str]) -> str:
-    """Return the hash (32 hex digits: what a UUID holds) of a head's raw pieces."""
-    return digest(*(piece.encode() for piece in pieces), b"")[:_PROMPT_DIGITS]
+def prompt_hash(head: str, pieces: Iterable[str]) -> str:
+    """Return the hash (32 hex digits: what a UUID holds) of a head's hash and its raw pieces."""
+    return digest(head.encode(), *(piece.encode() for piece in pieces))[:_PROMPT_DIGITS]
 
 
 def input_hash(request: Mapping[str, Any]) -> str:

@@ -1,51 +1,86 @@
-"""Parts the body of a chat request; what it cannot part, it says so. Knows no storage and no route.
+"""Parts the body of a request; what it cannot part, it says so. Knows no storage and no route.
 
-Most bodies are laid out as a JSON writer lays them out, and `store.plain` parts them in C. `exactly` takes
-whatever a JSON parser takes: it finds the spans itself, value by value, and is the measure of the other.
+Most chat bodies are laid out as a JSON writer lays them out, and `store.plain` parts them in C. `exactly` takes
+whatever a JSON parser takes: it finds the spans itself, value by value, and is the measure of the other. Of the
+other surfaces it knows where a head can stand; what it says in chat, it is told.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from store import plain
 from store.prompt import HEAD_KEYS, Split, cut, head_hash, input_hash, leading, prompt_hash
+from store.trace import CHAT, ChatOnly, Object, Trace, told
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _scan = json.JSONDecoder().raw_decode  # parses one value at an index: (value, end)
 
 
-def split(body: bytes) -> Split | None:
-    """Part a request body; None where it is not one JSON object in UTF-8."""
-    return plain.split(body) or exactly(body)
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where in a request of a surface the pieces of its head stand."""
+
+    keys: frozenset[str]  # members that are one whole
+    listed: str | None = None  # the member whose leading system/developer elements are one each
 
 
-def exactly(body: bytes) -> Split | None:
+_PLACES = {
+    CHAT: _Places(frozenset(HEAD_KEYS), "messages"),
+    "completions": _Places(frozenset()),
+    "messages": _Places(frozenset({"system", "tools", "output_config"})),
+    "responses": _Places(frozenset({"instructions", "tools", "text"}), "input"),
+}
+_CHAT_ONLY = ChatOnly()
+
+
+def split(body: bytes, surface: str = CHAT, trace: Trace = _CHAT_ONLY) -> Split | None:
+    """Part a request body; None where it is not one JSON object in UTF-8 that means a chat request."""
+    return (plain.split(body) if surface == CHAT else None) or exactly(body, surface, trace)
+
+
+def exactly(body: bytes, surface: str = CHAT, trace: Trace = _CHAT_ONLY) -> Split | None:
     """Part a request body of any layout."""
+    places = _PLACES.get(surface)
+    if places is None:
+        return None
     try:
         text = body.decode()
-        request, spans = _members(text)
+        request, spans = _members(text, places)
+        return _split(text, spans, request if surface == CHAT else _meant(surface, request, trace))
     except (ValueError, RecursionError):
         return None
+
+
+def _meant(surface: str, request: Object, trace: Trace) -> Object:
+    """Return the chat request, with what the request goes on from as it names it. Raises Untold."""
+    alone = told(trace.alone, surface, request)
+    state = {name: said for name, said in request.items() if name not in alone and said is not None}
+    return {**told(trace.request, surface, alone), **state}
+
+
+def _split(text: str, spans: list[tuple[int, int]], asked: Object) -> Split:
     tail, cuts, pieces = cut(text, spans)
+    head = head_hash(asked)
     return Split(
-        head_hash=head_hash(request),
-        prompt_hash=prompt_hash(pieces),
+        head_hash=head,
+        prompt_hash=prompt_hash(head, pieces),
         pieces=pieces,
         cuts=cuts,
         tail=tail,
-        input_hash=input_hash(request),
+        input_hash=input_hash(asked),
     )
 
 
-def _members(text: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+def _members(text: str, places: _Places) -> tuple[Object, list[tuple[int, int]]]:
     """Parse an object and return it with the spans of its head; ValueError where it is not one.
 
     As in any JSON parser the last of equal keys wins, for the value and for the span.
     """
-    request: dict[str, Any] = {}
+    request: Object = {}
     spans: dict[str, list[tuple[int, int]]] = {}
     position = _expect(text, 0, "{")
     if text[position : position + 1] == "}":
@@ -56,12 +91,12 @@ def _members(text: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
             raise ValueError(f"expected a key at {position}")
         key, position = _scan(text, position)
         position = _expect(text, position, ":")
-        if key == "messages" and text[position : position + 1] == "[":
-            request[key], spans[key], position = _messages(text, position)
+        if key == places.listed and text[position : position + 1] == "[":
+            request[key], spans[key], position = _elements(text, position)
         else:
             start = position
             request[key], position = _scan(text, position)
-            spans[key] = [(start, position)] if key in HEAD_KEYS and request[key] is not None else []
+            spans[key] = [(start, position)] if key in places.keys and request[key] is not None else []
         position = _blank(text, position)
         if text[position : position + 1] == "}":
             _end(text, position + 1)
@@ -69,8 +104,8 @@ def _members(text: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
         position = _expect(text, position, ",")
 
 
-def _messages(text: str, position: int) -> tuple[list[Any], list[tuple[int, int]], int]:
-    """Parse the array of messages: values, spans of the leading head messages, end."""
+def _elements(text: str, position: int) -> tuple[list[Any], list[tuple[int, int]], int]:
+    """Parse the array of messages or items: values, spans of those that lead it, end."""
     values: list[Any] = []
     spans: list[tuple[int, int]] = []
     position = _expect(text, position, "[")

@@ -17,6 +17,7 @@ from store.ids import new_id
 from store.log import tables
 from store.log.database import Database, Writing
 from store.log.rows import attempts_table, calls_table
+from store.trace import Trace
 from store.vocabulary import Answer, Attempt, Call, Feedback, Outcome, Role, Score, Tally, Who
 
 _KINDS = {Call: "calls", Attempt: "attempts", Feedback: "feedback", Tally: "tallies"}
@@ -71,8 +72,9 @@ class _Undone(Exception):  # noqa: N818
 class Loader:
     """The write side of the log. One per open log: it hands out the sequence numbers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, trace: Trace) -> None:
         self._database = database
+        self._trace = trace
         self._next_seq = 0  # 0: not asked yet
         self._prompts: set[str] = set()  # hashes of prompts that are in the hot file
 
@@ -139,7 +141,7 @@ class Loader:
 
     def _load_calls(self, writing: Writing, calls: Sequence[tuple[Call, str]]) -> tuple[int, set[str]]:
         first = self._next_seq or int(writing.run("ingest.next_seq")[0]["next_seq"])
-        rows, prompts = calls_table(calls, first)
+        rows, prompts = calls_table(calls, first, self._trace)
         new = [part for name, part in prompts.items() if name not in self._prompts]
         writing.load("ingest.insert_prompts", tables.table(new, tables.PROMPTS))
         writing.load("ingest.insert_calls", rows)

@@ -15,7 +15,7 @@ from store.log.export import export
 from store.log.load import Loader
 from store.log.paging import page
 from store.log.picking import pick
-from store.log.rows import parsed, request_body
+from store.log.reader import Reader
 from store.log.running import Running
 from store.log.search import search
 from store.log.sightings import Sightings
@@ -34,15 +34,17 @@ from store.log.views import (
     TaskTraffic,
     Totals,
 )
+from store.trace import ChatOnly, Trace
 from store.vocabulary import Drawn, Exchange, Score, Tally
 
 
 class Log:
     """The log of calls. Thread-safe. While it is open for writing no other process can open it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, trace: Trace) -> None:
         self._database = database
-        self.loader = Loader(database)
+        self.loader = Loader(database, trace)
+        self._reader = Reader(database, trace)
         self._sightings = Sightings(database)
         self._running = Running(database)
 
@@ -54,20 +56,20 @@ class Log:
         read_only: bool = False,
         memory_limit: str = "1GB",
         checkpoint: str = "128MB",
+        trace: Trace | None = None,
     ) -> Log:
         """Open the log, making it or bringing its schema up to date where needed.
 
         `memory_limit` is DuckDB's for all its work; at `checkpoint` bytes the write-ahead log is folded into the
-        file.
+        file. `trace` says other surfaces in chat; without it only chat calls are parted and learnt from.
 
         Raises LogLocked when another process has it, NotFound for a missing file that is only to be
         read, SchemaTooNew for one of a later program.
         """
-        return cls(
-            Database(
-                Path(path).absolute(), read_only=read_only, memory_limit=memory_limit, checkpoint=checkpoint
-            )
+        database = Database(
+            Path(path).absolute(), read_only=read_only, memory_limit=memory_limit, checkpoint=checkpoint
         )
+        return cls(database, trace or ChatOnly())
 
     def close(self) -> None:
         """Close the file."""
@@ -98,7 +100,7 @@ class Log:
         after_ts: float | None = None,
         newest_first: bool = True,
     ) -> list[Exchange]:
-        """Return the teacher's served answers to apps' chat calls, whatever their outcome."""
+        """Return the teacher's served answers to apps' calls that mean chat, whatever their outcome."""
         picked = pick(
             self._database,
             limit=limit,
@@ -107,7 +109,7 @@ class Log:
             before_ts=before_ts,
             after_ts=after_ts,
         )
-        return self._exchanges(picked, score_name)
+        return self._reader.exchanges(picked, score_name)
 
     def unscored(
         self,
@@ -138,22 +140,11 @@ class Log:
             referenced=referenced,
             said=said,
         )
-        return self._exchanges(picked, score_name)
+        return self._reader.exchanges(picked, score_name)
 
     def add_scores(self, scores: Sequence[Score]) -> None:
         """Append scores; the latest of a name counts."""
         self.loader.add_scores(scores)
-
-    def _exchanges(self, picked: list[dict[str, Any]], score_name: str | None) -> list[Exchange]:
-        ids = [row["attempt_id"] for row in picked]
-        if not ids:
-            return []
-        seqs = [row["seq"] for row in picked]
-        rows = self._database.read(
-            "learning.picked", wanted=ids, score_name=score_name, low=min(seqs), high=max(seqs)
-        )
-        found = {row["attempt_id"]: _exchange(row) for row in rows}
-        return [found[attempt_id] for attempt_id in ids if attempt_id in found]
 
     # -- for the router
 
@@ -276,15 +267,3 @@ def _account(row: dict[str, Any]) -> Account:
     tally = Tally(**fields) if row["tally_id"] else None
     rest = {name: row[name] for name in Account.__dataclass_fields__ if name != "tally"}
     return Account(tally=tally, **rest)
-
-
-def _exchange(row: dict[str, Any]) -> Exchange:
-    body = request_body({**row, "raw": None})
-    fields = {name: row[name] for name in Exchange.__dataclass_fields__ if name in row}
-    fields |= {
-        "user": row["user_id"],
-        "request": parsed(body.decode()),
-        "answer": (answer := parsed(row["answer"])),
-        "reference": answer if row["own_reference"] else parsed(row["reference"]),
-    }
-    return Exchange(**fields)

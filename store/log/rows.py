@@ -1,6 +1,6 @@
 """Turns journalled nouns into columns of the log, and rows back into nouns. Pure; knows no connection.
 
-A request body is stored in parts (`store.prompt`), or whole where it is no JSON object: as text in
+A request body is stored in parts (`store.prompt`), or whole where it means no chat request: as text in
 `tail`, as bytes in `raw` where it is no text either. An answer is stored as the completion object that
 it says; its raw bytes only where there is none.
 """
@@ -19,6 +19,7 @@ from store.log import tables
 from store.log.views import AttemptDetail, CallDetail
 from store.prompt import Split, join
 from store.split import split
+from store.trace import Trace
 from store.vocabulary import Answer, Attempt, Call, Choice, Feedback, Score, Usage
 
 Row = dict[str, Any]
@@ -37,11 +38,13 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def calls_table(calls: Sequence[tuple[Call, str]], first: int) -> tuple[pa.Table, dict[str, Split]]:
+def calls_table(
+    calls: Sequence[tuple[Call, str]], first: int, trace: Trace
+) -> tuple[pa.Table, dict[str, Split]]:
     """Return calls, each with its writer, numbered from `first`, and the parts of one request for each prompt."""
     nouns = [call for call, _ in calls]
     choices = [call.choice for call in nouns]
-    parts = [split(call.body) if call.surface == "chat" else None for call in nouns]
+    parts = [split(call.body, call.surface, trace) for call in nouns]
     whole = [_whole(call.body) if part is None else None for call, part in zip(nouns, parts, strict=True)]
     table = tables.table(
         nouns,
@@ -118,6 +121,12 @@ def request_body(row: Mapping[str, Any]) -> bytes:
     return join(row["tail"], row["cuts"] or (), row["pieces"] or ())
 
 
+def request_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request that a row which was parted holds."""
+    request: dict[str, Any] = _value(join(row["tail"], row["cuts"], row["pieces"]))
+    return request
+
+
 def call_detail(
     row: Mapping[str, Any],
     attempts: list[Row],
@@ -164,11 +173,11 @@ def _attempt_detail(row: Row, scores: list[Score]) -> AttemptDetail:
 
 def parsed(text: str | None) -> dict[str, Any] | None:
     """Return the JSON object that a stored text says, None for none."""
-    if text is None:
-        return None
-    value: dict[str, Any]
+    return None if text is None else _value(text)
+
+
+def _value(text: str | bytes) -> Any:
     try:
-        value = msgspec.json.decode(text)
+        return msgspec.json.decode(text)
     except msgspec.DecodeError:
-        value = json.loads(text)  # NaN, lone surrogates: Python reads them
-    return value
+        return json.loads(text)  # NaN, lone surrogates: Python reads them

@@ -31,9 +31,9 @@ class FingerprintSeen:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskCounts:
-    """How much there is to learn from: served teacher answers to chat calls of apps."""
+    """How much there is to learn from: served teacher answers to calls of apps that mean chat."""
 
-    calls: int  # chat calls of apps, whoever answered
+    calls: int  # such calls of apps, whoever answered
     complete: int  # of the teacher's served answers
     scored: int  # of those, with a score
     feedback: int  # of the calls, with a feedback score
@@ -146,7 +146,7 @@ class Totals:
     unresolved_feedback: int  # names no completion and no call in the log
     corrupt_frames: int  # damage skipped in the journal, and records that the log cannot hold
     cost_usd: float  # of the attempts whose price is known
-    unpriced: int  # whole chat answers of teachers whose price is not known
+    unpriced: int  # whole answers of teachers, on surfaces that are understood, whose price is not known
     unpriced_models: tuple[str, ...]  # theirs, at most five
     first_ts: float | None
     last_ts: float | None

@@ -6,26 +6,26 @@ WITH seen AS (
         arg_max(tenant, seq) AS tenant,
         arg_max(task_name, seq) FILTER (WHERE task_name IS NOT NULL) AS task_name,
         arg_max(model, seq) AS model,
-        arg_max(prompt_hash, seq) FILTER (WHERE prompt_hash IS NOT NULL) AS prompt_hash,
-        arg_max(part, seq) FILTER (WHERE prompt_hash IS NOT NULL) AS part,
+        arg_max(prompt_hash, seq) AS prompt_hash,
+        arg_max(part, seq) AS part,
         count(*) AS calls,
         min(ts) AS first_ts,
         max(ts) AS last_ts,
         max(seq) AS last_seq
     FROM calls
-    WHERE origin = 'app' AND surface = 'chat' AND fingerprint <> '' AND seq > $after_seq
+    WHERE origin = 'app' AND prompt_hash IS NOT NULL AND fingerprint <> '' AND seq > $after_seq
     GROUP BY fingerprint
 )
 SELECT
-    s.fingerprint, s.fp_version, s.tenant, s.task_name, s.model, coalesce(p.head_hash, '') AS head_hash,
-    coalesce(p.pieces, []) AS head, s.calls, s.first_ts, s.last_ts, s.last_seq
-FROM seen AS s LEFT JOIN prompts AS p ON p.part = s.part AND p.prompt_hash = s.prompt_hash
+    s.fingerprint, s.fp_version, s.tenant, s.task_name, s.model, p.head_hash, p.pieces AS head, s.calls, s.first_ts,
+    s.last_ts, s.last_seq
+FROM seen AS s JOIN prompts AS p ON p.part = s.part AND p.prompt_hash = s.prompt_hash
 ORDER BY s.last_seq;
 
 -- name: counts
 WITH asked AS (
     SELECT call_id FROM calls
-    WHERE origin = 'app' AND surface = 'chat'
+    WHERE origin = 'app' AND prompt_hash IS NOT NULL
         AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
 ),
 answered AS (
@@ -51,7 +51,7 @@ SELECT
 -- name: pick_exchanges
 SELECT a.attempt_id, c.seq
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
-WHERE c.seq >= $after AND c.seq < $until AND c.origin = 'app' AND c.surface = 'chat' AND c.prompt_hash IS NOT NULL
+WHERE c.seq >= $after AND c.seq < $until AND c.origin = 'app' AND c.prompt_hash IS NOT NULL
     AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
     AND ($before_ts::DOUBLE IS NULL OR c.ts < $before_ts)
     AND ($after_ts::DOUBLE IS NULL OR c.ts > $after_ts)
@@ -64,7 +64,7 @@ LIMIT $limit;
 -- name: pick_unscored
 WITH asked AS MATERIALIZED (
     SELECT seq, call_id, pairing FROM calls
-    WHERE origin = 'app' AND surface = 'chat' AND prompt_hash IS NOT NULL AND seq > $after_seq
+    WHERE origin = 'app' AND prompt_hash IS NOT NULL AND seq > $after_seq
         AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
         AND ($drawn::BOOLEAN IS NULL OR (pairing <> 'none') = $drawn)
         AND ($said::VARCHAR = '' OR call_id IN (
@@ -92,11 +92,12 @@ WHERE a.attempt_id NOT IN (SELECT attempt_id FROM scored)
 ORDER BY c.pairing = 'none', c.seq, a.attempt_id
 LIMIT $limit;
 
+-- A teacher answers on the surface of the call, a student that nobody saw in chat.
 -- The teacher's complete answer that was served is its own reference; for the others it is looked up.
 -- name: picked
 WITH made AS MATERIALIZED (
     SELECT
-        attempt_id, call_id, outcome, who, role, served, answer,
+        attempt_id, call_id, outcome, who, role, served, surface, answer,
         who = 'teacher' AND outcome = 'complete' AND served AS own_reference
     FROM attempts WHERE attempt_id IN (SELECT id::UUID FROM wanted)
 ),
@@ -112,9 +113,9 @@ scored AS (
     GROUP BY attempt_id
 )
 SELECT
-    a.attempt_id, c.call_id, c.seq, c.ts, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash,
-    lower(hex(c.input_hash)) AS input_hash, c.cuts, c.tail, p.pieces, a.answer, a.outcome, a.who, a.role,
-    c.retry_count, a.own_reference, t.answer AS reference, f.correction,
+    a.attempt_id, c.call_id, c.seq, c.ts, c.tenant, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash,
+    lower(hex(c.input_hash)) AS input_hash, c.surface, c.cuts, c.tail, p.pieces, a.surface AS answer_surface, a.answer,
+    a.outcome, a.who, a.role, c.retry_count, a.own_reference, t.answer AS reference, f.correction,
     CASE WHEN a.served THEN f.score END AS feedback, s.value AS score
 FROM made AS a
 JOIN calls AS c ON c.call_id = a.call_id AND c.seq BETWEEN $low AND $high
@@ -122,3 +123,19 @@ JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
 LEFT JOIN teacher AS t ON t.call_id = a.call_id
 LEFT JOIN scored AS s ON s.attempt_id = a.attempt_id
 LEFT JOIN latest_feedback AS f ON f.call_id = a.call_id;
+
+-- The calls whose served answers have these ids, to find what was said before others; of equal ids of a tenant the
+-- latest is meant.
+-- name: earlier
+WITH said AS MATERIALIZED (
+    SELECT a.completion_id, c.tenant, c.surface, max(c.seq) AS seq, arg_max(a.attempt_id, c.seq) AS attempt_id
+    FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
+    WHERE a.served AND a.surface = c.surface AND a.answer IS NOT NULL AND c.prompt_hash IS NOT NULL
+        AND a.completion_id IN (SELECT id FROM wanted)
+    GROUP BY a.completion_id, c.tenant, c.surface
+)
+SELECT s.completion_id, s.tenant, s.surface, c.call_id, c.unit, c.cuts, c.tail, p.pieces, a.answer
+FROM said AS s
+JOIN calls AS c ON c.seq = s.seq
+JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
+JOIN attempts AS a ON a.attempt_id = s.attempt_id;

@@ -40,12 +40,11 @@ SELECT
     (SELECT list(call_id) FROM made WHERE served AND call_id NOT IN (SELECT call_id FROM asked)) AS answered
 FROM asking, making, scoring, saying, heading;
 
--- Of the attempts without a price that came since, those of chat calls.
+-- Of the attempts without a price that came since, those whose surface is understood.
 -- name: unpriced
-SELECT count(*) AS unpriced, list(DISTINCT a.model) AS models
-FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id AND c.surface = 'chat'
-WHERE a.who = 'teacher' AND a.cost_usd IS NULL AND a.outcome IN ('complete', 'length')
-    AND ($whole::BOOLEAN OR a.part = 'hot') AND (a.part <> 'hot' OR a.row > $attempts_row::BIGINT);
+SELECT count(*) AS unpriced, list(DISTINCT model) AS models FROM attempts
+WHERE surface <> 'opaque' AND who = 'teacher' AND cost_usd IS NULL AND outcome IN ('complete', 'length')
+    AND ($whole::BOOLEAN OR part = 'hot') AND (part <> 'hot' OR row > $attempts_row::BIGINT);
 
 -- Of the feedback that came since, and of that which named nothing then.
 -- name: unresolved

@@ -71,7 +71,11 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
-    """A call with one of its attempts, read back from the log for the slow path."""
+    """A call with one of its attempts, read back from the log for the slow path, in chat whatever their surfaces.
+
+    What cannot be said in chat, or goes on from answers that the log does not have, is `untold`: then `request`
+    is empty, and `answer` and `reference` are None.
+    """
 
     call_id: str
     attempt_id: str
@@ -83,7 +87,7 @@ class Exchange:
     user: str | None
     head_hash: str
     input_hash: str  # hash of the request less what cannot change the answer (user, metadata, stream)
-    request: dict[str, Any]  # the parsed request body
+    request: dict[str, Any]  # the canonical request, with all that was said before it
     answer: dict[str, Any] | None  # the whole completion object
     outcome: str
     who: str = "teacher"  # Who made this attempt
@@ -93,6 +97,8 @@ class Exchange:
     correction: str | None = None  # latest corrected answer, if any
     feedback: float | None = None  # latest feedback score, if any
     score: float | None = None  # latest value of the score asked for, if any
+    before: tuple[str, ...] = ()  # ids of the calls that it goes on from at its upstream, oldest first
+    untold: str = ""  # why chat cannot say it, in one snake_case word
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
