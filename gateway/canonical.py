@@ -24,6 +24,14 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
+def written(value: Any) -> bytes:
+    """Write JSON without whitespace, members in their order."""
+    try:
+        return msgspec.json.encode(value)
+    except (ValueError, OverflowError):  # a lone surrogate, which JSON can only escape; a very long int
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 def clean(text: str, limit: int = 256) -> str:
     """Give `text` as storable UTF-8, without lone surrogates, at most `limit` characters."""
     return text[:limit].encode("utf-8", "replace").decode()

@@ -1,32 +1,48 @@
 """A student's answer in the shape that the app expects. Pure; knows no connection.
 
 The app finds the model that it asked for in `model`, as SDKs check it; who answered stands in the header
-`x-stillhouse-route`. Members that only the local server adds are taken out. All else stays byte for byte.
+`x-stillhouse-route`. Members that only the local server adds are taken out, and those that the provider
+always gives are there, with what it says where there is nothing to say: apps read them unasked.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from gateway import canonical, surgery
+from gateway import canonical
 from gateway.capture import sse
 
-_OURS = ("timings", "__verbose", "tokens_evaluated", "tokens_predicted", "generation_settings")
+Object = dict[str, Any]
+
+_OURS = frozenset({"timings", "__verbose", "tokens_evaluated", "tokens_predicted", "generation_settings"})
 _DATA = re.compile(rb"(?m)^data: ?(\{.*\})[ \t]*(\r?)$")
+_ANSWER: Object = {"service_tier": "default", "system_fingerprint": None}
+_COUNTS: Object = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+_DETAILS: Object = {
+    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+    "completion_tokens_details": {
+        "reasoning_tokens": 0,
+        "audio_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    },
+}
 
 
-def completion(body: bytes, model: str) -> bytes:
-    """Rewrite a completion object; bytes that are none stay as they are."""
-    try:
-        if not isinstance(canonical.loads(body), dict):
-            return body
-    except (ValueError, RecursionError):
-        return body
-    return surgery.edit(body, replace={"model": canonical.dumps(model)}, drop=_OURS)
+def completion(said: Object, model: str) -> Object:
+    """Give a whole completion as the provider would."""
+    return {
+        **_named(said, model),
+        "choices": [
+            _choice(choice, "message", {"refusal": None, "annotations": []}) for choice in said["choices"]
+        ],
+        "usage": _usage(said.get("usage")),
+    }
 
 
 def stream(body: bytes, model: str) -> bytes:
-    """Rewrite the completion chunks in whole event blocks."""
+    """Give whole event blocks with their completion chunks as the provider would; all else stays as it is."""
     return _DATA.sub(lambda m: b"data: " + _chunk(m.group(1), model) + m.group(2), body)
 
 
@@ -35,9 +51,31 @@ def _chunk(data: bytes, model: str) -> bytes:
         value = canonical.loads(data)
     except (ValueError, RecursionError):
         return data
-    if not isinstance(value, dict) or "choices" not in value:
+    if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
         return data
-    return surgery.edit(data, replace={"model": canonical.dumps(model)}, drop=_OURS)
+    chunk = {**_named(value, model), "choices": [_choice(choice, "delta", {}) for choice in value["choices"]]}
+    return canonical.written({**chunk, "usage": _usage(value["usage"])} if value.get("usage") else chunk)
+
+
+def _named(said: Object, model: str) -> Object:
+    return {**_ANSWER, **{name: told for name, told in said.items() if name not in _OURS}, "model": model}
+
+
+def _choice(choice: Any, part: str, always: Object) -> Any:
+    if not isinstance(choice, dict) or not isinstance(choice.get(part), dict):
+        return choice
+    begins = {"refusal": None} if part == "delta" and "role" in choice[part] else {}
+    return {"logprobs": None, **choice, part: {**begins, **always, **choice[part]}}
+
+
+def _usage(said: Any) -> Object:
+    told = _an_object(said)
+    details = {name: {**none, **_an_object(told.get(name))} for name, none in _DETAILS.items()}
+    return {**_COUNTS, **told, **details}
+
+
+def _an_object(value: Any) -> Object:
+    return value if isinstance(value, dict) else {}
 
 
 class Streaming:

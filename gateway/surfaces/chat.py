@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import disguise, trace, wire
+from gateway import canonical, disguise, trace, wire
 from gateway.capture.reading import is_stream
 from gateway.surfaces.surface import Shown
 from gateway.wire import Asked
@@ -23,7 +23,9 @@ class ChatSurface:
         """Read a request. Raises `Refusal` (400)."""
         return wire.parse(body, max_depth=max_depth)
 
-    def shown(self, asked: Asked, said: bytes, content_type: str, completion: dict[str, Any]) -> Shown:  # noqa: ARG002
+    def shown(self, asked: Asked, said: bytes, content_type: str, completion: dict[str, Any]) -> Shown:
         """Give what the student said, under the model's name that the app knows."""
-        disguised = disguise.stream if is_stream(content_type) else disguise.completion
-        return Shown(content_type=content_type, body=disguised(said, asked.model))
+        if is_stream(content_type):
+            return Shown(content_type=content_type, body=disguise.stream(said, asked.model))
+        body = canonical.written(disguise.completion(completion, asked.model))
+        return Shown(content_type=content_type, body=body)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
-
-import msgspec
 
 from gateway import canonical, trace, wire
 from gateway.capture.reading import EVENT_STREAM
@@ -59,7 +56,7 @@ class Translated:
         """Give the surface's own object, or its stream where one was asked for. Raises `Untranslatable`."""
         answer = self.translation.answer(completion, canonical.loads(asked.body))
         if not asked.stream:
-            return Shown(content_type="application/json", body=_json(answer))
+            return Shown(content_type="application/json", body=canonical.written(answer))
         if not (asked.request.get("stream_options") or {}).get("include_usage"):
             answer = {name: told for name, told in answer.items() if name != "usage"}
         blocks = [_event(name, data) for name, data in self.translation.events(answer)]
@@ -94,11 +91,6 @@ def _conversation(given: Object) -> str | None:
 
 
 def _event(name: str, data: Object) -> bytes:
-    return (b"event: " + name.encode() + b"\n" if name else b"") + b"data: " + _json(data) + b"\n\n"
-
-
-def _json(value: Object) -> bytes:
-    try:
-        return msgspec.json.encode(value)
-    except (UnicodeEncodeError, ValueError):  # a lone surrogate, which JSON can only escape
-        return json.dumps(value, separators=(",", ":")).encode()
+    return (
+        (b"event: " + name.encode() + b"\n" if name else b"") + b"data: " + canonical.written(data) + b"\n\n"
+    )

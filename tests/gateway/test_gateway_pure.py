@@ -9,7 +9,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from upstream import FixedChooser
+from upstream import FixedChooser, sse
 
 from gateway import check, codings, disguise, fit, headers, surgery
 from gateway.calls import pick
@@ -363,13 +363,54 @@ def test_a_students_answer_is_checked(answer, wanted, wrong):
 
 
 def test_a_students_answer_wears_the_model_asked_for():
-    body = b'{"id":"c", "model":"student" ,"choices":[], "timings":{"a":[1]}}'
-    assert json.loads(disguise.completion(body, "gpt-x")) == {"id": "c", "model": "gpt-x", "choices": []}
-    stream = b': ping\n\ndata: {"model":"s","choices":[]}\n\ndata: [DONE]\n\n'
-    assert (
-        disguise.stream(stream, 'g"') == b': ping\n\ndata: {"model":"g\\"","choices":[]}\n\ndata: [DONE]\n\n'
+    shown = disguise.completion(
+        {"id": "c", "model": "student", "choices": [], "timings": {"a": [1]}}, "gpt-x"
     )
-    assert disguise.completion(b"garbage", "m") == b"garbage"
+    assert (shown["id"], shown["model"], "timings" in shown) == ("c", "gpt-x", False)
+    stream = b': ping\n\ndata: {"model":"s","choices":[]}\n\ndata: [DONE]\n\n'
+    before, chunk, after = disguise.stream(stream, 'g"').split(b"\n\n", 2)
+    assert (before, after) == (b": ping", b"data: [DONE]\n\n")
+    assert json.loads(chunk.removeprefix(b"data: "))["model"] == 'g"'
+    for odd in (b"data: {broken}\n\n", b'data: {"error":{}}\n\n', b'data: {"choices":5}\n\n'):
+        assert disguise.stream(odd, "m") == odd
+
+
+@given(
+    odd=st.recursive(
+        st.none() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)
+    )
+)
+def test_a_student_that_says_anything_is_no_crash(odd):
+    answer = {"choices": [odd, {"message": odd, "delta": odd}], "usage": odd, "model": odd}
+    assert disguise.completion(answer, "m")["model"] == "m"
+    assert disguise.stream(sse(answer), "m").startswith(b"data: {")
+
+
+def test_a_students_answer_has_every_member_that_the_provider_gives():
+    said = {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "s",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4},
+    }  # fmt: skip
+    shown = disguise.completion(said, "gpt-x")
+    assert set(shown) == {
+        "id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint",
+    }  # fmt: skip
+    (choice,) = shown["choices"]
+    assert (choice["logprobs"], choice["message"]["refusal"], choice["message"]["annotations"]) == (
+        None,
+        None,
+        [],
+    )
+    assert (shown["usage"]["total_tokens"], shown["usage"]["prompt_tokens_details"]["cached_tokens"]) == (
+        4,
+        0,
+    )
+    assert shown["usage"]["completion_tokens_details"]["reasoning_tokens"] == 0
+    begun = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+    chunk = json.loads(disguise.stream(sse(begun), "gpt-x").removeprefix(b"data: "))
+    assert chunk["choices"][0]["delta"] == {"refusal": None, "role": "assistant", "content": ""}
+    assert chunk["choices"][0]["logprobs"] is None
 
 
 @given(st.lists(st.integers(1, 9), max_size=20))
