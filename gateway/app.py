@@ -34,6 +34,7 @@ from gateway.inbound import (
     whole_body,
 )
 from gateway.keys import AcceptedKeys, KeyRing
+from gateway.manners import Manners
 from gateway.metrics import Metrics
 from gateway.models import Models, aliases
 from gateway.opaque import Opaque, denied
@@ -86,12 +87,14 @@ def build(
     accepted = AcceptedKeys(seconds=settings.accepted_key_s, most=settings.accepted_keys)
     relay = Relay(transport=transport, records=records)
     reach = Reach()
-    desk = StudentDesk(transport, records, reach, hung_s=settings.student_hung_s)
+    manners = Manners()
+    desk = StudentDesk(transport, records, reach, manners, hung_s=settings.student_hung_s)
     background = Background(concurrency=settings.shadow_concurrency, queue=settings.shadow_queue)
     chat = Chat(
         settings=settings,
         decider=Decider(upstreams=settings.upstreams, chooser=chooser, accepted=accepted, reach=reach),
         accepted=accepted,
+        manners=manners,
         records=records,
         relay=relay,
         desk=desk,

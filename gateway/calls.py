@@ -38,6 +38,11 @@ class Job:
     teacher: Outgoing = field(repr=False)  # the app's bytes, untouched
     route: Route | None = None
 
+    @property
+    def account(self) -> tuple[bytes, str, str]:
+        """Whose teacher answers: caller, upstream, model."""
+        return self.caller.identity, self.upstream.name, self.call.model
+
 
 def pick(upstreams: tuple[UpstreamSpec, ...], model: str) -> UpstreamSpec:
     """Give the first upstream with a glob for `model`. Raises `Refusal` (404)."""

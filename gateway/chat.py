@@ -10,6 +10,7 @@ from gateway.attempt import Exchange
 from gateway.calls import Decider, Job
 from gateway.inbound import Inbound, Send, Upload, decoded, whole_body
 from gateway.keys import AcceptedKeys, Caller
+from gateway.manners import Manners
 from gateway.pairs import Pairs
 from gateway.records import Records
 from gateway.settings import GatewaySettings
@@ -17,6 +18,8 @@ from gateway.student import StudentDesk, exchange_for
 from gateway.surfaces import Surface
 from gateway.teacher import Relay
 from store.vocabulary import Outcome, Role, Route, Who
+
+_OK = range(200, 300)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +29,7 @@ class Chat:
     settings: GatewaySettings
     decider: Decider
     accepted: AcceptedKeys
+    manners: Manners
     records: Records
     relay: Relay
     desk: StudentDesk
@@ -89,6 +93,8 @@ class Chat:
         finally:
             answering.outcome = exchange.recorded or Outcome.CLIENT_ABORT
             self.accepted.judged(job.caller, job.upstream, job.call.model, exchange.status)
+            if exchange.status in _OK:
+                self.manners.note(job.account, exchange.headers, time.monotonic())
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from gateway import check, surfaces
@@ -16,6 +17,7 @@ from gateway.attempt import Exchange
 from gateway.calls import Job
 from gateway.errors import Refusal
 from gateway.inbound import Send
+from gateway.manners import Manners
 from gateway.outbound import reply
 from gateway.reach import Reach
 from gateway.records import Records
@@ -24,7 +26,7 @@ from gateway.student.passing import Passing
 from gateway.student.reader import Reader
 from gateway.student.shown import headers_of
 from gateway.translate import Untranslatable
-from gateway.upstream.port import Transport, UpstreamError
+from gateway.upstream.port import Headers, Transport, UpstreamError
 from store.vocabulary import Outcome, Role, Route
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,11 @@ _OK = range(200, 300)
 class StudentDesk:
     """Asks students, and lets through what holds."""
 
-    def __init__(self, transport: Transport, records: Records, reach: Reach, *, hung_s: float = 3.0) -> None:
+    def __init__(
+        self, transport: Transport, records: Records, reach: Reach, manners: Manners, *, hung_s: float = 3.0
+    ) -> None:
         self._records = records
+        self._manners = manners
         self._reader = Reader(transport, records, reach)
         self._passing = Passing(self._reader, records)
         self._hung_s = hung_s
@@ -52,7 +57,7 @@ class StudentDesk:
             try:
                 if as_it_comes(job, route, spoken=surfaces.BY_NAME[job.call.surface].spoken):
                     request = request_for(job, route, stream=True, patient=True)
-                    return await self._passing.serve(exchange, request, job.call.model, send)
+                    return await self._passing.serve(exchange, request, send, self._polite(job))
                 return await self._whole(exchange, job, route, send)
             except UpstreamError as error:
                 self._records.failed(exchange, error, served=False)
@@ -104,9 +109,12 @@ class StudentDesk:
         self._records.settle(exchange)
         exchange.released = True
         await self._records.acknowledged(exchange)
-        headers = headers_of(exchange)
+        headers = headers_of(exchange, self._polite(job))
         await reply(send, exchange.status, shown.body, headers=headers, kind=shown.content_type)
         return True
+
+    def _polite(self, job: Job) -> Headers:
+        return self._manners.of(job.account, time.monotonic())
 
     def _valid(self, exchange: Exchange, job: Job, *, streamed: bool | None = None) -> dict[str, Any] | None:
         """Give a complete and valid answer, or record why it must not go out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from gateway import canonical, disguise
 from gateway.attempt import Exchange
@@ -13,7 +14,7 @@ from gateway.inbound import Send
 from gateway.records import Records
 from gateway.student.reader import Reader
 from gateway.student.shown import headers_of
-from gateway.upstream.port import Outgoing, UpstreamCut, UpstreamError, UpstreamTimeout
+from gateway.upstream.port import Headers, Outgoing, UpstreamCut, UpstreamError, UpstreamTimeout
 from store.vocabulary import Outcome
 
 
@@ -24,11 +25,11 @@ class Passing:
         self._reader = reader
         self._records = records
 
-    async def serve(self, exchange: Exchange, request: Outgoing, model: str, send: Send) -> bool:
-        """Answer the app under the name `model`; False: nothing went out. Raises `UpstreamError` then, else `AnswerCut`."""
-        shown = disguise.Streaming(model)
+    async def serve(self, exchange: Exchange, request: Outgoing, send: Send, manners: Headers) -> bool:
+        """Answer the app; False: nothing went out. Raises `UpstreamError` then, else `AnswerCut`."""
+        shown = disguise.Streaming(exchange.call.model)
         try:
-            held = await self._pass_on(exchange, request, shown, send)
+            held = await self._pass_on(exchange, request, shown, _App(send, manners))
             if not exchange.released:
                 wrong = f"The stream ended without a token (status {exchange.status})."
                 self._records.close(exchange, Outcome.ERROR, served=False, error=wrong)
@@ -45,7 +46,7 @@ class Passing:
         return True
 
     async def _pass_on(
-        self, exchange: Exchange, request: Outgoing, shown: disguise.Streaming, send: Send
+        self, exchange: Exchange, request: Outgoing, shown: disguise.Streaming, app: _App
     ) -> bytes:
         """Pass events on from the first token on, which must come in time; give what is still held."""
         held = b""
@@ -60,7 +61,7 @@ class Passing:
                             if ended:
                                 self._records.settle(exchange)
                                 await self._last(exchange)
-                            held = await _pass(exchange, send, held)
+                            held = await app.take(exchange, held)
         except TimeoutError as error:
             raise UpstreamTimeout("Time ran out while waiting for the first token.") from error
         return held
@@ -89,13 +90,20 @@ def _speaks(block: bytes) -> bool:
     return False
 
 
-async def _pass(exchange: Exchange, send: Send, held: bytes) -> bytes:
-    """Send what is held; nothing is held afterwards."""
-    if not exchange.released:
-        exchange.released = True
-        kind = (b"content-type", exchange.content_type.encode("latin-1"))
-        headers = [kind, *headers_of(exchange)]
-        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
-    if held:
-        await send({"type": "http.response.body", "body": held, "more_body": True})
-    return b""
+@dataclass(frozen=True, slots=True)
+class _App:
+    """The app's side of the stream."""
+
+    send: Send
+    manners: Headers
+
+    async def take(self, exchange: Exchange, held: bytes) -> bytes:
+        """Send what is held; nothing is held afterwards."""
+        if not exchange.released:
+            exchange.released = True
+            kind = (b"content-type", exchange.content_type.encode("latin-1"))
+            headers = [kind, *headers_of(exchange, self.manners)]
+            await self.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+        if held:
+            await self.send({"type": "http.response.body", "body": held, "more_body": True})
+        return b""
