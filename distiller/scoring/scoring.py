@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -38,13 +38,27 @@ class _Place:
     settled: int = 0  # sequence up to which nothing more will come
     rested: float = 0.0  # monotonic time before which the log is left alone
     sampled: int = 0  # sequence up to which calls outside pairs were offered to a judge
-    failures: dict[str, int] = field(default_factory=dict)  # attempt id -> tries
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)  # tries, by version and attempt id
+    hopeless: dict[tuple[str, str], int] = field(default_factory=dict)  # seq, by the same
 
     def mark(self, now: float, newest: int) -> None:
         """Note what was seen; what was seen _LATE_S ago is settled."""
         self.marks.append((now, newest))
         while self.marks and self.marks[0][0] <= now - _LATE_S:
             self.settled = max(self.settled, self.marks.popleft()[1])
+            self.hopeless = {key: seq for key, seq in self.hopeless.items() if seq > self.settled}
+
+    def fail(self, version: str, exchange: Exchange) -> None:
+        """Note that an attempt got no score."""
+        key = (version, exchange.attempt_id)
+        self.failures[key] += 1
+        if self.failures[key] == _TRIES:
+            del self.failures[key]
+            self.hopeless[key] = exchange.seq
+
+    def passed_over(self, version: str) -> list[str]:
+        """Return the attempts that get no score of this version, however often they are looked at."""
+        return [attempt_id for known, attempt_id in self.hopeless if known == version]
 
 
 class Scoring:
@@ -121,6 +135,7 @@ class Scoring:
             after_seq=place.settled,
             drawn=True if judged else None,
             referenced=spec.agreement,
+            but=place.passed_over(version),
         )
         if len(found) < self._limit:
             place.mark(self._now(), max((e.seq for e in found), default=place.settled))
@@ -142,7 +157,13 @@ class Scoring:
         """Score answers against corrections that came later than their first scores."""
         version += _CORRECTED
         found = await asyncio.to_thread(
-            self._log.unscored, fingerprints, spec.name, version, self._limit, said="correction"
+            self._log.unscored,
+            fingerprints,
+            spec.name,
+            version,
+            self._limit,
+            said="correction",
+            but=place.passed_over(version),
         )
         return await self._score(spec, version, found, place)
 
@@ -167,10 +188,10 @@ class Scoring:
         self, spec: MetricSpec, version: str, found: Sequence[Exchange], place: _Place
     ) -> list[Score]:
         """Score attempts; the teacher's own agreement with itself needs no scorer."""
-        scorable = [e for e in found if place.failures.get(e.attempt_id, 0) < _TRIES]
-        own = [e for e in scorable if _by_itself(e, spec)]
-        rest = [e for e in scorable if not _by_itself(e, spec)]
-        asked = [(e, item) for e in rest if (item := _item(e, spec)) is not None]
+        own = [e for e in found if _by_itself(e, spec)]
+        rest = [(e, _item(e, spec)) for e in found if not _by_itself(e, spec)]
+        asked = [(e, item) for e, item in rest if item is not None]
+        place.hopeless |= {(version, e.attempt_id): e.seq for e, item in rest if item is None}
         results = await self._scorer.score(spec, [item for _, item in asked]) if asked else []
         agreed = Scored(value=1.0, reason="the teacher is the reference")
         both = [(e, agreed) for e in own]
@@ -181,8 +202,7 @@ class Scoring:
         self, spec: MetricSpec, version: str, exchange: Exchange, result: Scored, place: _Place
     ) -> Score | None:
         if result.value is None:
-            failures = place.failures
-            failures[exchange.attempt_id] = failures.get(exchange.attempt_id, 0) + 1
+            place.fail(version, exchange)
             self._complain(f"an answer stays unscored by {spec.name}: {result.reason}")
             return None
         return Score(

@@ -22,7 +22,7 @@ class Row:
     unit: str
     user: str | None
     input_hash: str
-    request: dict[str, Any]  # as the app sent it
+    request: dict[str, Any]  # the canonical request: as the app sent it, where it sent chat
     completion: dict[str, Any]
     passed: bool  # not judged bad: may be trained on
     score: float | None  # of the teacher's answer, where it was judged
@@ -60,7 +60,7 @@ def screen(
     judged: bool,
     program: Program | None = None,
 ) -> Screened:
-    """Keep complete, valid calls; of calls with the same input the latest (a corrected one first).
+    """Keep complete, valid calls; of calls with the same input, be they tries of one, the latest (a corrected one first).
 
     `judged`: the exchanges' scores come from people, a judge or the user's own metric. A score by
     agreement compares the teacher with itself and says nothing here. A call that was judged below
@@ -92,6 +92,8 @@ def passing(rows: Sequence[Row]) -> int:
 
 def _unfit(exchange: Exchange, shape: Shape, program: Program | None) -> str | None:
     """Return why a call cannot teach, None where it can."""
+    if exchange.untold:
+        return f"not said in chat: {exchange.untold}"
     if exchange.outcome != Outcome.COMPLETE:
         return f"outcome {exchange.outcome}"
     if (exchange.request.get("n") or 1) != 1:

@@ -1,6 +1,7 @@
 """Writes calls out as JSON lines or as Parquet. Knows no trainset: it leaves nothing out and judges nothing.
 
-In JSON lines `request` and `answer` are objects; in Parquet they are text as the log has it, `scores` a map.
+Request and answer are as the app sent and got them, on the surface that is named: in JSON lines objects, in
+Parquet text as the log has it, `scores` a map.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SCHEMA = pa.schema(
         ("ts", pa.float64()),
         *(
             (name, pa.string())
-            for name in ("tenant", "fingerprint", "task", "task_name", "model", "unit", "user_id")
+            for name in ("surface", "tenant", "fingerprint", "task", "task_name", "model", "unit", "user_id")
         ),
         *((name, pa.string()) for name in ("attempt_id", "who", "role", "outcome", "answer")),
         ("feedback", pa.float64()),

@@ -122,12 +122,13 @@ class Log:
         drawn: bool | None = None,
         referenced: bool = False,
         said: str = "",
+        but: Sequence[str] = (),
     ) -> list[Exchange]:
         """Return complete attempts, the student's too, without that score; drawn pairs first.
 
         `drawn`: only calls that drew a pair, or only those that did not. `referenced`: only calls with
         a complete answer of the teacher. `said`: only calls with feedback that has a "score" (their
-        served attempts) or a "correction".
+        served attempts) or a "correction". `but`: attempts that are not asked for.
         """
         picked = self._database.read(
             "learning.pick_unscored",
@@ -139,6 +140,7 @@ class Log:
             drawn=drawn,
             referenced=referenced,
             said=said,
+            wanted=list(but),
         )
         return self._reader.exchanges(picked, score_name)
 

@@ -225,7 +225,7 @@ scored AS (
     FROM latest GROUP BY attempt_id
 )
 SELECT
-    c.seq, c.call_id, c.ts, c.tenant, c.fingerprint, c.task, c.task_name, c.model, c.unit,
+    c.seq, c.call_id, c.ts, c.surface, c.tenant, c.fingerprint, c.task, c.task_name, c.model, c.unit,
     c.user_id, c.cuts, c.tail, c.raw, p.pieces, a.attempt_id, a.who, a.role, a.outcome, a.answer, f.score AS feedback,
     f.correction, s.scores
 FROM asked AS c

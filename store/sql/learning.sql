@@ -60,7 +60,7 @@ ORDER BY c.seq * $direction::INTEGER
 LIMIT $limit;
 
 -- Calls that drew a pair come first: the router waits for their scores. Users' scores are of the served attempt
--- alone: a call that has one is done.
+-- alone: a call that has one is done. What is not asked for counts as scored.
 -- name: pick_unscored
 WITH asked AS MATERIALIZED (
     SELECT seq, call_id, pairing FROM calls
@@ -83,6 +83,8 @@ made AS MATERIALIZED (
 ),
 scored AS (
     SELECT attempt_id FROM scores WHERE name = $score_name AND version = $version AND call_id IN (SELECT call_id FROM asked)
+    UNION ALL
+    SELECT id::UUID FROM wanted
 )
 SELECT a.attempt_id, c.seq
 FROM asked AS c JOIN made AS a ON a.call_id = c.call_id

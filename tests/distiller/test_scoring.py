@@ -1,12 +1,13 @@
 from slowpath import InProcessScorer, feedback, served, shadowed
 
 from distiller.scoring.scoring import FEEDBACK, Scoring
-from distiller.scoring.spec import ScorerUnavailable
-from distiller.settings import JudgeSettings, Policies, TaskPolicy
+from distiller.scoring.spec import Scored, ScorerUnavailable
+from distiller.settings import DistillerSettings, JudgeSettings, Policies, TaskPolicy
 
 
-def scoring(house, scorer=None, policies=None):
+def scoring(house, scorer=None, policies=None, settings=None):
     return Scoring(
+        settings=settings,
         log=house.log,
         control=house.control,
         scorer=scorer or InProcessScorer(),
@@ -108,3 +109,31 @@ async def test_thousands_of_calls_are_scored_in_one_step(house):
     scorer = InProcessScorer()
     assert await scoring(house, scorer).step() == 1000
     assert scorer.asked == 0  # agreement with itself needs no scorer
+
+
+async def test_answers_that_nothing_can_be_compared_with_do_not_keep_others_waiting(house):
+    house.task()
+    for n in range(5):
+        call, [teacher, (shadow, _)] = shadowed(f"x{n}", "red", "red")
+        house.load((call, [teacher, (shadow, None)]))  # nothing could be read
+    house.load(shadowed("y", "red", "red"))
+    loop = scoring(house, settings=DistillerSettings(score_limit=2))
+    written = [await loop.step() for _ in range(9)]
+    assert sum(written) == 7
+    assert written[-1] == 0
+    *_, last = house.log.drawn("r1", 0, "label", 10)
+    assert (last.student_score, last.teacher_score) == (1.0, 1.0)
+
+
+async def test_an_answer_that_cannot_be_judged_is_given_up_after_three_tries(house):
+    class Unsure(InProcessScorer):
+        async def score(self, spec, items):
+            self.asked += len(items)
+            return [Scored(value=None, reason="no idea") for _ in items]
+
+    house.task()
+    house.load(shadowed("x", "red", "red"))
+    scorer = Unsure()
+    loop = scoring(house, scorer)
+    assert [await loop.step() for _ in range(5)] == [1, 0, 0, 0, 0]
+    assert scorer.asked == 3

@@ -129,6 +129,20 @@ def test_of_equal_inputs_the_latest_teaches_but_a_correction_outlives_it():
     assert found.left_out == {"asked again later": 1}
 
 
+def test_the_tries_of_one_call_are_one_row():
+    tries = [exchange(n, input_hash="i", retry_count=n - 1) for n in (1, 2, 3)]
+    found = screened(*tries, exchange(4))
+    assert [r.call_id for r in found.rows] == ["c3", "c4"]
+    assert found.left_out == {"asked again later": 2}
+
+
+def test_what_chat_cannot_say_does_not_teach_and_is_counted_by_its_reason():
+    mute = {"request": {}, "answer": None, "untold": "earlier_unknown"}
+    found = screened(exchange(1), exchange(2, **mute), exchange(3, **mute, correction="red"))
+    assert [r.seq for r in found.rows] == [1]
+    assert found.left_out == {"not said in chat: earlier_unknown": 2}
+
+
 def test_a_correction_replaces_the_answer_even_an_invalid_one():
     (only,) = screened(exchange(1, answer=completion(said("")), correction="blue", feedback=0.0)).rows
     assert only.passed

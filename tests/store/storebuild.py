@@ -46,6 +46,7 @@ def attempt(of, *, role=Role.SERVE, who=Who.TEACHER, served=True, text="fine", *
             "served": served,
             "model": "gpt-x" if who is Who.TEACHER else "student",
             "upstream": "openai" if who is Who.TEACHER else "student:s1",
+            "surface": "chat" if role is Role.SHADOW else of.surface,
             "student_id": "s1" if who is Who.STUDENT else None,
             "status": 200,
             "content_type": "application/json",
@@ -111,11 +112,11 @@ def price(model, usage):
 class House:
     """A data folder with a writer, a log and an ingester, all real."""
 
-    def __init__(self, root):
+    def __init__(self, root, trace=None, read=read_answer):
         self.root = root
-        self.log = Log.open(root / "log.duckdb")
+        self.log = Log.open(root / "log.duckdb", trace=trace)
         self.writer = SegmentWriter(root / "journal", "w0")
-        self.ingester = Ingester(self.log, root / "journal", read_answer, price)
+        self.ingester = Ingester(self.log, root / "journal", read, price)
 
     def add(self, *records):
         for record in records:
