@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -40,6 +40,9 @@ def demo(  # noqa: PLR0917 - typer's options
         str | None, typer.Option(help="Base URL of a real teacher (key: OPENAI_API_KEY).")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model to ask for.")] = None,
+    surface: Annotated[
+        Literal["chat", "responses", "mixed"], typer.Option(help="How the app asks; mixed: both in turn.")
+    ] = "chat",
     max_minutes: Annotated[float, typer.Option(min=0.1)] = 60.0,
     *,
     break_student: Annotated[
@@ -64,6 +67,7 @@ def demo(  # noqa: PLR0917 - typer's options
         seed=seed,
         teacher_url=teacher,
         model=model,
+        surface=surface,
         break_student=break_student,
         max_minutes=max_minutes,
         as_json=json,

@@ -7,14 +7,15 @@ ledger against it at the end. Knows nothing of rollouts.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 import openai
 
+from stillhouse.demo.saying import SURFACES, Question, Say
 from stillhouse.demo.tickets import Pair
 
 _FEEDBACK_EVERY = 10  # an app's users rate a tenth of the answers
@@ -50,12 +51,18 @@ class App:
     instructions: str
     schema: dict[str, object] | None
     pairs: Iterator[Pair]
+    surface: str = "chat"  # of `saying.SURFACES`
     pace: Pace = field(default_factory=Pace)
     received: list[Received] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     feedback: int = 0
     started: float = 0.0  # Unix seconds of the first call
     exhausted: bool = False
+    _says: Iterator[Say] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the surfaces in turn."""
+        self._says = itertools.cycle(SURFACES[self.surface])
 
     async def play(self, most_callers: int) -> None:
         """Run up to `most_callers` callers; return when all have stopped."""
@@ -82,40 +89,25 @@ class App:
     async def _call(self, pair: Pair, client: openai.AsyncOpenAI, plain: httpx.AsyncClient) -> None:
         started = time.monotonic()
         try:
-            raw = await client.chat.completions.with_raw_response.create(**self._request(pair))
-            completion = raw.parse()
+            heard = await next(self._says)(client, self._question(pair))
         except openai.OpenAIError as error:
             self.errors.append(f"{type(error).__name__}: {error}")
             return
-        right = (completion.choices[0].message.content or "").strip() == pair.output
+        right = heard.text.strip() == pair.output
         self.received.append(
             Received(
-                call_id=raw.headers.get("x-stillhouse-call-id", ""),
-                route=raw.headers.get("x-stillhouse-route", ""),
+                call_id=heard.headers.get("x-stillhouse-call-id", ""),
+                route=heard.headers.get("x-stillhouse-route", ""),
                 right=right,
                 at=time.time(),
                 seconds=time.monotonic() - started,
             )
         )
         if len(self.received) % _FEEDBACK_EVERY == 0:
-            await self._rate(completion.id, right, plain)
+            await self._rate(heard.answer_id, right, plain)
 
-    def _request(self, pair: Pair) -> dict[str, Any]:
-        request: dict[str, Any] = {
-            "model": self.model,
-            "messages": [
-                {"role": "system", "content": self.instructions},
-                {"role": "user", "content": pair.input},
-            ],
-            "temperature": 0,
-            "max_tokens": 64,
-        }
-        if self.schema is not None:
-            request["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "triage", "strict": True, "schema": self.schema},
-            }
-        return request
+    def _question(self, pair: Pair) -> Question:
+        return Question(model=self.model, instructions=self.instructions, schema=self.schema, text=pair.input)
 
     async def _rate(self, completion_id: str, right: bool, plain: httpx.AsyncClient) -> None:  # noqa: FBT001
         try:

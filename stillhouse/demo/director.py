@@ -133,6 +133,7 @@ class Director:
             instructions=self.script.instructions,
             schema=self.script.schema,
             pairs=self.script.pairs,
+            surface=self.options.surface,
         )
         self.watch = Watch(self.stage.data, self.stage.control_port, self.stage.gateway_port)
 

@@ -23,6 +23,7 @@ class DemoOptions:
     seed: int = 7
     teacher_url: str | None = None  # a real teacher instead of the stand-in
     model: str | None = None
+    surface: str = "chat"  # which of `saying.SURFACES` the app speaks
     break_student: bool = True  # after full cutover, break the student and watch the way back
     max_minutes: float = 60.0
     as_json: bool = False  # print the summary as JSON at the end

@@ -49,6 +49,16 @@ def build(labels: dict[str, str], seed: int = 0) -> FastAPI:
             return JSONResponse(completion)
         return StreamingResponse(_stream(completion, answer), media_type="text/event-stream")
 
+    @app.post("/v1/responses")
+    async def responses(request: Request) -> Response:
+        body = await request.json()
+        said = body.get("input")
+        answer = labels.get(said) if isinstance(said, str) else None
+        if answer is None or body.get("stream"):
+            return JSONResponse(_error("The stand-in teacher knows only the demo's own inputs."), 400)
+        await asyncio.sleep(rng.uniform(*_DELAY_S))
+        return JSONResponse(_response(body, said, answer))
+
     return app
 
 
@@ -69,6 +79,33 @@ def _completion(body: dict[str, Any], answer: str) -> dict[str, Any]:
             {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}
         ],
         "usage": {**usage, "total_tokens": sum(usage.values())},
+    }
+
+
+def _response(body: dict[str, Any], said: str, answer: str) -> dict[str, Any]:
+    prompt, told = (len(body.get("instructions") or "") + len(said)) // 4, len(answer) // 4
+    part = {"type": "output_text", "text": answer, "annotations": [], "logprobs": []}
+    item = {"type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    return {
+        "id": f"resp_{random.randbytes(24).hex()}",
+        "object": "response",
+        "created_at": int(time.time()),
+        "model": MODEL,
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "instructions": body.get("instructions"),
+        "output": [{"id": f"msg_{random.randbytes(24).hex()}", **item}],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {
+            "input_tokens": prompt,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": told,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": prompt + told,
+        },
     }
 
 
