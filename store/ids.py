@@ -11,10 +11,19 @@ _NS_PER_MS = 1_000_000
 
 def new_id() -> str:
     """Return a UUIDv7 in canonical text form; ids made later sort later (resolution 244 ns)."""
-    ms, rest = divmod(time.time_ns(), _NS_PER_MS)
+    return _uuid7(time.time_ns(), os.urandom(8))
+
+
+def id_of(ts: float, *parts: bytes) -> str:
+    """Return the UUIDv7 that these parts have at that time (Unix seconds): the same each time it is asked for."""
+    return _uuid7(max(0, round(ts * 1e9)), bytes.fromhex(digest(*parts))[:8])
+
+
+def _uuid7(ns: int, low: bytes) -> str:
+    ms, rest = divmod(ns, _NS_PER_MS)
     fraction = (rest << 12) // _NS_PER_MS  # RFC 9562 section 6.2, method 3
-    low = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
-    value = (ms & ((1 << 48) - 1)) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | low
+    tail = int.from_bytes(low, "big") & ((1 << 62) - 1)
+    value = (ms & ((1 << 48) - 1)) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | tail
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

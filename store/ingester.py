@@ -23,8 +23,9 @@ from store.backlog import Backlog, Watch
 from store.disk import sync
 from store.errors import Conflict, LogLocked, LogRefused, SchemaTooNew, StoreError
 from store.isolate import unfit
+from store.journal.frame import Record
 from store.journal.rejected import set_aside
-from store.journal.segment import instance_of, names, sweep
+from store.journal.segment import instance_of, names, of_import, sweep
 from store.log import Log
 from store.log.load import Batch, Offset
 from store.reading import Entry, Read
@@ -229,8 +230,23 @@ class Ingester:
         return ended - living
 
     def _items(self, reads: Sequence[Read]) -> list[_Item]:
-        entries = [entry for read in reads for entry in read.entries]
+        entries = self._new([entry for read in reads for entry in read.entries])
         return [_Item(entry=entry, row=self._row(entry)) for entry in entries]
+
+    def _new(self, entries: list[Entry]) -> list[Entry]:
+        """Leave out what an import has brought before."""
+        ids = {id(entry): _id_of(entry.record) for entry in entries if of_import(entry.segment)}
+        if not ids:
+            return entries
+        known = self._loader.known(ids.values())
+        new: list[Entry] = []
+        for entry in entries:
+            own = ids.get(id(entry))
+            if own is None or own not in known:
+                new.append(entry)
+            if own is not None:
+                known.add(own)
+        return new
 
     def _row(self, entry: Entry) -> Row:
         match entry.record:
@@ -304,6 +320,16 @@ def _without_answer(item: _Item) -> _Item | None:
             return replace(item, row=(attempt, Answer(completion=None), None))
         case _:
             return None
+
+
+def _id_of(record: Record) -> str:
+    match record:
+        case Call():
+            return record.call_id
+        case Attempt():
+            return record.attempt_id
+        case Feedback():
+            return record.feedback_id
 
 
 def _lock(folder: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillhouse import __version__
-from stillhouse.cli import act, keep, ledger, look, prices, run
+from stillhouse.cli import act, bring, keep, ledger, look, prices, run
 
 app = typer.Typer(
     name="stillhouse",
@@ -45,3 +45,4 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for _command in COMMANDS:
     app.command()(_command)
+app.command("import")(bring.import_)  # a word of Python's own

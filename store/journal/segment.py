@@ -17,6 +17,7 @@ from pathlib import Path
 from store.journal import frame
 
 SUFFIX = ".seg"
+IMPORT = "import"  # the writer whose records have ids made of what they say: they come more than once
 _DRAFT_S = 60.0  # a draft lives for microseconds; one this old has no owner
 
 
@@ -89,6 +90,11 @@ def fresh_instance(folder: Path, name: str) -> str:
 def instance_of(name: str) -> str:
     """Return the writer instance that a segment's file name belongs to."""
     return name.removesuffix(SUFFIX).rsplit("-", 1)[0]
+
+
+def of_import(name: str) -> bool:
+    """Whether a segment's file name is of the writer that brings in what other programs recorded."""
+    return name.startswith(f"{IMPORT}-")
 
 
 def names(folder: Path) -> list[str]:

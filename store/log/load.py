@@ -95,6 +95,10 @@ class Loader:
             writing.load("ingest.forget_offsets", _offsets_table(every))
             _save_offsets(writing, folded)
 
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Return which of these are ids of calls, attempts or feedback that the log has."""
+        return {str(row["id"]) for row in self._database.read("ingest.known", wanted=list(ids))}
+
     def open_writers(self) -> set[str]:
         """Return the writer instances that have calls without a served attempt."""
         return {row["writer"] for row in self._database.read("ingest.open_writers")}

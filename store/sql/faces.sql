@@ -198,12 +198,12 @@ ORDER BY c.calls DESC, c.fingerprint;
 -- name: export
 WITH asked AS MATERIALIZED (
     SELECT * FROM calls
-    WHERE origin = 'app' AND seq > $after_seq
+    WHERE origin <> 'internal' AND seq > $after_seq
         AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], fingerprint))
         AND seq <= (
             SELECT max(seq) FROM (
                 SELECT seq FROM calls
-                WHERE origin = 'app' AND seq > $after_seq
+                WHERE origin <> 'internal' AND seq > $after_seq
                     AND (len($fingerprints::VARCHAR[]) = 0 OR list_contains($fingerprints::VARCHAR[], fingerprint))
                 ORDER BY seq
                 LIMIT $limit

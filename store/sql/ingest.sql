@@ -38,6 +38,13 @@ DELETE FROM log.tallies WHERE writer IN (SELECT writer FROM batch);
 -- name: insert_tallies
 INSERT INTO log.tallies BY NAME SELECT * FROM batch;
 
+-- name: known
+SELECT call_id AS id FROM calls WHERE call_id IN (SELECT try_cast(id AS UUID) FROM wanted)
+UNION ALL
+SELECT attempt_id FROM attempts WHERE attempt_id IN (SELECT try_cast(id AS UUID) FROM wanted)
+UNION ALL
+SELECT feedback_id FROM feedback WHERE feedback_id IN (SELECT try_cast(id AS UUID) FROM wanted);
+
 -- name: open_writers
 SELECT DISTINCT writer FROM calls AS c
 WHERE NOT EXISTS (SELECT 1 FROM attempts AS a WHERE a.call_id = c.call_id AND a.served);

@@ -13,7 +13,7 @@ WITH seen AS (
         max(ts) AS last_ts,
         max(seq) AS last_seq
     FROM calls
-    WHERE origin = 'app' AND prompt_hash IS NOT NULL AND fingerprint <> '' AND seq > $after_seq
+    WHERE origin <> 'internal' AND prompt_hash IS NOT NULL AND fingerprint <> '' AND seq > $after_seq
     GROUP BY fingerprint
 )
 SELECT
@@ -25,7 +25,7 @@ ORDER BY s.last_seq;
 -- name: counts
 WITH asked AS (
     SELECT call_id FROM calls
-    WHERE origin = 'app' AND prompt_hash IS NOT NULL
+    WHERE origin <> 'internal' AND prompt_hash IS NOT NULL
         AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
 ),
 answered AS (
@@ -51,7 +51,7 @@ SELECT
 -- name: pick_exchanges
 SELECT a.attempt_id, c.seq
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
-WHERE c.seq >= $after AND c.seq < $until AND c.origin = 'app' AND c.prompt_hash IS NOT NULL
+WHERE c.seq >= $after AND c.seq < $until AND c.origin <> 'internal' AND c.prompt_hash IS NOT NULL
     AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
     AND ($before_ts::DOUBLE IS NULL OR c.ts < $before_ts)
     AND ($after_ts::DOUBLE IS NULL OR c.ts > $after_ts)
@@ -64,7 +64,7 @@ LIMIT $limit;
 -- name: pick_unscored
 WITH asked AS MATERIALIZED (
     SELECT seq, call_id, pairing FROM calls
-    WHERE origin = 'app' AND prompt_hash IS NOT NULL AND seq > $after_seq
+    WHERE origin <> 'internal' AND prompt_hash IS NOT NULL AND seq > $after_seq
         AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
         AND ($drawn::BOOLEAN IS NULL OR (pairing <> 'none') = $drawn)
         AND ($said::VARCHAR = '' OR call_id IN (

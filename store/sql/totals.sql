@@ -5,7 +5,7 @@ WITH asked AS MATERIALIZED (
     WHERE ($whole::BOOLEAN OR part = 'hot') AND (part <> 'hot' OR row > $calls_row::BIGINT)
 ),
 made AS MATERIALIZED (
-    SELECT call_id, served, who, outcome, cost_usd, part, row FROM attempts
+    SELECT call_id, served, who, role, outcome, cost_usd, part, row FROM attempts
     WHERE ($whole::BOOLEAN OR part = 'hot') AND (part <> 'hot' OR row > $attempts_row::BIGINT)
 ),
 asking AS (
@@ -17,8 +17,10 @@ asking AS (
 making AS (
     SELECT
         count(*) AS attempts, count(*) FILTER (WHERE served AND who = 'student' AND outcome <> 'lost') AS student_served,
-        count(*) FILTER (WHERE served AND outcome = 'lost') AS lost_calls, coalesce(sum(cost_usd), 0) AS cost_usd,
-        count(*) FILTER (WHERE who = 'teacher' AND cost_usd IS NULL AND outcome IN ('complete', 'length')) AS costless,
+        count(*) FILTER (WHERE served AND outcome = 'lost') AS lost_calls, coalesce(sum(cost_usd) FILTER (WHERE role <> 'import'), 0) AS cost_usd,
+        count(*) FILTER (
+            WHERE who = 'teacher' AND role <> 'import' AND cost_usd IS NULL AND outcome IN ('complete', 'length')
+        ) AS costless,
         max(row) FILTER (WHERE part = 'hot') AS attempts_row
     FROM made
 ),
@@ -43,7 +45,7 @@ FROM asking, making, scoring, saying, heading;
 -- Of the attempts without a price that came since, those whose surface is understood.
 -- name: unpriced
 SELECT count(*) AS unpriced, list(DISTINCT model) AS models FROM attempts
-WHERE surface <> 'opaque' AND who = 'teacher' AND cost_usd IS NULL AND outcome IN ('complete', 'length')
+WHERE surface <> 'opaque' AND who = 'teacher' AND role <> 'import' AND cost_usd IS NULL AND outcome IN ('complete', 'length')
     AND ($whole::BOOLEAN OR part = 'hot') AND (part <> 'hot' OR row > $attempts_row::BIGINT);
 
 -- Of the feedback that came since, and of that which named nothing then.

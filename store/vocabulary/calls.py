@@ -19,10 +19,15 @@ class Who(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who made the call. Internal calls are costed, never fingerprinted, paired or trained on."""
+    """Who made the call.
+
+    Internal calls are costed, never fingerprinted, paired or trained on. What another program recorded is trained on
+    like an app's own calls, and is no traffic of ours: no app sent it here, and it cost nothing here.
+    """
 
     APP = "app"
     INTERNAL = "internal"
+    IMPORT = "import"
 
 
 class Role(StrEnum):
@@ -33,6 +38,7 @@ class Role(StrEnum):
     FAILOVER = "failover"  # another upstream of the same model
     SHADOW = "shadow"  # the student, beside a teacher-served call
     REVERSE_SHADOW = "reverse_shadow"  # the teacher, beside a student-served call
+    IMPORT = "import"  # another program asked, and told us
 
 
 class Outcome(StrEnum):

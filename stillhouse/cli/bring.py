@@ -1,0 +1,102 @@
+"""`import`: brings in what other programs recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stillhouse.cli import draw_import
+from stillhouse.cli.context import ConfigOption, DataOption, House, JsonOption, house
+from stillhouse.errors import NotRunning, StillhouseError
+from stillhouse.importing.bring import Summary, bring
+from stillhouse.importing.formats import FORMATS
+from stillhouse.importing.records import Wish
+from stillhouse.settings import convert
+from store.errors import StoreError
+from store.journal.segment import IMPORT
+from store.journal.writer import SegmentWriter
+
+DAY_S = 86_400.0
+Format = StrEnum("Format", {name: name for name in FORMATS})  # type: ignore[misc]
+
+
+def import_(  # noqa: PLR0917 - typer's options
+    source: Annotated[Format, typer.Argument(help="What kind of file it is.")],
+    files: Annotated[list[Path], typer.Argument(help="JSON, JSON lines, CSV or Parquet; also .gz.")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="The model that your app asks for, in place of the records'."),
+    ] = None,
+    tenant: Annotated[
+        str, typer.Option("--tenant", help="Name of the client key that your app's calls come with.")
+    ] = "",
+    task: Annotated[str | None, typer.Option("--task", help="Name of the task that all of it is.")] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read only; bring nothing in.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring in calls that another program recorded, to learn from."""
+    own = house(config, data, as_json=json)
+    wish = Wish(model=model, tenant=tenant, task=task)
+    summary = _brought(own, source.value, files, wish, write=not dry_run)
+    own.show(_told(own, summary, brought=not dry_run), draw_import.imported)
+    if not summary.calls:
+        raise StillhouseError("Nothing could be brought in.")
+
+
+def _brought(own: House, name: str, files: list[Path], wish: Wish, *, write: bool) -> Summary:
+    emptied = _runs(own)
+    if not write:
+        return bring(name, files, wish, None, emptied=emptied)
+    own.folder.create()
+    options = own.settings.journal.given()
+    options.pop("durability", None)
+    try:
+        journal = SegmentWriter(own.folder.journal, IMPORT, **{**options, "on_full": "refuse"})
+    except StoreError as error:
+        raise StillhouseError(str(error)) from error
+    try:
+        return bring(name, files, wish, journal, emptied=emptied)
+    finally:
+        journal.close()
+
+
+def _runs(own: House) -> Callable[[], bool]:
+    def runs() -> bool:
+        with suppress(NotRunning, StillhouseError), own.client():
+            return True
+        return False
+
+    return runs
+
+
+def _told(own: House, summary: Summary, *, brought: bool) -> dict[str, Any]:
+    days = own.settings.retention.days
+    kinds = sorted(summary.kinds.values(), key=lambda kind: -kind.calls)
+    needed = convert.distiller(own.settings).min_examples
+    return {
+        "brought": brought,
+        "running": _runs(own)(),
+        "calls": summary.calls,
+        "feedback": summary.feedback,
+        "outcomes": dict(summary.outcomes),
+        "first_ts": summary.first_ts,
+        "last_ts": summary.last_ts,
+        "left_out": [
+            {"why": why, "records": records, "places": summary.places[why]}
+            for why, records in summary.left.most_common()
+        ],
+        "kinds": [{**asdict(kind), "missing": max(0, needed - kind.complete)} for kind in kinds],
+        "too_old_days": days
+        if days is not None and summary.first_ts is not None and summary.first_ts < time.time() - days * DAY_S
+        else None,
+    }
