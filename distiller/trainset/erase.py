@@ -24,7 +24,7 @@ class Remains:
 
     train: int  # rows that go
     heldout: int
-    calls: frozenset[str]  # whose rows go
+    gone: tuple[Row, ...]  # the rows that go
     card: dict[str, Any]  # the card as it must be
     files: dict[str, bytes]  # new contents by file name; empty where nothing has to go
 
@@ -48,7 +48,7 @@ def without(folder: Path, goes: Callable[[Row], bool], user: str | None = None) 
     left_train = lines([row for row in train if not goes(row)])
     left_heldout = lines([row for row in heldout if not goes(row)])
     if not gone and names == card["common_users"]:
-        return Remains(train=0, heldout=0, calls=frozenset(), card=card, files={})
+        return Remains(train=0, heldout=0, gone=(), card=card, files={})
     rows = {"train": len(train) - len(gone_train), "heldout": len(heldout) - len(gone_heldout)}
     frozen = card["train"] + card["heldout"] + card.get("erased_rows", 0)
     erased = frozen - sum(rows.values())
@@ -63,7 +63,7 @@ def without(folder: Path, goes: Callable[[Row], bool], user: str | None = None) 
     return Remains(
         train=len(gone_train),
         heldout=len(gone_heldout),
-        calls=frozenset(row["call_id"] for row in gone),
+        gone=tuple(gone),
         card=left,
         # The card first: as long as rows are left, a repeated run finds them and writes all again.
         files={CARD: text.encode(), TRAIN: left_train, HELDOUT: left_heldout},

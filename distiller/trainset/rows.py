@@ -27,6 +27,7 @@ class Row:
     passed: bool  # not judged bad: may be trained on
     score: float | None  # of the teacher's answer, where it was judged
     teacher: dict[str, Any] | None = None  # the teacher's own message, where it was corrected
+    before: tuple[str, ...] = ()  # other calls whose words are in the request: it goes on from them
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as it stands in a trainset's file."""
@@ -41,7 +42,8 @@ class Row:
             "user": self.user,
             "input_hash": self.input_hash,
         }
-        return row if self.teacher is None else {**row, "teacher": self.teacher}
+        told = {"teacher": self.teacher, "before": list(self.before)}
+        return row | {name: value for name, value in told.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +126,7 @@ def _row(exchange: Exchange, *, threshold: float, judged: bool) -> Row:
         passed=corrected or score is None or score >= threshold,
         score=score,
         teacher=_plain(answer) if corrected else None,
+        before=exchange.before,
     )
 
 

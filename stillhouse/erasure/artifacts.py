@@ -23,6 +23,7 @@ from store.vocabulary import JobState, Trainset
 NAME = "artifacts"
 TRAINSETS, STUDENTS = "trainsets", "students"
 _OUTPUTS = "heldout_outputs.jsonl"
+_KEYS = {"user": "user", "conversation": "unit", "call": "call_id"}  # of a row, by the subject's kind
 _OPEN = frozenset({JobState.QUEUED, JobState.RUNNING})
 
 
@@ -31,16 +32,23 @@ def take(scene: Scene, erasure: Erasure, ticket: Ticket) -> tuple[Erasure, Ticke
     for kind in (TRAINSETS, STUDENTS):
         scene.artifacts.sweep(kind)
     remains = _remains(scene, ticket)
-    calls = sorted({*ticket.calls, *(call for left in remains.values() for call in left.calls)})
-    ticket = replace(ticket, calls=tuple(calls))
-    tickets.save(scene.folder, ticket)  # also the calls that only a trainset still knew
+    ticket = _knowing(ticket, [row for left in remains.values() for row in left.gone])
+    tickets.save(scene.folder, ticket)
     erasure = scene.report(erasure, NAME, _told(scene, erasure.report.get(NAME, {}), remains))
     for trainset_id, left in remains.items():
         scene.artifacts.rewrite(TRAINSETS, trainset_id, left.files)
     _tell_control(scene)
-    _clear_outputs(scene, frozenset(calls))
-    _clear_jobs(scene, ticket, frozenset(calls))
+    calls = frozenset((*ticket.calls, *ticket.quoting))
+    _clear_outputs(scene, calls)
+    _clear_jobs(scene, ticket, calls)
     return erasure, ticket
+
+
+def _knowing(ticket: Ticket, gone: list[Row]) -> Ticket:
+    """Note the calls of rows that go: also those that only a trainset still knew."""
+    own = {*ticket.calls, *(row["call_id"] for row in gone if row[_KEYS[ticket.kind]] == ticket.value)}
+    others = {*ticket.quoting, *(row["call_id"] for row in gone)} - own
+    return replace(ticket, calls=tuple(sorted(own)), quoting=tuple(sorted(others)))
 
 
 def _trainsets(scene: Scene) -> Iterator[tuple[Trainset, Path]]:
@@ -67,12 +75,13 @@ def _remains(scene: Scene, ticket: Ticket) -> dict[str, Remains]:
 
 
 def _goes(ticket: Ticket, *, by_name: bool) -> Callable[[Row], bool]:
-    """Return whether a row is the subject's: by its call, or by name where the log forgot the call already."""
+    """Return whether a row is the subject's: by its call, by one that it goes on from, or by name where the log forgot it."""
     calls = frozenset(ticket.calls)
-    key = {"user": "user", "conversation": "unit", "call": "call_id"}[ticket.kind]
+    key = _KEYS[ticket.kind]
 
     def goes(row: Row) -> bool:
-        return row["call_id"] in calls or (by_name and row[key] == ticket.value)
+        mine = row["call_id"] in calls or not calls.isdisjoint(row.get("before", ()))
+        return mine or (by_name and row[key] == ticket.value)
 
     return goes
 

@@ -49,7 +49,7 @@ def bytes_with(root, *texts):
     return sorted(name for name, data in files.items() if any(form in data for form in wanted))
 
 
-def row(call_id, number, user):
+def row(call_id, number, user, before=()):
     """A trainset's row; the text of the subject's rows has the mark."""
     text = f"{number}: {MARK if user == SUBJECT else 'plain'}"
     request = {"model": "m", "user": user, "messages": [{"role": "user", "content": text}]}
@@ -63,6 +63,7 @@ def row(call_id, number, user):
         completion={"role": "assistant", "content": text},
         passed=True,
         score=None,
+        before=before,
     )
 
 
@@ -173,9 +174,9 @@ def load(folder, log, user, numbers, tenant=""):
     return [call.call_id for call, *_ in records]
 
 
-def plant_trainset(folder, control, task, ids, user):
-    """Publish a trainset of a task with rows of a user; return its id."""
-    rows = [row(call_id, number, user) for number, call_id in enumerate(ids)]
+def plant_trainset(folder, control, task, ids, user, *, before=None):
+    """Publish a trainset of a task with rows of a user, which go on from the calls `before` names; return its id."""
+    rows = [row(call_id, number, user, (before or {}).get(call_id, ())) for number, call_id in enumerate(ids)]
     draft = folder.jobs / "another draft"
     frozen = freeze(split(rows, heldout=1), draft, {"task_id": task.task_id})
     Artifacts(folder.artifacts).publish("trainsets", frozen.trainset_id, draft)

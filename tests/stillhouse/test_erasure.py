@@ -152,6 +152,29 @@ def test_one_call_or_one_conversation_goes_alone(planted):
     assert len(rows_of(planted, SUBJECT)[1]) == 9
 
 
+def test_a_row_that_goes_on_from_an_erased_call_goes_and_its_call_stays(planted):
+    folder, call, others = planted.folder, planted.calls[SUBJECT][0], planted.calls[OTHER]
+    with closing(Control.open(folder.control)) as control:
+        later = {others[1]: (others[0], call)}
+        trainset_id = plant_trainset(
+            folder, control, Task(task_id="u", name="u"), others, OTHER, before=later
+        )
+    ended = carry_out(folder, ask(planted, "call", call, also=()).erasure_id)
+    assert ended.phase == "done", ended.report
+    assert ended.report["log"]["calls"] == 1
+    rows = [
+        row
+        for name in ("train", "heldout")
+        for row in read_rows(folder.artifacts / "trainsets" / trainset_id / f"{name}.jsonl")
+    ]
+    assert [row["call_id"] for row in rows] == [other for other in others if other != others[1]]
+    outputs = (folder.artifacts / "students" / "student-1" / "heldout_outputs.jsonl").read_text()
+    assert others[1] not in outputs
+    assert others[2] in outputs
+    with closing(Log.open(folder.log)) as log:
+        assert log.call(others[1]) is not None
+
+
 def test_what_is_left_somewhere_is_said(planted):
     left = planted.folder.root / "notes.txt"
     left.write_text(f"remember {SUBJECT}")
