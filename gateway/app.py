@@ -40,6 +40,7 @@ from gateway.models import Models, aliases
 from gateway.opaque import Opaque, denied
 from gateway.outbound import refuse, reply
 from gateway.pairs import Pairs
+from gateway.pool import Pool
 from gateway.ports import Chooser, Health, Journal, Transport
 from gateway.reach import Reach
 from gateway.records import Records
@@ -85,14 +86,15 @@ def build(
     """Join the parts of one gateway worker. The application closes `transport` when it shuts down."""
     records = Records(journal, Metrics())
     accepted = AcceptedKeys(seconds=settings.accepted_key_s, most=settings.accepted_keys)
-    relay = Relay(transport=transport, records=records)
+    pool = Pool(settings.upstreams)
+    relay = Relay(transport=transport, records=records, pool=pool, wait_s=settings.upstream_wait_s)
     reach = Reach()
     manners = Manners()
     desk = StudentDesk(transport, records, reach, manners, hung_s=settings.student_hung_s)
     background = Background(concurrency=settings.shadow_concurrency, queue=settings.shadow_queue)
     chat = Chat(
         settings=settings,
-        decider=Decider(upstreams=settings.upstreams, chooser=chooser, accepted=accepted, reach=reach),
+        decider=Decider(pool=pool, chooser=chooser, accepted=accepted, reach=reach),
         accepted=accepted,
         manners=manners,
         records=records,
@@ -105,14 +107,15 @@ def build(
             desk=desk,
             background=background,
             accepted=accepted,
+            pool=pool,
         ),
     )
     return Gateway(
         settings=settings,
         keys=KeyRing(settings.client_keys, settings.salt),
         chat=chat,
-        opaque=Opaque(settings=settings, records=records, relay=relay),
-        models=Models(settings=settings, transport=transport),
+        opaque=Opaque(settings=settings, records=records, relay=relay, pool=pool),
+        models=Models(settings=settings, transport=transport, pool=pool),
         records=records,
         background=background,
         transport=transport,
@@ -183,13 +186,17 @@ class Gateway:
             await self._understood(surface, request, receive, send)
         elif path == "/feedback":
             await self._feedback(request, receive, send)
-        elif path == "/models" and request.method == "GET" and aliases(self.settings):
+        elif path == "/models" and request.method == "GET" and self._lists(request):
             caller = self.keys.admit(request.headers)
             await attended(receive, self.models.answer(request, caller, send))
         elif versioned or path.split("/")[1] in _BARE:
             await self._opaque(request, receive, send)
         else:
             await self._probe(request, path, send)
+
+    def _lists(self, request: Inbound) -> bool:
+        """Whether our own names belong into the list; Anthropic's has another shape."""
+        return bool(aliases(self.settings)) and not head.anthropic(request.headers)
 
     async def _understood(self, surface: Surface, request: Inbound, receive: Receive, send: Send) -> None:
         caller = self.keys.admit(request.headers, request.target.partition("?")[2])

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from gateway import canonical, fit, keys, surfaces
 from gateway import headers as head
-from gateway.errors import Refusal
 from gateway.fingerprint import FP_VERSION, fingerprint
 from gateway.inbound import Inbound
 from gateway.keys import AcceptedKeys, Caller
+from gateway.pool import Pool, Wanted
 from gateway.ports import Chooser
 from gateway.reach import Reach
-from gateway.settings import UpstreamSpec
-from gateway.upstream.port import Outgoing
+from gateway.tries import Try, tries
+from gateway.upstream.spec import UpstreamSpec
 from gateway.wire import Asked
 from store.ids import new_id
 from store.prompt import head_hash
@@ -34,38 +33,17 @@ class Job:
     call: Call
     asked: Asked
     caller: Caller = field(repr=False)
-    upstream: UpstreamSpec
-    teacher: Outgoing = field(repr=False)  # the app's bytes, untouched
+    tries: tuple[Try, ...]  # at the teacher, in their order, at least one
     route: Route | None = None
 
     @property
     def account(self) -> tuple[bytes, str, str]:
-        """Whose teacher answers: caller, upstream, model."""
-        return self.caller.identity, self.upstream.name, self.call.model
+        """Whose teacher answers, or would be the first to."""
+        return self.account_at(self.tries[0].upstream)
 
-
-def pick(upstreams: tuple[UpstreamSpec, ...], model: str) -> UpstreamSpec:
-    """Give the first upstream with a glob for `model`. Raises `Refusal` (404)."""
-    for upstream in upstreams:
-        if any(fnmatchcase(model, glob) for glob in upstream.models):
-            return upstream
-    raise Refusal(
-        404,
-        f"The model {model!r} does not exist here: no configured upstream serves it.",
-        code="model_not_found",
-        param="model",
-    )
-
-
-def outgoing(request: Inbound, caller: Caller, upstream: UpstreamSpec, path: str, body: bytes) -> Outgoing:
-    """Give the request as the teacher receives it: `path` is raw, below the upstream's base URL."""
-    headers = head.onward(
-        request.headers,
-        account=keys.passes_through(caller, upstream),
-        credential=keys.onward_credential(caller, upstream),
-    )
-    url = upstream.base_url.rstrip("/") + path
-    return Outgoing(method=request.method, url=url, headers=headers, body=body, timeouts=upstream.timeouts)
+    def account_at(self, upstream: UpstreamSpec) -> tuple[bytes, str, str]:
+        """Give caller, upstream, model."""
+        return self.caller.identity, upstream.name, self.call.model
 
 
 def barred(
@@ -90,18 +68,18 @@ def barred(
 class Decider:
     """Makes a `Job` of a parsed request."""
 
-    upstreams: tuple[UpstreamSpec, ...]
+    pool: Pool
     chooser: Chooser
     accepted: AcceptedKeys
     reach: Reach
 
     def decide(self, request: Inbound, caller: Caller, asked: Asked, sent: bytes) -> Job:
         """Choose who answers. `sent` is the body as the app sent it. Raises `Refusal` (404)."""
-        upstream = pick(self.upstreams, asked.model)
         task_name = _given(request, b"x-stillhouse-task") or asked.task_name
         print_ = fingerprint(asked.head, caller.tenant, task_name) if asked.understood else ""
         conversation = _given(request, b"x-stillhouse-conversation") or asked.conversation
         unit = conversation or asked.opening
+        upstreams = self._upstreams(request, caller, asked, unit)
         call_id = new_id()
         route = self.chooser.route(print_) if print_ else None
         choice = Choice() if print_ else Choice(reason=asked.barred or "opaque")
@@ -110,7 +88,7 @@ class Decider:
                 request,
                 asked,
                 route,
-                key_accepted=self._accepts(caller, upstream, asked.model),
+                key_accepted=self._accepts(caller, upstreams[0], asked.model),
                 away=self.reach.away(route.base_url),
             )
             choice = self.chooser.choose(fingerprint=print_, unit=unit, call_id=call_id, barred=why)
@@ -134,15 +112,43 @@ class Decider:
             body=asked.body,
             choice=choice,
         )
-        query = request.target.partition("?")
-        path = surfaces.BY_NAME[asked.surface].path
-        teacher = outgoing(request, caller, upstream, path + query[1] + query[2], sent)
-        return Job(call=call, asked=asked, caller=caller, upstream=upstream, teacher=teacher, route=route)
+        teachers = tries(
+            request,
+            caller,
+            upstreams,
+            path=surfaces.BY_NAME[asked.surface].path,
+            body=sent,
+            model=asked.model,
+            surface=asked.surface,
+            stream=asked.stream,
+        )
+        return Job(call=call, asked=asked, caller=caller, tries=teachers, route=route)
+
+    def _upstreams(
+        self, request: Inbound, caller: Caller, asked: Asked, unit: str
+    ) -> tuple[UpstreamSpec, ...]:
+        anthropic = asked.surface == "messages" or head.anthropic(request.headers)
+        return self.pool.candidates(
+            Wanted(
+                model=asked.model,
+                anthropic=anthropic,
+                unit=unit,
+                pinned=self.pool.contested(anthropic=anthropic) and _pinned(asked),
+                own_key=caller.own_key,
+            )
+        )
 
     def _accepts(self, caller: Caller, upstream: UpstreamSpec, model: str) -> bool:
         if not keys.passes_through(caller, upstream):
             return True
         return self.accepted.knows(caller.identity, upstream.name, model, time.monotonic())
+
+
+def _pinned(asked: Asked) -> bool:
+    """Tell whether a call makes, or goes on from, what lives at one provider only."""
+    if asked.surface == "responses":
+        return not asked.understood or bool(asked.barred) or asked.request.get("store") is not False
+    return asked.understood and asked.request.get("store") is True
 
 
 def _given(request: Inbound, name: bytes) -> str | None:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from gateway.attempt import Exchange
 from gateway.calls import Decider, Job
 from gateway.inbound import Inbound, Send, Upload, decoded, whole_body
 from gateway.keys import AcceptedKeys, Caller
@@ -17,6 +16,7 @@ from gateway.settings import GatewaySettings
 from gateway.student import StudentDesk, exchange_for
 from gateway.surfaces import Surface
 from gateway.teacher import Relay
+from gateway.trail import Trail
 from store.vocabulary import Outcome, Role, Route, Who
 
 _OK = range(200, 300)
@@ -51,7 +51,7 @@ class Chat:
         `gone` is set where the app hangs up, before this is cancelled. Whichever way it ends, hung up or cut included, a drawn pair is completed or counted as missing.
         """
         began = time.perf_counter()
-        answering = _Answering()
+        answering = _Answering(upstream=job.tries[0].upstream.name)
         try:
             if job.route is not None and job.call.choice.who is Who.STUDENT:
                 if await self._learnt(job, job.route, send, gone, answering):
@@ -64,7 +64,7 @@ class Chat:
             self.pairs.after(job, answered=answering.by, outcome=answering.outcome)
             failure = "" if answering.outcome is Outcome.COMPLETE else str(answering.outcome)
             self.records.metrics.duration.observe(
-                time.perf_counter() - began, job.call.surface, job.upstream.name, job.call.model, failure
+                time.perf_counter() - began, job.call.surface, answering.upstream, job.call.model, failure
             )
 
     async def _learnt(
@@ -78,26 +78,21 @@ class Chat:
             answering.outcome = exchange.recorded or Outcome.CLIENT_ABORT
 
     async def _teach(self, job: Job, role: Role, send: Send, answering: _Answering) -> None:
-        exchange = Exchange(
-            call=job.call,
-            surface=job.call.surface,
-            role=role,
-            who=Who.TEACHER,
-            model=job.call.model,
-            upstream=job.upstream.name,
-            limit=self.settings.max_answer_log,
-        )
+        trail = Trail(job.call, job.tries, role=role, limit=self.settings.max_answer_log)
         answering.by = Who.TEACHER
         try:
-            await self.relay.serve(exchange, job.teacher, send)
+            await self.relay.serve(trail, send)
         finally:
+            exchange, upstream = trail.exchange, trail.current.upstream
             answering.outcome = exchange.recorded or Outcome.CLIENT_ABORT
-            self.accepted.judged(job.caller, job.upstream, job.call.model, exchange.status)
+            answering.upstream = upstream.name
+            self.accepted.judged(job.caller, upstream, job.call.model, exchange.status)
             if exchange.status in _OK:
-                self.manners.note(job.account, exchange.headers, time.monotonic())
+                self.manners.note(job.account_at(upstream), exchange.headers, time.monotonic())
 
 
 @dataclass(slots=True)
 class _Answering:
+    upstream: str  # the teacher's, that answered or would be the first to
     by: Who = Who.TEACHER
     outcome: Outcome = Outcome.CLIENT_ABORT

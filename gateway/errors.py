@@ -25,6 +25,10 @@ _ANTHROPIC = {  # https://docs.anthropic.com/en/api/errors
 }
 
 
+_REFUSED = 400
+_BROKEN = 500
+
+
 class Refusal(Exception):  # noqa: N818
     """An answer of our own: a status, and what both providers' error objects are made of."""
 
@@ -36,6 +40,8 @@ class Refusal(Exception):  # noqa: N818
         code: str | None = None,
         param: str | None = None,
         kind: str = "invalid_request_error",
+        retry: bool | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -43,6 +49,17 @@ class Refusal(Exception):  # noqa: N818
         self.code = code
         self.param = param
         self.kind = kind
+        self.retry = False if retry is None and status < _BROKEN else retry  # None: the SDK's own rule
+        self.retry_after_s = retry_after_s
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Give what SDKs go by when they ask themselves whether to send a call again."""
+        given = []
+        if self.retry is not None:
+            given.append((b"x-should-retry", b"true" if self.retry else b"false"))
+        if self.retry_after_s is not None:
+            given.append((b"retry-after", str(self.retry_after_s).encode()))
+        return given
 
     def body(self, *, anthropic: bool = False) -> bytes:
         """Give the JSON that the app receives, in OpenAI's shape or in Anthropic's."""
@@ -74,6 +91,39 @@ def from_upstream(error: UpstreamError, upstream: str) -> Refusal:
     return Refusal(502, text, code="upstream_cut", kind="upstream_error")
 
 
+def busy() -> Refusal:
+    """Say that every upstream of a call has as many requests as it may have."""
+    return Refusal(
+        429,
+        "Every upstream that could answer has as many requests in flight as it may have; nothing was forwarded.",
+        code="upstream_busy",
+        kind="rate_limit_error",
+        retry=True,
+        retry_after_s=1,
+    )
+
+
+def said(status: int, body: bytes) -> Refusal:
+    """Give an upstream's own error for an app that can no longer be given its status."""
+    try:
+        error = msgspec.json.decode(body, type=_Said).error
+    except (msgspec.DecodeError, RecursionError):
+        error = None
+    told = error if isinstance(error, dict) else {}
+    message, kind, code = (told.get(name) for name in ("message", "type", "code"))
+    text = f"The upstream answered with status {status}" + ("." if status >= _REFUSED else ", and no stream.")
+    return Refusal(
+        status,
+        message if isinstance(message, str) else text,
+        code=code if isinstance(code, str) else "upstream_refused",
+        kind=kind if isinstance(kind, str) else "upstream_error",
+    )
+
+
+class _Said(msgspec.Struct):
+    error: object = None
+
+
 def journal_full() -> Refusal:
     """Say that an unlogged call is refused, because the operator wants it so."""
     return Refusal(
@@ -81,6 +131,7 @@ def journal_full() -> Refusal:
         "The journal is full and this gateway refuses calls that it cannot log; nothing was forwarded.",
         code="journal_full",
         kind="server_error",
+        retry=True,
     )
 
 
@@ -97,10 +148,10 @@ def journal_unsynced() -> Refusal:
 def feedback_lost() -> Refusal:
     """Say that feedback was not written, so that the app sends it again."""
     text = "The feedback could not be written to the journal; send it again later."
-    return Refusal(503, text, code="feedback_lost", kind="server_error")
+    return Refusal(503, text, code="feedback_lost", kind="server_error", retry=True)
 
 
 def journal_closed() -> Refusal:
     """Say that a call that cannot be logged at all, as while shutting down, is refused."""
     text = "The journal is not open; nothing was forwarded."
-    return Refusal(503, text, code="journal_closed", kind="server_error")
+    return Refusal(503, text, code="journal_closed", kind="server_error", retry=True)

@@ -42,23 +42,29 @@ _NO_SECRET = frozenset({b"idempotency-key", b"x-idempotency-key"})  # new with e
 _DIGITS = 18  # of a number in a header, at most
 
 
-def onward(headers: Headers, *, account: bool, credential: Headers) -> Headers:
+def onward(headers: Headers, *, account: bool, credential: Headers, secrets: bool = True) -> Headers:
     """Give what the teacher receives: the app's headers less what ends here, plus `credential`.
 
-    `account`: whether OpenAI-Organization and OpenAI-Project, which belong to the app's own key, go on.
+    `account`: whether OpenAI-Organization and OpenAI-Project, which belong to the app's own key, go on;
+    `secrets`: whether other headers do that may be a credential of the app.
     """
     kept = [
         (name, codings.accepted(value.decode("latin-1")).encode() if name == b"accept-encoding" else value)
         for name, value in _going_on(headers)
-        if account or name not in ACCOUNT
+        if (account or name not in ACCOUNT) and (secrets or not secret(name))
     ]
     return (*kept, *credential)
+
+
+def secret(name: bytes) -> bool:
+    """Tell whether what goes on under this name, in lower case, may be a credential."""
+    return bool(_SECRET.search(name)) and name not in _NO_SECRET
 
 
 def presented(headers: Headers) -> Headers:
     """Give every header that may reach a teacher and may be a credential, in order of arrival."""
     kept = [pair for pair in headers if pair[0] in CREDENTIALS]
-    others = [pair for pair in _going_on(headers) if _SECRET.search(pair[0]) and pair[0] not in _NO_SECRET]
+    others = [pair for pair in _going_on(headers) if secret(pair[0])]
     return (*kept, *others)
 
 

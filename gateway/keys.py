@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 
 from gateway import headers as head
 from gateway.errors import Refusal
-from gateway.settings import ClientKey, UpstreamSpec
+from gateway.settings import ClientKey, Kind, UpstreamSpec
 from gateway.upstream.port import Headers
 
 _KEY_ID = 16  # hex digits
 _OK = range(200, 300)
 _TURNED_AWAY = (401, 403)
+_HEADER = {Kind.ANTHROPIC: b"x-api-key", Kind.AZURE: b"api-key"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,8 +122,14 @@ def onward_credential(caller: Caller, upstream: UpstreamSpec) -> Headers:
     A key of this gateway never goes on, and the caller's never goes where a key is configured.
     """
     if upstream.api_key is not None:
-        return ((b"authorization", b"Bearer " + upstream.api_key.encode()),)
+        return (own_credential(upstream, upstream.api_key),)
     return caller.credential if caller.own_key else ()
+
+
+def own_credential(upstream: UpstreamSpec, key: str) -> tuple[bytes, bytes]:
+    """Give the header in which an upstream wants its key."""
+    name = _HEADER.get(upstream.kind)
+    return (name, key.encode()) if name else (b"authorization", b"Bearer " + key.encode())
 
 
 def passes_through(caller: Caller, upstream: UpstreamSpec) -> bool:

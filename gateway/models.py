@@ -9,12 +9,13 @@ import msgspec
 
 from gateway import canonical, codings
 from gateway import headers as head
-from gateway.calls import outgoing
 from gateway.errors import Refusal, from_upstream
 from gateway.inbound import Inbound, Send
 from gateway.keys import Caller
 from gateway.outbound import reply
+from gateway.pool import Pool, Wanted
 from gateway.settings import GatewaySettings
+from gateway.tries import outgoing
 from gateway.upstream.port import Incoming, Transport, UpstreamError
 
 _OK = range(200, 300)
@@ -44,10 +45,11 @@ class Models:
 
     settings: GatewaySettings
     transport: Transport
+    pool: Pool
 
     async def answer(self, request: Inbound, caller: Caller, send: Send) -> None:
         """Answer with the first upstream's list and our names. Raises `Refusal` (502, 504)."""
-        upstream = self.settings.upstreams[0]
+        (upstream,) = self.pool.candidates(Wanted(model="", pinned=True))
         try:
             incoming = await self.transport.send(outgoing(request, caller, upstream, "/models", b""))
             try:

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from gateway import headers as head
-from gateway.attempt import Exchange
-from gateway.calls import outgoing, pick
 from gateway.errors import Refusal
 from gateway.inbound import Inbound, Send, Upload, whole_body
 from gateway.keys import Caller
+from gateway.pool import Pool, Wanted
 from gateway.records import Records
-from gateway.settings import GatewaySettings, UpstreamSpec
+from gateway.settings import GatewaySettings
 from gateway.teacher import Relay
-from gateway.upstream.port import Outgoing
+from gateway.trail import Trail
+from gateway.tries import Try, tries
 from store.ids import new_id
 from store.vocabulary import Call, Choice, Role, Who
+
+_ANTHROPIC = frozenset({"messages"})
+_ALONE = frozenset({"audio", "embeddings", "images", "moderations", "rerank"})  # they leave nothing behind
 
 
 class _Model(msgspec.Struct):
@@ -34,8 +37,7 @@ class OpaqueJob:
     """A call on its way to an upstream that nobody here reads."""
 
     call: Call
-    upstream: UpstreamSpec
-    request: Outgoing
+    tries: tuple[Try, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +47,25 @@ class Opaque:
     settings: GatewaySettings
     records: Records
     relay: Relay
+    pool: Pool
 
     async def intake(self, request: Inbound, caller: Caller, upload: Upload, path: str) -> OpaqueJob:
         """Read what is kept of the upload and journal the intent. Raises `Refusal` and `ClientGone`."""
-        first = await self._first(request, upload)
+        anthropic = _below(path, _ANTHROPIC) or head.anthropic(request.headers)
+        first = await self._first(request, upload, contested=self.pool.contested(anthropic=anthropic))
         model = _model(request, first) if upload.done else ""
-        upstream = pick(self.settings.upstreams, model) if model else self.settings.upstreams[0]
+        call_id = new_id()
+        upstreams = self.pool.candidates(
+            Wanted(
+                model=model,
+                anthropic=anthropic,
+                unit=call_id,
+                pinned=not (model and _below(path, _ALONE)),
+                own_key=caller.own_key,
+            )
+        )
         call = Call(
-            call_id=new_id(),
+            call_id=call_id,
             ts=time.time(),
             surface="opaque",
             method=request.method,
@@ -66,48 +79,38 @@ class Opaque:
         )
         self.records.intent(call)
         self.records.metrics.calls.add("opaque", str(Who.TEACHER), "opaque")
-        query = request.target.partition("?")
-        sent = outgoing(request, caller, upstream, path + query[1] + query[2], first)
-        return OpaqueJob(call=call, upstream=upstream, request=_streamed(sent, request, first, upload))
+        ways = tries(request, caller, upstreams, path=path, body=first, model=model)
+        if not upload.done:
+            ways = (_streamed(ways[0], request, first, upload),)
+        return OpaqueJob(call=call, tries=ways)
 
     async def answer(self, job: OpaqueJob, send: Send) -> None:
         """Answer the app."""
-        exchange = Exchange(
-            call=job.call,
-            role=Role.SERVE,
-            who=Who.TEACHER,
-            model=job.call.model,
-            upstream=job.upstream.name,
-            limit=self.settings.max_opaque_log,
-            surface="opaque",
-        )
-        await self.relay.serve(exchange, job.request, send)
+        trail = Trail(job.call, job.tries, role=Role.SERVE, limit=self.settings.max_opaque_log)
+        await self.relay.serve(trail, send)
 
-    async def _first(self, request: Inbound, upload: Upload) -> bytes:
+    async def _first(self, request: Inbound, upload: Upload, *, contested: bool) -> bytes:
         """Give the prefix; where the model decides between upstreams, all of a JSON body."""
-        if len(self.settings.upstreams) > 1 and _is_json(request):
+        if contested and _is_json(request):
             return await whole_body(request, upload, self.settings.max_body)
         return await upload.prefix(self.settings.max_opaque_log)
 
 
-def _streamed(sent: Outgoing, request: Inbound, first: bytes, upload: Upload) -> Outgoing:
-    if upload.done:
-        return sent
+def _streamed(one: Try, request: Inbound, first: bytes, upload: Upload) -> Try:
     length = request.length
     framing = ((b"content-length", str(length).encode()),) if length is not None else ()
-    return Outgoing(
-        method=sent.method,
-        url=sent.url,
-        headers=(*sent.headers, *framing),
-        body=_rest(first, upload),
-        timeouts=sent.timeouts,
-    )
+    sent = replace(one.request, headers=(*one.request.headers, *framing), body=_rest(first, upload))
+    return replace(one, request=sent)
 
 
 async def _rest(first: bytes, upload: Upload) -> AsyncIterator[bytes]:
     yield first
     async for piece in upload.pieces():
         yield piece
+
+
+def _below(path: str, roots: frozenset[str]) -> bool:
+    return next((part for part in path.split("/") if part), "") in roots
 
 
 def _is_json(request: Inbound) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gateway.errors import Refusal
 from gateway.inbound import Send
 
@@ -21,5 +23,17 @@ async def refuse(
     send: Send, refusal: Refusal, *, call_id: str | None = None, anthropic: bool = False
 ) -> None:
     """Send a refusal in OpenAI's error shape, or in Anthropic's."""
-    headers = [(b"x-stillhouse-call-id", call_id.encode())] if call_id else []
+    headers = refusal.headers()
+    if call_id:
+        headers.append((b"x-stillhouse-call-id", call_id.encode()))
     await reply(send, refusal.status, refusal.body(anthropic=anthropic), headers=headers)
+
+
+def event(surface: str, refusal: Refusal) -> bytes:
+    """Give a refusal as the event of a stream of `surface` that SDKs raise as an error."""
+    if surface == "messages":
+        return b"event: error\ndata: " + refusal.body(anthropic=True) + b"\n\n"
+    if surface == "responses":
+        told = {"type": "error", "code": refusal.code, "message": refusal.message, "param": refusal.param}
+        return b"event: error\ndata: " + msgspec.json.encode({**told, "sequence_number": 0}) + b"\n\n"
+    return b"data: " + refusal.body() + b"\n\n"

@@ -10,14 +10,16 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-from gateway import echo, surgery
+from gateway import echo, failing, surgery
 from gateway.attempt import Exchange
 from gateway.background import Background
 from gateway.calls import Job
 from gateway.keys import AcceptedKeys
+from gateway.pool import Pool
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.student import StudentDesk, exchange_for
+from gateway.tries import Try
 from gateway.upstream.port import Outgoing, Transport, UpstreamError
 from store.vocabulary import Choice, Outcome, Pairing, Role, Route, Who
 
@@ -45,6 +47,7 @@ class Pairs:
         desk: StudentDesk,
         background: Background,
         accepted: AcceptedKeys,
+        pool: Pool,
     ) -> None:
         self._settings = settings
         self._transport = transport
@@ -52,6 +55,7 @@ class Pairs:
         self._desk = desk
         self._background = background
         self._accepted = accepted
+        self._pool = pool
 
     def after(self, job: Job, *, answered: Who, outcome: Outcome) -> None:
         """Begin the second answer of `job`, if one was drawn. Returns at once."""
@@ -77,18 +81,25 @@ class Pairs:
         self._records.metrics.shadows.put(self._background.pending - 1)
 
     async def _ask_teacher(self, job: Job) -> None:
+        one, patience = job.tries[0], self._settings.shadow_timeout_s
         exchange = self._teacher_exchange(job)
         with self._records.exactly_one(exchange, served=False):
             try:
-                await self._read(exchange, _unstreamed(job, self._settings.shadow_timeout_s))
-            except UpstreamError as error:
-                self._records.failed(exchange, error, served=False)
+                if await self._pool.wait((one.upstream,), patience) is None:
+                    why = "Not asked: the upstream has as many requests as it may have."
+                    self._records.close(exchange, Outcome.ERROR, served=False, error=why)
+                    return
+                try:
+                    await self._read(exchange, _unstreamed(job, one, patience))
+                    self._records.settle(exchange, served=False)
+                    self._accepted.judged(job.caller, one.upstream, job.call.model, exchange.status)
+                except UpstreamError as error:
+                    self._records.failed(exchange, error, served=False)
+                finally:
+                    self._pool.leave(one.upstream, well=failing.well(exchange, own=one.own))
             except asyncio.CancelledError:
                 self._records.close(exchange, Outcome.LOST, served=False, error="The gateway was stopped.")
                 raise
-            else:
-                self._records.settle(exchange, served=False)
-                self._accepted.judged(job.caller, job.upstream, job.call.model, exchange.status)
 
     async def _read(self, exchange: Exchange, request: Outgoing) -> None:
         incoming = await self._records.accounts.send(self._transport, exchange, request)
@@ -111,15 +122,15 @@ class Pairs:
             role=Role.REVERSE_SHADOW,
             who=Who.TEACHER,
             model=job.call.model,
-            upstream=job.upstream.name,
+            upstream=job.tries[0].upstream.name,
             limit=self._settings.max_answer_log,
-            secrets=echo.secrets(job.teacher),
+            secrets=echo.secrets(job.tries[0].request),
         )
 
 
-def _unstreamed(job: Job, seconds: float) -> Outgoing:
+def _unstreamed(job: Job, one: Try, seconds: float) -> Outgoing:
     """Give the app's own request to the teacher, as one whole answer, under a time limit."""
-    timeouts = replace(job.upstream.timeouts, total=seconds)
-    headers = tuple((name, text) for name, text in job.teacher.headers if name not in _NOT_TWICE)
+    headers = tuple((name, text) for name, text in one.request.headers if name not in _NOT_TWICE)
     body = surgery.edit(job.asked.body, drop=("stream", "stream_options"))
-    return replace(job.teacher, headers=headers, body=body, timeouts=timeouts)
+    timeouts = replace(one.request.timeouts, total=seconds)
+    return replace(one.request, headers=headers, body=body, timeouts=timeouts)

@@ -1,66 +1,20 @@
 """What an operator decides about the data plane. Knows no file, no environment and no YAML.
 
-Everything here has a default: with nothing set there is one upstream, the OpenAI API, and every caller
-brings a key of its own (pass-through mode).
+Everything here has a default: with nothing set, OpenAI's and Anthropic's APIs are the upstreams, each for the
+calls that speak it, and every caller brings a key of its own (pass-through mode).
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+
+from gateway.upstream.spec import ANTHROPIC, OPENAI, Kind, SettingsError, Timeouts, UpstreamSpec
+
+__all__ = ["MIB", "ClientKey", "GatewaySettings", "Kind", "SettingsError", "Timeouts", "UpstreamSpec"]
 
 MIB = 1024 * 1024
 _SHA256_HEX = 64
-
-
-class SettingsError(ValueError):
-    """A setting that cannot work; the message is one sentence for the operator."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Timeouts:
-    """How long an upstream may take, in seconds. `total` None means without end."""
-
-    connect: float = 10.0
-    first_byte: float = 600.0  # until the response head arrived: long thinking is normal
-    idle: float = 300.0  # between two pieces of an answer
-    total: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse times that can only fail."""
-        for name in ("connect", "first_byte", "idle", "total"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise SettingsError(f"timeouts.{name} must be more than 0 seconds, not {value}.")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UpstreamSpec:
-    """One OpenAI-compatible server that answers as the teacher.
-
-    `base_url` includes the version segment (`https://api.openai.com/v1`). `models` are globs; the first
-    upstream with a matching one gets the call. Without `api_key` the caller's own credential goes on.
-    """
-
-    name: str
-    base_url: str
-    api_key: str | None = field(default=None, repr=False)
-    models: tuple[str, ...] = ("*",)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-
-    def __post_init__(self) -> None:
-        """Refuse a URL that no request could be built from."""
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SettingsError(
-                f"upstream {self.name!r}: base_url must start with http:// or https:// and name a host, "
-                f"not {self.base_url!r}."
-            )
-        if parts.query or parts.fragment or parts.username or parts.password:
-            raise SettingsError(
-                f"upstream {self.name!r}: base_url must hold no query, fragment or credential."
-            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,15 +34,11 @@ class ClientKey:
         object.__setattr__(self, "sha256", digits)
 
 
-def _openai() -> tuple[UpstreamSpec, ...]:
-    return (UpstreamSpec(name="openai", base_url="https://api.openai.com/v1"),)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewaySettings:
     """All of the data plane's settings. Sizes are bytes, times seconds."""
 
-    upstreams: tuple[UpstreamSpec, ...] = field(default_factory=_openai)
+    upstreams: tuple[UpstreamSpec, ...] = (OPENAI, ANTHROPIC)
     client_keys: tuple[ClientKey, ...] = ()
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     models: tuple[str, ...] = ()  # extra names listed by GET /v1/models
@@ -103,6 +53,7 @@ class GatewaySettings:
     accepted_key_s: float = 3600.0  # how long a teacher's 2xx lets a student answer that key
     accepted_keys: int = 100_000  # keys remembered at most
 
+    upstream_wait_s: float = 5.0  # for a place, where every upstream of a call is at its `concurrency`
     student_hung_s: float = 3.0  # an app that hangs up after so long without a byte: the student's fault
 
     shadow_concurrency: int = 8
@@ -120,6 +71,6 @@ class GatewaySettings:
         for name in ("max_body", "max_depth", "max_headers", "max_header_bytes", "shadow_concurrency"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1.")
-        for name in ("shadow_queue", "student_hung_s"):
+        for name in ("shadow_queue", "student_hung_s", "upstream_wait_s"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} must not be negative.")

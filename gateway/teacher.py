@@ -1,6 +1,7 @@
 """The teacher's answer to one call: bytes through untouched, a copy kept for the log.
 
-Also carries opaque calls. Knows no student and no route.
+Also carries opaque calls. Where an upstream fails before anything went out, in a way that cannot have been
+billed unseen, the next one is tried. Knows no student and no route.
 """
 
 from __future__ import annotations
@@ -8,91 +9,162 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from gateway import echo
+from gateway import echo, failing
 from gateway import headers as head
+from gateway.appside import AppSide, Pulse
 from gateway.attempt import Exchange
-from gateway.errors import AnswerCut, ClientGone, Refusal, from_upstream
+from gateway.errors import AnswerCut, ClientGone, Refusal, busy, from_upstream, said
 from gateway.inbound import Send
-from gateway.outbound import refuse
+from gateway.outbound import event, refuse
+from gateway.pool import Pool
 from gateway.records import Records
-from gateway.upstream.port import Incoming, Outgoing, Transport, UpstreamCut, UpstreamError
+from gateway.source import Source
+from gateway.trail import Trail
+from gateway.upstream.port import Transport, UpstreamCut, UpstreamError
+from gateway.upstream.spec import UpstreamSpec
+from gateway.usage import Stripping
 from store.vocabulary import Outcome
+
+_REFUSED = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relay:
-    """Carries one exchange from an upstream to the app, and records it."""
+    """Carries the exchanges of a call from upstreams to the app, and records them."""
 
     transport: Transport
     records: Records
+    pool: Pool
+    wait_s: float  # for a place at an upstream
 
-    async def serve(self, exchange: Exchange, request: Outgoing, send: Send) -> None:
+    async def serve(self, trail: Trail, send: Send) -> None:
         """Answer the app. Raises `AnswerCut` where the answer broke off after its head went out, else `Refusal`.
 
-        Whatever happens, exactly one attempt is recorded, before the last byte goes out.
+        Whatever happens, exactly one attempt is recorded of each exchange, the served one before the last byte goes out.
         """
-        exchange.secrets = echo.secrets(request)
-        started = _Started(send)
-        with self.records.exactly_one(exchange, served=True):
-            try:
-                await self._carry(exchange, request, started)
-            except UpstreamError as error:
-                self.records.failed(exchange, error, served=True)
-                if started.head_sent:
-                    raise AnswerCut(str(error)) from error
-                await self.records.acknowledged(exchange)
-                told = from_upstream(error, exchange.upstream)
-                anthropic = exchange.surface == "messages" or head.anthropic(request.headers)
-                await refuse(send, told, call_id=exchange.call.call_id, anthropic=anthropic)
-            except Refusal as refusal:
-                if started.head_sent:
-                    raise AnswerCut(str(refusal)) from refusal
-                raise
-            except (asyncio.CancelledError, ClientGone):
-                self.records.close(exchange, Outcome.CLIENT_ABORT, served=True, error="The app hung up.")
-                raise
+        app = AppSide(send)
+        going = await self._placed(trail, send)
+        while going:
+            going = await self._try(trail, app, send)
 
-    async def _carry(self, exchange: Exchange, request: Outgoing, app: _Started) -> None:
-        incoming = await self.records.accounts.send(self.transport, exchange, request)
+    async def _placed(self, trail: Trail, send: Send) -> bool:
+        """Wait for a place; False: there was none, and the app was told."""
         try:
-            exchange.heard(incoming)
-            await self._pump(exchange, incoming, app)
-        finally:
-            await incoming.aclose()
+            upstream = await self.pool.wait(trail.upstreams, self.wait_s)
+        except asyncio.CancelledError:
+            self.records.close(
+                trail.exchange, Outcome.CLIENT_ABORT, served=True, error="The app hung up while it waited."
+            )
+            raise
+        if upstream is None:
+            refusal = busy()
+            self.records.close(trail.exchange, Outcome.ERROR, served=True, error=refusal.message)
+            await self._refused(trail, refusal, send)
+            return False
+        trail.start(upstream)
+        return True
 
-    async def _pump(self, exchange: Exchange, incoming: Incoming, app: _Started) -> None:
-        headers = [*head.back(incoming.headers), *ours(exchange, "teacher")]
-        async for piece in incoming.pieces():
-            exchange.take(piece)
+    async def _try(self, trail: Trail, app: AppSide, send: Send) -> bool:
+        """Carry one exchange; True where the app saw nothing of it and another was begun."""
+        one, exchange = trail.current, trail.exchange
+        exchange.secrets = echo.secrets(one.request)
+        try:
+            with self.records.exactly_one(exchange, served=True):
+                return await self._answered(trail, app, send)
+        finally:
+            self.pool.leave(one.upstream, well=failing.well(exchange, own=one.own))
+
+    async def _answered(self, trail: Trail, app: AppSide, send: Send) -> bool:
+        exchange = trail.exchange
+        try:
+            return await self._carry(trail, app)
+        except UpstreamError as error:
+            if failing.unseen(exchange, error) and (upstream := self._next(trail, app)):
+                self.records.failed(exchange, error, served=False)
+                trail.go_on(upstream)
+                return True
+            self.records.failed(exchange, error, served=True)
+            told = from_upstream(error, exchange.upstream)
+            if app.early and not exchange.size:
+                await self._told(exchange, told, app)
+            if app.begun:
+                raise AnswerCut(str(error)) from error
+            await self._refused(trail, told, send)
+        except Refusal as refusal:
+            if app.begun:
+                raise AnswerCut(str(refusal)) from refusal
+            raise
+        except (asyncio.CancelledError, ClientGone):
+            self.records.close(exchange, Outcome.CLIENT_ABORT, served=True, error="The app hung up.")
+            raise
+        return False
+
+    async def _carry(self, trail: Trail, app: AppSide) -> bool:
+        exchange = trail.exchange
+        async with Pulse(app, trail.current.keepalive_s, ours(exchange, "teacher")) as pulse:
+            incoming = await self.records.accounts.send(self.transport, exchange, trail.current.request)
+            try:
+                exchange.heard(incoming)
+                source = Source(exchange, incoming)
+                if not source.flows:
+                    await pulse.stop()
+                    if app.begun:
+                        await self._belated(exchange, source, app)
+                if trail.left and failing.refuses(incoming) and await source.whole(failing.MOST):
+                    upstream = self._next(trail, app)
+                    if upstream is not None:
+                        self.records.settle(exchange, served=False)
+                        trail.go_on(upstream)
+                        return True
+                await self._pump(trail, source, app, pulse)
+            finally:
+                await incoming.aclose()
+        return False
+
+    async def _pump(self, trail: Trail, source: Source, app: AppSide, pulse: Pulse) -> None:
+        exchange = trail.exchange
+        shown = Stripping() if trail.current.strip_usage and source.flows else None
+        headers = [
+            *(pair for pair in head.back(exchange.headers) if shown is None or pair[0] != b"content-length"),
+            *ours(exchange, "teacher"),
+        ]
+        async for piece in source.pieces():
             if exchange.ends_with(piece):
                 self.records.settle(exchange)
                 await self.records.acknowledged(exchange)
-            await app.body(incoming.status, headers, piece)
+            await pulse.stop()
+            passed = piece if shown is None else shown.add(piece)
+            if passed:
+                await app.body(exchange.status, headers, passed)
         if self.records.settle(exchange) is Outcome.UPSTREAM_CUT:
             raise UpstreamCut("The stream ended without its end mark.")
         await self.records.acknowledged(exchange)
-        await app.end(incoming.status, headers)
+        await app.end(exchange.status, headers, shown.rest() if shown else b"")
 
+    def _next(self, trail: Trail, app: AppSide) -> UpstreamSpec | None:
+        """Take a place for another try; None where there may or can be none."""
+        again = isinstance(trail.current.request.body, bytes) and not app.begun
+        return self.pool.take(trail.upstreams) if again else None
 
-class _Started:
-    """The app's side of an answer. The head waits for the first piece: until then an error can be told."""
+    async def _belated(self, exchange: Exchange, source: Source, app: AppSide) -> None:
+        """Tell an app that has the head of a stream what else came. Raises `AnswerCut`."""
+        await source.whole(failing.MOST)
+        told = said(exchange.status, exchange.body())
+        if exchange.status < _REFUSED:
+            self.records.close(exchange, Outcome.ERROR, served=True, error=told.message)
+        else:
+            self.records.settle(exchange)
+        await self._told(exchange, told, app)
+        raise AnswerCut(told.message)
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.head_sent = False
+    async def _told(self, exchange: Exchange, told: Refusal, app: AppSide) -> None:
+        await self.records.acknowledged(exchange)
+        await app.body(200, [], event(exchange.surface, told))
 
-    async def body(self, status: int, headers: list[tuple[bytes, bytes]], piece: bytes) -> None:
-        await self._head(status, headers)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-
-    async def end(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        await self._head(status, headers)
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        if not self.head_sent:
-            self.head_sent = True
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+    async def _refused(self, trail: Trail, told: Refusal, send: Send) -> None:
+        await self.records.acknowledged(trail.exchange)
+        anthropic = trail.exchange.surface == "messages" or head.anthropic(trail.current.request.headers)
+        await refuse(send, told, call_id=trail.call.call_id, anthropic=anthropic)
 
 
 def ours(exchange: Exchange, who: str) -> list[tuple[bytes, bytes]]:

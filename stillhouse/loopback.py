@@ -16,12 +16,15 @@ from fastapi.responses import JSONResponse, Response
 
 from gateway import outcome as outcomes
 from gateway.accounts import Accounts
-from gateway.calls import pick
 from gateway.capture import read_answer
 from gateway.errors import Refusal
+from gateway.inbound import Inbound
+from gateway.keys import Caller
+from gateway.pool import Wanted, order
 from gateway.ports import Journal
 from gateway.settings import UpstreamSpec
-from gateway.upstream.port import Outgoing, Transport, UpstreamError
+from gateway.tries import outgoing
+from gateway.upstream.port import Transport, UpstreamError
 from stillhouse.grants import Grants
 from store.ids import new_id
 from store.vocabulary import Attempt, Call, Origin, Role, Usage, Who
@@ -31,6 +34,14 @@ MOST = 16 * 1024 * 1024  # bytes of a request or an answer
 UNKNOWN_USD = 0.01 / 1000  # for a token of a model without a known price
 BYTES_PER_TOKEN = 4  # where the upstream reports no tokens
 REFUSED = 400  # statuses from here on cost nothing
+
+_ASKED = Inbound(
+    method="POST",
+    path=PATH,
+    target=PATH,
+    headers=((b"content-type", b"application/json"), (b"accept-encoding", b"identity")),
+)
+_HOUSE = Caller(tenant="", key_id="", identity=b"", own_key=False)
 
 Price = Callable[[str, Usage], float | None]
 
@@ -69,7 +80,7 @@ class Loopback:
         body = await request.body()
         try:
             model = _model(body)
-            upstream = pick(self._upstreams, model)
+            (upstream,) = order(self._upstreams, Wanted(model=model, pinned=True))
         except Refusal as refusal:
             return _refusal(refusal.status, str(refusal), refusal.code or "invalid_request_error")
         if upstream.api_key is None:
@@ -111,18 +122,7 @@ class Loopback:
     async def _exchange(
         self, exchange: _Exchange, upstream: UpstreamSpec, body: bytes
     ) -> tuple[int, str, bytes]:
-        headers = (
-            (b"content-type", b"application/json"),
-            (b"accept-encoding", b"identity"),
-            (b"authorization", f"Bearer {upstream.api_key}".encode()),
-        )
-        request = Outgoing(
-            method="POST",
-            url=upstream.base_url.rstrip("/") + "/chat/completions",
-            headers=headers,
-            body=body,
-            timeouts=upstream.timeouts,
-        )
+        request = outgoing(_ASKED, _HOUSE, upstream, "/chat/completions", body, model=exchange.model)
         incoming = await self.accounts.send(self._transport, exchange, request)
         try:
             answer = b"".join([piece async for piece in incoming.pieces()])
@@ -141,6 +141,10 @@ class _Exchange:
         self._call = call
         self._upstream = upstream
         self._began = time.monotonic()
+
+    @property
+    def model(self) -> str:
+        return self._call.model
 
     def ended(self, status: int, kind: str, answer: bytes) -> Attempt:
         outcome = outcomes.of_answer("chat", kind, status, answer)

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway.settings import Timeouts
 from gateway.upstream.port import ConnectFailed, Headers, Incoming, Outgoing, UpstreamCut, UpstreamTimeout
+from gateway.upstream.spec import Timeouts
 
 
 class HttpxTransport:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.settings import Timeouts
+from gateway.upstream.spec import Timeouts
 
 Headers = tuple[tuple[bytes, bytes], ...]  # lower-case names, in order of arrival
 

@@ -19,7 +19,7 @@ from distiller.settings import (
     TaskPolicy,
     TrainingSettings,
 )
-from gateway.settings import ClientKey, GatewaySettings, Timeouts, UpstreamSpec
+from gateway.settings import ClientKey, GatewaySettings, Kind, Timeouts, UpstreamSpec
 from router.settings import RolloutPolicy, profiled
 from stillhouse.settings.tree import Policy, Settings, Upstream
 from store.vocabulary import Release, State, Task, TaskMode
@@ -40,7 +40,8 @@ FOR_ROUTER = (
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "background_usd_per_day"})
-OF_GATEWAY = ("models", "max_body", "shadow_concurrency", "drain_s")
+OF_GATEWAY = ("models", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s")
+NOT_UPSTREAM = frozenset({"api_key_env", "api_key_file", "api_key", "timeouts", "kind"})
 
 
 class Unfit(ValueError):  # noqa: N818 - an answer of a room, not a fault
@@ -118,12 +119,12 @@ def _check_crontab(schedule: str) -> None:
 
 
 def _upstream(index: int, upstream: Upstream) -> UpstreamSpec:
+    given = {key: value for key, value in upstream.given().items() if key not in NOT_UPSTREAM}
     with _of("upstreams", index):
         return UpstreamSpec(
-            name=upstream.name,
-            base_url=upstream.base_url,
+            **given,
+            kind=Kind(upstream.kind or Kind.OPENAI),
             api_key=upstream.api_key.get_secret_value() if upstream.api_key else None,
-            models=upstream.models,
             timeouts=Timeouts(**upstream.timeouts.given()),
         )
 

@@ -72,14 +72,24 @@ class Timeouts(Branch):
 
 
 class Upstream(Branch):
-    """One OpenAI-compatible server. `api_key` is filled in by `load`, never read from the file."""
+    """One server that answers as the teacher. `api_key` is filled in by `load`, never read from the file."""
 
     name: Name
     base_url: str
+    kind: Literal["openai", "anthropic", "azure", "litellm"] | None = None
     api_key_env: Name | None = None
     api_key_file: Path | None = None
     models: tuple[str, ...] = ("*",)
     timeouts: Timeouts = Timeouts()
+    priority: Whole | None = None  # None: its place in the list
+    weight: Annotated[Real, Field(gt=0)] | None = None
+    concurrency: Positive | None = None
+    cooldown_after: Positive | None = None
+    cooldown_s: Seconds | None = None
+    inject_usage: bool | None = None
+    keepalive_s: Seconds | None = None
+    api_version: Name | None = None
+    deployment: Name | None = None
     api_key: SecretStr | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")
@@ -105,6 +115,7 @@ class Gateway(Branch):
     models: tuple[str, ...] = ()
     max_body: Positive | None = None
     shadow_concurrency: Positive | None = None
+    upstream_wait_s: Annotated[Real, Field(ge=0)] | None = None
     drain_s: Seconds | None = None
 
 
@@ -225,6 +236,7 @@ class Log(Branch):
 
 
 OPENAI = Upstream(name="openai", base_url="https://api.openai.com/v1")
+ANTHROPIC = Upstream(name="anthropic", base_url="https://api.anthropic.com/v1", kind="anthropic")
 
 
 class Price(Branch):
@@ -248,10 +260,10 @@ class Price(Branch):
 
 
 class Settings(Branch):
-    """The whole tree. With nothing set: OpenAI with the caller's own key, ./stillhouse-data, loopback."""
+    """The whole tree. With nothing set: OpenAI and Anthropic with the caller's own key, ./stillhouse-data, loopback."""
 
     data: Path = Path("stillhouse-data")
-    upstreams: Annotated[tuple[Upstream, ...], Field(min_length=1)] = (OPENAI,)
+    upstreams: Annotated[tuple[Upstream, ...], Field(min_length=1)] = (OPENAI, ANTHROPIC)
     client_keys: tuple[ClientKey, ...] = ()
     gateway: Gateway = Gateway()
     control: Control = Control()

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from upstream import FixedChooser, sse
 
 from gateway import check, codings, disguise, fit, headers, surgery
-from gateway.calls import pick
 from gateway.errors import Refusal
 from gateway.feedback import read
 from gateway.fingerprint import fingerprint, skeleton
@@ -472,17 +471,6 @@ def test_good_feedback_is_read():
         "t",
         "k",
     )
-
-
-def test_an_upstream_is_picked_by_glob_and_an_unknown_model_is_said_so():
-    specs = (
-        UpstreamSpec(name="a", base_url="http://a/v1", models=("gpt-*", "o1")),
-        UpstreamSpec(name="b", base_url="http://b/v1", models=("llama*",)),
-    )
-    assert [pick(specs, m).name for m in ("gpt-4", "llama3", "o1")] == ["a", "b", "a"]
-    with pytest.raises(Refusal, match="'x' does not exist") as info:
-        pick(specs, "x")
-    assert (info.value.status, info.value.code) == (404, "model_not_found")
 
 
 @pytest.mark.parametrize(
