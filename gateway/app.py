@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +36,7 @@ from gateway.keys import AcceptedKeys, KeyRing
 from gateway.manners import Manners
 from gateway.metrics import Metrics
 from gateway.models import Models, aliases
-from gateway.opaque import Opaque, denied
+from gateway.opaque import Opaque, check_allowed
 from gateway.outbound import refuse, reply
 from gateway.pairs import Pairs
 from gateway.pool import Pool
@@ -50,34 +49,6 @@ from gateway.surfaces import BY_PATH, Surface
 from gateway.teacher import Relay
 
 log = logging.getLogger(__name__)
-
-_VERSION = re.compile(r"^/+v1(?=/|$)")
-
-# Without /v1 only what OpenAI's API has: a stray /favicon.ico is not sent to the provider.
-_BARE = frozenset(
-    {
-        "assistants",
-        "audio",
-        "batches",
-        "chat",
-        "completions",
-        "containers",
-        "conversations",
-        "embeddings",
-        "evals",
-        "files",
-        "fine_tuning",
-        "images",
-        "messages",
-        "models",
-        "moderations",
-        "responses",
-        "threads",
-        "uploads",
-        "vector_stores",
-        "videos",
-    }
-)
 
 
 def build(
@@ -121,13 +92,6 @@ def build(
         transport=transport,
         health=health,
     )
-
-
-def normal(path: str) -> tuple[str, bool]:
-    """Give a path below the API's root, without trailing or doubled slashes, and whether it said /v1."""
-    parts = [part for part in path.split("/") if part]
-    versioned = parts[:1] == ["v1"]
-    return "/" + "/".join(parts[1:] if versioned else parts), versioned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +144,7 @@ class Gateway:
         check_headers(
             request.headers, most=self.settings.max_headers, most_bytes=self.settings.max_header_bytes
         )
-        path, versioned = normal(request.path)
+        path = request.place.below
         surface = BY_PATH.get(path)
         if surface is not None and request.method == "POST":
             await self._understood(surface, request, receive, send)
@@ -189,7 +153,7 @@ class Gateway:
         elif path == "/models" and request.method == "GET" and self._lists(request):
             caller = self.keys.admit(request.headers)
             await attended(receive, self.models.answer(request, caller, send))
-        elif versioned or path.split("/")[1] in _BARE:
+        elif request.place.of_api:
             await self._opaque(request, receive, send)
         else:
             await self._probe(request, path, send)
@@ -205,13 +169,10 @@ class Gateway:
         await attended(receive, self.chat.answer(job, send, gone), gone)
 
     async def _opaque(self, request: Inbound, receive: Receive, send: Send) -> None:
-        refusal = denied(request.path)
-        if refusal:
-            raise refusal
+        check_allowed(request)
         caller = self.keys.admit(request.headers)
         upload = Upload(receive)
-        below = _VERSION.sub("", request.target.partition("?")[0], count=1)
-        job = await self.opaque.intake(request, caller, upload, below)
+        job = await self.opaque.intake(request, caller, upload)
         await attended(upload.after, self.opaque.answer(job, send))
 
     async def _feedback(self, request: Inbound, receive: Receive, send: Send) -> None:
@@ -252,7 +213,7 @@ class Gateway:
 
 
 def _anthropic(request: Inbound) -> bool:
-    return normal(request.path)[0].startswith("/messages") or head.anthropic(request.headers)
+    return request.place.below.startswith("/messages") or head.anthropic(request.headers)
 
 
 def _unknown(request: Inbound) -> Refusal:

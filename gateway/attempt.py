@@ -94,7 +94,7 @@ class Exchange:
     def body(self) -> bytes:
         """Give what was kept of the answer, content-decoded where that is possible."""
         raw = b"".join(self._parts)
-        coding = head.value(self.headers, b"content-encoding")
+        coding = head.listed(self.headers, b"content-encoding")
         if not coding or not raw:
             return raw
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway import canonical, fit, keys, surfaces
 from gateway import headers as head
+from gateway.bodies import Body
 from gateway.fingerprint import FP_VERSION, fingerprint
 from gateway.inbound import Inbound
 from gateway.keys import AcceptedKeys, Caller
@@ -73,8 +74,8 @@ class Decider:
     accepted: AcceptedKeys
     reach: Reach
 
-    def decide(self, request: Inbound, caller: Caller, asked: Asked, sent: bytes) -> Job:
-        """Choose who answers. `sent` is the body as the app sent it. Raises `Refusal` (404)."""
+    def decide(self, request: Inbound, caller: Caller, asked: Asked, body: Body) -> Job:
+        """Choose who answers. Raises `Refusal` (404)."""
         task_name = _given(request, b"x-stillhouse-task") or asked.task_name
         print_ = fingerprint(asked.head, caller.tenant, task_name) if asked.understood else ""
         conversation = _given(request, b"x-stillhouse-conversation") or asked.conversation
@@ -117,7 +118,7 @@ class Decider:
             caller,
             upstreams,
             path=surfaces.BY_NAME[asked.surface].path,
-            body=sent,
+            body=body,
             model=asked.model,
             surface=asked.surface,
             stream=asked.stream,

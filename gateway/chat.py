@@ -6,6 +6,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from gateway import bodies
+from gateway.bodies import Body
 from gateway.calls import Decider, Job
 from gateway.inbound import Inbound, Send, Upload, decoded, whole_body
 from gateway.keys import AcceptedKeys, Caller
@@ -38,9 +40,12 @@ class Chat:
     async def intake(self, request: Inbound, caller: Caller, upload: Upload, surface: Surface) -> Job:
         """Read, decide, and journal the intent. Raises `Refusal` and `ClientGone`."""
         sent = await whole_body(request, upload, self.settings.max_body)
-        body = decoded(request, sent, self.settings.max_body)
-        asked = surface.parse(body, max_depth=self.settings.max_depth)
-        job = self.decider.decide(request, caller, asked, sent)
+        body = Body(sent=sent, plain=decoded(request, sent, self.settings.max_body))
+        asked = surface.parse(body.plain, max_depth=self.settings.max_depth)
+        if request.place.deployment and not asked.model:
+            body = bodies.completed(request, sent, body.plain)
+            asked = surface.parse(body.plain, max_depth=self.settings.max_depth)
+        job = self.decider.decide(request, caller, asked, body)
         self.records.intent(job.call)
         self.records.metrics.calls.add(surface.name, str(job.call.choice.who), job.call.choice.reason)
         return job

@@ -102,6 +102,11 @@ def value(headers: Headers, name: bytes) -> str | None:
     return found
 
 
+def listed(headers: Headers, name: bytes) -> str:
+    """Give the values of a header that is a list, as the one list that they make; "" where there is none."""
+    return ", ".join(text.decode("latin-1") for key, text in headers if key == name)
+
+
 def number(headers: Headers, name: bytes) -> int | None:
     """Give the last value of a header that is a whole number of at most 18 digits, else None."""
     text = value(headers, name) or ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
-from gateway import codings
+from gateway import codings, paths
 from gateway import headers as head
 from gateway.errors import ClientGone, Refusal
+from gateway.paths import Place
 from gateway.upstream.port import Headers
 
 Scope = MutableMapping[str, Any]
@@ -24,16 +26,31 @@ _UNSENDABLE = re.compile(rb"[\0\n\v\f\r]")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inbound:
-    """Method, path and headers. `path` is decoded, for deciding; `target` is exact, for forwarding."""
+    """Method, path and headers. `path` is decoded, for the log; `target` is exact; `place` is what it names."""
 
     method: str
     path: str
     target: str = field(repr=False)  # raw path and query
     headers: Headers = field(repr=False)
+    place: Place = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find what the target names."""
+        object.__setattr__(self, "place", paths.read(self.target))
 
     def header(self, name: bytes) -> str | None:
         """Give the last value of a header, as text."""
         return head.value(self.headers, name)
+
+    @property
+    def content_type(self) -> str:
+        """What the app says that its body is, "" where it does not."""
+        return self.header(b"content-type") or ""
+
+    def plain(self) -> Inbound:
+        """Give the same request for a body that is decoded."""
+        kept = tuple(pair for pair in self.headers if pair[0] != b"content-encoding")
+        return replace(self, headers=kept)
 
     @property
     def length(self) -> int | None:
@@ -43,13 +60,16 @@ class Inbound:
 
 def inbound(scope: Scope) -> Inbound:
     """Read an ASGI HTTP scope. The Host header plays no part."""
-    raw = scope.get("raw_path") or scope["path"].encode()
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
     query = scope.get("query_string", b"")
-    target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
+    target = (raw.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
     # Servers differ in whether they leave the optional whitespace; sent on, it breaks the request.
     headers = tuple((bytes(name).lower(), bytes(value).strip(_OWS)) for name, value in scope["headers"])
     return Inbound(
-        method=scope["method"], path=scope["path"], target=target.decode("latin-1"), headers=headers
+        method=scope.get("method", "GET"),  # a websocket's scope has none
+        path=scope["path"],
+        target=target,
+        headers=headers,
     )
 
 
@@ -116,19 +136,19 @@ async def whole_body(request: Inbound, upload: Upload, limit: int) -> bytes:
 
 def decoded(request: Inbound, body: bytes, limit: int) -> bytes:
     """Undo the body's content-encoding. Raises `Refusal` (400, 413 or 415)."""
-    coding = request.header(b"content-encoding")
+    coding = head.listed(request.headers, b"content-encoding")
     if not coding:
         return body
     try:
         return codings.decode(body, coding, limit)
     except codings.BadCoding as error:
-        text = f"The request body is not valid {coding[:20]}: {error}."
+        text = f"The request body is not valid {coding[:40]}: {error}."
         raise Refusal(400, text, code="invalid_encoding") from error
     except codings.TooLong as error:
         raise _too_large(limit) from error
     except KeyError as error:
         text = (
-            f"Content-Encoding {coding[:20]!r} is not supported; send one of: {', '.join(codings.known())}."
+            f"Content-Encoding {coding[:40]!r} is not supported; send one of: {', '.join(codings.known())}."
         )
         raise Refusal(415, text, code="unsupported_encoding") from error
 

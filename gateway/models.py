@@ -72,7 +72,7 @@ class Models:
 
 
 def _read(incoming: Incoming, body: bytes, limit: int) -> Any:
-    coding = head.value(incoming.headers, b"content-encoding") or ""
+    coding = head.listed(incoming.headers, b"content-encoding")
     try:
         return canonical.loads(codings.decode(body, coding, limit))
     except (ValueError, KeyError) as error:

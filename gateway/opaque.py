@@ -9,9 +9,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-import msgspec
-
+from gateway import bodies, canonical
 from gateway import headers as head
+from gateway.bodies import Body
 from gateway.errors import Refusal
 from gateway.inbound import Inbound, Send, Upload, whole_body
 from gateway.keys import Caller
@@ -26,10 +26,6 @@ from store.vocabulary import Call, Choice, Role, Who
 
 _ANTHROPIC = frozenset({"messages"})
 _ALONE = frozenset({"audio", "embeddings", "images", "moderations", "rerank"})  # they leave nothing behind
-
-
-class _Model(msgspec.Struct):
-    model: object = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,18 +45,21 @@ class Opaque:
     relay: Relay
     pool: Pool
 
-    async def intake(self, request: Inbound, caller: Caller, upload: Upload, path: str) -> OpaqueJob:
+    async def intake(self, request: Inbound, caller: Caller, upload: Upload) -> OpaqueJob:
         """Read what is kept of the upload and journal the intent. Raises `Refusal` and `ClientGone`."""
-        anthropic = _below(path, _ANTHROPIC) or head.anthropic(request.headers)
+        root = request.place.below.split("/")[1]
+        anthropic = root in _ANTHROPIC or head.anthropic(request.headers)
         first = await self._first(request, upload, contested=self.pool.contested(anthropic=anthropic))
-        model = _model(request, first) if upload.done else ""
+        body = Body(sent=first, plain=first, model=canonical.clean(request.place.deployment))
+        if upload.done:
+            body = bodies.read(request, first, self.settings.max_body)
         call_id = new_id()
         upstreams = self.pool.candidates(
             Wanted(
-                model=model,
+                model=body.model,
                 anthropic=anthropic,
                 unit=call_id,
-                pinned=not (model and _below(path, _ALONE)),
+                pinned=not (body.model and root in _ALONE),
                 own_key=caller.own_key,
             )
         )
@@ -72,14 +71,14 @@ class Opaque:
             path=request.path,
             tenant=caller.tenant,
             key_id=caller.key_id,
-            model=model,
+            model=body.model,
             headers=head.logged_request(request.headers),
-            body=first[: self.settings.max_opaque_log],
+            body=body.plain[: self.settings.max_opaque_log],
             choice=Choice(reason="opaque"),
         )
         self.records.intent(call)
         self.records.metrics.calls.add("opaque", str(Who.TEACHER), "opaque")
-        ways = tries(request, caller, upstreams, path=path, body=first, model=model)
+        ways = tries(request, caller, upstreams, path=request.place.raw, body=body, model=body.model)
         if not upload.done:
             ways = (_streamed(ways[0], request, first, upload),)
         return OpaqueJob(call=call, tries=ways)
@@ -90,8 +89,8 @@ class Opaque:
         await self.relay.serve(trail, send)
 
     async def _first(self, request: Inbound, upload: Upload, *, contested: bool) -> bytes:
-        """Give the prefix; where the model decides between upstreams, all of a JSON body."""
-        if contested and _is_json(request):
+        """Give the prefix; all of a JSON body whose model decides between upstreams, or may have to be added."""
+        if (contested or request.place.deployment) and bodies.is_json(request.content_type):
             return await whole_body(request, upload, self.settings.max_body)
         return await upload.prefix(self.settings.max_opaque_log)
 
@@ -109,32 +108,13 @@ async def _rest(first: bytes, upload: Upload) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _below(path: str, roots: frozenset[str]) -> bool:
-    return next((part for part in path.split("/") if part), "") in roots
-
-
-def _is_json(request: Inbound) -> bool:
-    kind = request.header(b"content-type") or ""
-    return kind.partition(";")[0].strip().lower() == "application/json"
-
-
-def _model(request: Inbound, body: bytes) -> str:
-    if not _is_json(request) or request.header(b"content-encoding"):
-        return ""
-    try:
-        model = msgspec.json.decode(body, type=_Model).model
-    except (msgspec.DecodeError, RecursionError):
-        return ""
-    return model if isinstance(model, str) else ""
-
-
-def denied(path: str) -> Refusal | None:
-    """Refuse (403) the provider's administration, and paths that hide where they lead."""
-    parts = path.lower().replace("\\", "/").split("/")
+def check_allowed(request: Inbound) -> None:
+    """Refuse (403) the provider's administration, and (400) paths that hide where they lead."""
+    parts = request.path.lower().replace("\\", "/").split("/")
     if any(part in {".", ".."} for part in parts):
-        return Refusal(400, "The path must not contain dot segments.", code="invalid_path")
-    first = next((part for part in parts if part and part != "v1"), "")
+        raise Refusal(400, "The path must not contain dot segments.", code="invalid_path")
+    below = request.place.below.lower().replace("\\", "/").split("/")
+    first = next((part for part in below if part and part not in {"v1", "openai"}), "")
     if first.startswith(("organization", "projects")):
         text = "The provider's administration API is not reachable through this gateway."
-        return Refusal(403, text, code="path_denied")
-    return None
+        raise Refusal(403, text, code="path_denied")

@@ -5,20 +5,19 @@ The app's bytes go on untouched, but for what an upstream's own settings ask for
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from gateway import headers as head
-from gateway import keys, usage
+from gateway import keys, paths, usage
+from gateway.bodies import Body
 from gateway.inbound import Inbound
 from gateway.keys import Caller
 from gateway.upstream.port import Outgoing
 from gateway.upstream.spec import Kind, UpstreamSpec
 
 _OF_DEPLOYMENTS = ("/chat/completions", "/completions", "/embeddings", "/audio/", "/images/")
-_DEPLOYMENT = re.compile(r"/openai/deployments/([^/?]+)/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,30 +37,38 @@ def tries(
     upstreams: Sequence[UpstreamSpec],
     *,
     path: str,
-    body: bytes,
+    body: Body,
     model: str = "",
     surface: str = "opaque",
     stream: bool = False,
 ) -> tuple[Try, ...]:
     """Give the ways to have a call answered, in the order of `upstreams`.
 
-    `path` is raw, below the API's root, and `body` as the app sent it. What of a request may be a credential,
+    `path` is raw, below the API's root. What of a request may be a credential,
     beside the usual headers, goes where the caller's own goes, or where there is no other upstream.
     """
     alone = len(upstreams) == 1
     made = []
     for upstream in upstreams:
         own = keys.passes_through(caller, upstream)
-        sent = body
-        if upstream.inject_usage and stream and surface == "chat" and not request.header(b"content-encoding"):
-            sent = usage.asked_for(body)
-        going = outgoing(request, caller, upstream, path, sent, model=model, secrets=own or alone)
-        waits = upstream.keepalive_s if stream else None
-        if sent is not body or waits:
-            going = _unencoded(going)
-        made.append(
-            Try(upstream=upstream, request=going, own=own, strip_usage=sent is not body, keepalive_s=waits)
+        edited = body.by_path and upstream.kind is not Kind.AZURE
+        plain, strip = body.plain, False
+        if upstream.inject_usage and stream and surface == "chat":
+            plain = usage.asked_for(plain)
+            strip = plain is not body.plain
+        going = outgoing(
+            request.plain() if edited or strip else request,
+            caller,
+            upstream,
+            path,
+            plain if edited or strip else body.sent,
+            model=model,
+            secrets=own or alone,
         )
+        waits = upstream.keepalive_s if stream else None
+        if strip or waits:
+            going = _unencoded(going)
+        made.append(Try(upstream=upstream, request=going, own=own, strip_usage=strip, keepalive_s=waits))
     return tuple(made)
 
 
@@ -95,15 +102,15 @@ def outgoing(
 
 
 def _url(upstream: UpstreamSpec, request: Inbound, path: str, model: str, *, secrets: bool) -> str:
-    _, mark, query = request.target.partition("?")
+    azure = upstream.kind is Kind.AZURE
+    query = paths.query_for(request.target, azure=azure)
     if not secrets:
         query = "&".join(part for part in query.split("&") if not head.secret(_name(part)))
-    if upstream.kind is Kind.AZURE:
+    if azure:
         path = _of_deployment(upstream, request, path, model)
         if all(_name(part) != b"api-version" for part in query.split("&")):
             query = "&".join(part for part in (query, f"api-version={upstream.api_version}") if part)
-            mark = "?"
-    return upstream.base_url.rstrip("/") + path + mark + query
+    return upstream.base_url.rstrip("/") + path + (f"?{query}" if query else "")
 
 
 def _name(part: str) -> bytes:
@@ -112,9 +119,9 @@ def _name(part: str) -> bytes:
 
 def _of_deployment(upstream: UpstreamSpec, request: Inbound, path: str, model: str) -> str:
     """Give Azure's path: what models answer lies below a deployment, the app's own where it names one."""
-    own = _DEPLOYMENT.search(request.target)
-    deployment = unquote(own[1]) if own else upstream.deployment or model
-    if not path.startswith(_OF_DEPLOYMENTS) or not deployment.strip("."):
+    own = request.place.deployment
+    deployment = own or upstream.deployment or model
+    if not (own or path.startswith(_OF_DEPLOYMENTS)) or not deployment.strip("."):
         return path
     return f"/deployments/{quote(deployment, safe='')}{path}"
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from upstream import FixedChooser, sse
 
-from gateway import check, codings, disguise, fit, headers, surgery
+from gateway import check, disguise, fit, headers, surgery
 from gateway.errors import Refusal
 from gateway.feedback import read
 from gateway.fingerprint import fingerprint, skeleton
@@ -215,29 +214,6 @@ def test_no_header_but_the_allowed_is_logged_or_sent(pairs):
 def test_headers_named_by_connection_end_here():
     given_headers = ((b"connection", b"x-custom, close"), (b"x-custom", b"1"), (b"accept", b"*/*"))
     assert headers.onward(given_headers, account=True, credential=()) == ((b"accept", b"*/*"),)
-
-
-def test_accept_encoding_is_narrowed_to_what_the_log_can_read():
-    assert codings.accepted("br") == "identity"
-    assert codings.accepted("gzip;q=0.8, br, deflate").startswith("gzip;q=0.8, deflate")
-
-
-@given(st.binary(max_size=200), st.integers(0, 250))
-def test_codings_decode_under_a_cap(data, limit):
-    for window, name in ((31, "gzip"), (15, "deflate"), (-15, "deflate")):
-        packer = zlib.compressobj(wbits=window)
-        packed = packer.compress(data) + packer.flush()
-        if len(data) > limit:
-            with pytest.raises(codings.TooLong):
-                codings.decode(packed, name, limit)
-        else:
-            assert codings.decode(packed, name, limit) == data
-
-
-@pytest.mark.parametrize("data", [b"plain", zlib.compress(b"x" * 100)[:-3]])
-def test_broken_codings_are_said_so(data):
-    with pytest.raises(codings.BadCoding):
-        codings.decode(data, "deflate", 1000)
 
 
 SECRET = b"vk-" + b"a" * 40
