@@ -69,6 +69,8 @@ class Pulse:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
 
     async def _beat(self, seconds: float) -> None:
         while True:

@@ -147,8 +147,8 @@ class Decider:
 
 def _pinned(asked: Asked) -> bool:
     """Tell whether a call makes, or goes on from, what lives at one provider only."""
-    if asked.surface == "responses":
-        return not asked.understood or bool(asked.barred) or asked.request.get("store") is not False
+    if asked.surface == "responses" and (asked.barred or not asked.understood):
+        return True
     return asked.understood and asked.request.get("store") is True
 
 

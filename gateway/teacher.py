@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import NoReturn
 
 from gateway import echo, failing
 from gateway import headers as head
@@ -25,6 +26,7 @@ from gateway.upstream.spec import UpstreamSpec
 from gateway.usage import Stripping
 from store.vocabulary import Outcome
 
+_OK = 200
 _REFUSED = 400
 
 
@@ -110,15 +112,18 @@ class Relay:
                     await pulse.stop()
                     if app.begun:
                         await self._belated(exchange, source, app)
-                if trail.left and failing.refuses(incoming) and await source.whole(failing.MOST):
-                    upstream = self._next(trail, app)
-                    if upstream is not None:
-                        self.records.settle(exchange, served=False)
-                        trail.go_on(upstream)
-                        return True
-                await self._pump(trail, source, app, pulse)
+                held = bool(trail.left) and failing.refuses(incoming) and await source.whole(failing.MOST)
+                if not held:
+                    await self._pump(trail, source, app, pulse)
             finally:
                 await incoming.aclose()
+            if held:
+                upstream = self._next(trail, app)
+                if upstream is not None:  # from here on nothing is awaited: a place and an exchange are open
+                    self.records.settle(exchange, served=False)
+                    trail.go_on(upstream)
+                    return True
+                await self._pump(trail, source, app, pulse)
         return False
 
     async def _pump(self, trail: Trail, source: Source, app: AppSide, pulse: Pulse) -> None:
@@ -146,7 +151,7 @@ class Relay:
         again = isinstance(trail.current.request.body, bytes) and not app.begun
         return self.pool.take(trail.upstreams) if again else None
 
-    async def _belated(self, exchange: Exchange, source: Source, app: AppSide) -> None:
+    async def _belated(self, exchange: Exchange, source: Source, app: AppSide) -> NoReturn:
         """Tell an app that has the head of a stream what else came. Raises `AnswerCut`."""
         await source.whole(failing.MOST)
         told = said(exchange.status, exchange.body())
@@ -155,11 +160,15 @@ class Relay:
         else:
             self.records.settle(exchange)
         await self._told(exchange, told, app)
-        raise AnswerCut(told.message)
 
-    async def _told(self, exchange: Exchange, told: Refusal, app: AppSide) -> None:
-        await self.records.acknowledged(exchange)
-        await app.body(200, [], event(exchange.surface, told))
+    async def _told(self, exchange: Exchange, told: Refusal, app: AppSide) -> NoReturn:
+        """Tell it as an event. Raises `AnswerCut`, whatever it was."""
+        try:
+            await self.records.acknowledged(exchange)
+        except Refusal as refusal:
+            told = refusal
+        await app.body(_OK, [], event(exchange.surface, told))
+        raise AnswerCut(told.message)
 
     async def _refused(self, trail: Trail, told: Refusal, send: Send) -> None:
         await self.records.acknowledged(trail.exchange)
