@@ -47,7 +47,9 @@ class Translated:
                 chat = trace.request(self.name, trace.alone(self.name, given))
             except Untranslatable:
                 return self._opaque(body, given, barred)
-        written = canonical.dumps(chat)
+        written = canonical.written(
+            chat
+        )  # in its order: that of a schema is the order in which a student answers
         asked = wire.parse(written, max_depth=max_depth)
         conversation = _conversation(given) or asked.conversation
         return replace(asked, body=body, surface=self.name, barred=barred, conversation=conversation)

@@ -121,6 +121,22 @@ async def test_a_student_answers_on_every_surface(surface, stream, release):
         assert said.headers["content-type"].startswith("text/event-stream") == stream
 
 
+async def test_a_student_gets_the_members_of_a_schema_in_the_apps_order():
+    schema = {
+        "type": "object",
+        "properties": {"z": {"type": "string"}, "a": {"type": "string"}},
+        "required": ["z", "a"],
+    }
+    format_ = {"type": "json_schema", "name": "x", "schema": schema}
+    async with house() as place, raw() as client:
+        await accepted(place, client, "responses")
+        await client.post(
+            place.url + PATH["responses"], json={**ASK["responses"], "text": {"format": format_}}
+        )
+        asked = place.student.seen[0].json["response_format"]["json_schema"]["schema"]
+        assert list(asked["properties"]) == ["z", "a"]
+
+
 async def test_the_openai_sdk_takes_a_students_response():
     async with house() as place, raw() as client:
         await accepted(place, client, "responses")
