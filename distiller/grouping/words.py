@@ -11,6 +11,7 @@ SHINGLE = 5  # characters
 _SLUG_WORDS = 4
 _SLUG_CHARS = 40
 _TEXT_CHARS = 20_000  # of a head; what follows does not change what it is
+_TEXTS = ("text", "input_text")  # types of parts
 _FILLER = frozenset(
     re.findall(
         r"\w+",
@@ -58,7 +59,7 @@ def _parsed(piece: str) -> Any:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Yield the texts in a JSON value, keys of objects included, roles left out."""
+    """Yield the texts in a JSON value, keys of objects included; of messages and their parts what they say alone."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -66,6 +67,8 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
     elif isinstance(value, dict) and "role" in value:
         yield from _strings(value.get("content"))
+    elif isinstance(value, dict) and value.get("type") in _TEXTS and isinstance(value.get("text"), str):
+        yield value["text"]
     elif isinstance(value, dict):
         for key, item in value.items():
             yield key

@@ -158,6 +158,18 @@ def test_the_text_of_a_head_leaves_out_roles_and_json():
     assert text_of(pieces) == "be brief. type json_object"
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "Be brief.",
+        [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+        {"role": "developer", "content": [{"type": "input_text", "text": "Be brief."}]},
+    ],
+)
+def test_instructions_of_every_surface_read_the_same(piece):
+    assert text_of((json.dumps(piece),)) == "be brief."
+
+
 def _log(house, fingerprint, system, answer="red", **fields):
     house.load(served("a thing", answer, fingerprint=fingerprint, system=system, **fields))
 

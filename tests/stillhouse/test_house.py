@@ -10,6 +10,7 @@ from stillhouse import house
 from stillhouse.desk import ControlDesk
 from stillhouse.errors import Refused
 from stillhouse.grants import Grants
+from stillhouse.prices import PriceBook
 from stillhouse.settings import convert
 from stillhouse.settings.tree import Settings
 from stillhouse.views.stores import Stores
@@ -38,7 +39,9 @@ def rolled_out(control, epoch, state):
 
 
 def build(stores, epoch):
-    return house.build(stores, epoch=epoch, grants=Grants(lambda: 0.0), inner_url="http://127.0.0.1:9/v1")
+    prices = PriceBook.of(stores.settings, stores.folder.prices)
+    url = "http://127.0.0.1:9/v1"
+    return house.build(stores, epoch=epoch, grants=Grants(lambda: 0.0), prices=prices, inner_url=url)
 
 
 async def test_a_second_student_is_turned_away_in_words(stores):
