@@ -156,7 +156,8 @@ class Relay:
         await source.whole(failing.MOST)
         told = said(exchange.status, exchange.body())
         if exchange.status < _REFUSED:
-            self.records.close(exchange, Outcome.ERROR, served=True, error=told.message)
+            why = "The answer was no stream, though a stream's head had gone out."
+            self.records.close(exchange, Outcome.ERROR, served=True, error=why)
         else:
             self.records.settle(exchange)
         await self._told(exchange, told, app)
@@ -168,7 +169,8 @@ class Relay:
         except Refusal as refusal:
             told = refusal
         await app.body(_OK, [], event(exchange.surface, told))
-        raise AnswerCut(told.message)
+        # Not what was told: an upstream's own words may quote a key, and this goes to our log.
+        raise AnswerCut(f"It failed after a comment had gone out ({exchange.recorded}).")
 
     async def _refused(self, trail: Trail, told: Refusal, send: Send) -> None:
         await self.records.acknowledged(trail.exchange)
