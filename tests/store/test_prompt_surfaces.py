@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_prompt import array, blanks, layouts, literals, objects, odd_values, roles
 
-from gateway import trace
+from gateway import surfaces, trace
 from store.prompt import head_hash, input_hash, join
 from store.split import split
 
@@ -60,6 +60,9 @@ def test_a_split_body_joins_to_the_same_bytes_and_has_the_head_of_its_trace(surf
     assert join(parts.tail, parts.cuts, parts.pieces) == body
     meant = trace.request(surface, trace.alone(surface, request))
     assert parts.head_hash == head_hash(meant)
+    assert parts.head_hash == head_hash(
+        surfaces.BY_NAME[surface].parse(body, max_depth=64).head
+    )  # at the gateway
     previous = request.get("previous_response_id")
     assert (parts.input_hash == input_hash(meant)) == (previous is None)
     head = [request[name] for name in HEADS.get(surface, ()) if request.get(name) is not None]
@@ -175,8 +178,11 @@ def test_equal_pieces_under_another_head_are_another_prompt():
         ("opaque", {"input": "Hi"}),
     ],
 )
-def test_what_means_no_chat_request_is_not_split(surface, body):
-    assert split(json.dumps(body).encode(), surface, trace) is None
+def test_what_means_no_chat_request_is_not_split_and_has_no_fingerprint(surface, body):
+    written = json.dumps(body).encode()
+    assert split(written, surface, trace) is None
+    if surface in surfaces.BY_NAME:
+        assert not surfaces.BY_NAME[surface].parse(written, max_depth=64).understood
 
 
 def test_a_log_that_is_told_nothing_parts_chat_alone():
