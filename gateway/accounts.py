@@ -26,7 +26,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.sent = 0  # exchanges of which a request went to the transport
-        self.unsent = 0  # recorded though nothing was sent: a pair that could not be made
+        self.unsent = 0  # recorded though nothing was sent: no pair could be made, no place was free
         self._open: set[str] = set()  # attempt ids: sent, and neither recorded nor let go
 
     @property

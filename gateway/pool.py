@@ -36,9 +36,7 @@ def eligible(upstreams: Sequence[UpstreamSpec], wanted: Wanted) -> list[Upstream
 
     A call in Anthropic's API goes to the others only where none of kind anthropic is configured.
     """
-    theirs = [one for one in upstreams if one.kind is Kind.ANTHROPIC]
-    others = [one for one in upstreams if one.kind is not Kind.ANTHROPIC]
-    speaking = (theirs or others) if wanted.anthropic else others
+    speaking = _speaking(upstreams, anthropic=wanted.anthropic)
     if not speaking:
         raise Refusal(404, "No configured upstream speaks the API of this path.", code="unknown_url")
     if not wanted.model:
@@ -52,6 +50,13 @@ def eligible(upstreams: Sequence[UpstreamSpec], wanted: Wanted) -> list[Upstream
             param="model",
         )
     return serving
+
+
+def _speaking(upstreams: Sequence[UpstreamSpec], *, anthropic: bool) -> list[UpstreamSpec]:
+    theirs = [one for one in upstreams if one.kind is Kind.ANTHROPIC]
+    if anthropic and theirs:
+        return theirs
+    return [one for one in upstreams if one.kind is not Kind.ANTHROPIC]
 
 
 def order(
@@ -115,6 +120,9 @@ class Pool:
         self._upstreams = upstreams
         self._clock = clock
         self._live = {one.name: _Live() for one in upstreams}
+        self._contested = {
+            anthropic: len(_speaking(upstreams, anthropic=anthropic)) > 1 for anthropic in (False, True)
+        }
         self._waiting: list[_Waiter] = []  # none of them wants an upstream that has a place free
 
     def candidates(self, wanted: Wanted) -> tuple[UpstreamSpec, ...]:
@@ -126,10 +134,7 @@ class Pool:
 
     def contested(self, *, anthropic: bool) -> bool:
         """Tell whether a call's model decides between upstreams."""
-        try:
-            return len(eligible(self._upstreams, Wanted(model="", anthropic=anthropic))) > 1
-        except Refusal:
-            return False
+        return self._contested[anthropic]
 
     def take(self, upstreams: Iterable[UpstreamSpec]) -> UpstreamSpec | None:
         """Take a place at the first that has one. It must be given back by `leave`."""

@@ -159,11 +159,13 @@ async def test_sdks_raise_what_came_after_a_comment():
             events = await sdk.responses.create(**BODIES["/v1/responses"])
             gate.set()
             said = []
-            with pytest.raises(
-                httpx.RemoteProtocolError
-            ):  # the event is an answer's like others: the cut is what raises
+
+            async def read() -> None:
                 async for one in events:
-                    said.append((one.type, one.message))  # noqa: PERF401 - the list must outlive the error
+                    said.append((one.type, one.message))  # noqa: PERF401 - it must outlive the error
+
+            with pytest.raises(httpx.RemoteProtocolError):  # an event like others: it is the cut that raises
+                await read()
             assert said == [("error", "slow down")]
         gate.clear()
         async with anthropic.AsyncAnthropic(base_url=place.url, api_key="sk-x", max_retries=0) as sdk_:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.settings import UpstreamSpec
+from gateway.settings import Kind, UpstreamSpec
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse.grants import Grants
 from stillhouse.loopback import PATH, UNKNOWN_USD, Loopback, guess
@@ -37,6 +37,14 @@ async def inside(teacher, price):
     upstreams = (
         UpstreamSpec(name="keyless", base_url=teacher.url, models=("open-*",)),
         UpstreamSpec(name="local", base_url=teacher.url, api_key="sk-upstream", models=("judge-*",)),
+        UpstreamSpec(
+            name="azure",
+            base_url=teacher.url,
+            kind=Kind.AZURE,
+            api_version="2024",
+            api_key="sk-azure",
+            models=("az-*",),
+        ),
         UpstreamSpec(name="gone", base_url="http://127.0.0.1:9/v1", api_key="sk-x", models=("gone-*",)),
     )
     Loopback(upstreams=upstreams, grants=grants, journal=shelf, transport=transport, price=price).mount(app)
@@ -60,6 +68,14 @@ async def test_a_call_goes_on_with_the_upstreams_key_and_is_recorded_as_internal
     assert (call.origin, call.tenant, call.fingerprint) == (Origin.INTERNAL, "job-7", "")
     assert isinstance(attempt, Attempt)
     assert (attempt.call_id, attempt.served, attempt.outcome) == (call.call_id, True, Outcome.COMPLETE)
+
+
+async def test_azure_is_called_as_it_wants_to_be(inside, teacher):
+    client, grants, _ = inside
+    await post(client, grants.issue("job-7", usd=1, calls=10), model="az-judge")
+    (asked,) = teacher.asked
+    assert asked["headers"]["api-key"] == "sk-azure"
+    assert "authorization" not in asked["headers"]
 
 
 async def test_the_budget_ends(inside, teacher):

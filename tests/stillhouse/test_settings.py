@@ -1,10 +1,12 @@
 """Settings: what is read, what wins, and that every mistake names its place."""
 
+import json
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from gateway.settings import Timeouts
 from stillhouse.errors import ConfigError
 from stillhouse.settings import convert, load
 from store.vocabulary import State, Task, TaskMode
@@ -24,6 +26,24 @@ def test_nothing_set_is_openai_with_the_callers_own_key_on_loopback(tmp_path, mo
     upstream = convert.gateway(settings, b"salt").upstreams[0]
     assert upstream.base_url == "https://api.openai.com/v1"
     assert upstream.api_key is None
+
+
+def test_every_setting_of_an_upstream_reaches_the_gateway(tmp_path):
+    given = {
+        "name": "a", "base_url": "https://x.openai.azure.com/openai", "kind": "azure", "models": ["gpt-*"],
+        "priority": 3, "weight": 2.5, "concurrency": 7, "cooldown_after": 5, "cooldown_s": 9.0, "inject_usage": True,
+        "keepalive_s": 15.0, "api_version": "2024-10-21", "deployment": "prod", "timeouts": {"idle": 3.0},
+    }  # fmt: skip
+    settings = load(
+        None, {"STILLHOUSE_UPSTREAMS": json.dumps([given]), "STILLHOUSE_GATEWAY__UPSTREAM_WAIT_S": "2"}
+    )
+    made = convert.gateway(settings, b"")
+    (spec,) = made.upstreams
+    assert {name: getattr(spec, name) for name in given if name not in {"models", "timeouts"}} == {
+        name: value for name, value in given.items() if name not in {"models", "timeouts"}
+    }
+    assert (spec.models, spec.timeouts, made.upstream_wait_s) == (("gpt-*",), Timeouts(idle=3.0), 2.0)
+    assert not set(spec.__dataclass_fields__) - set(given) - {"api_key"}
 
 
 def test_the_tree_is_frozen(tmp_path, monkeypatch):
@@ -49,6 +69,9 @@ def test_lists_come_from_variables_as_json():
     assert load(None, {"STILLHOUSE_UPSTREAMS": variable}).upstreams[0].name == "local"
 
 
+UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -71,6 +94,15 @@ def test_lists_come_from_variables_as_json():
         ),
         ("upstreams:\n  - name: a\n    base_url: http://h\n    api_key: sk-1\n", 4, "does not belong"),
         ("upstreams:\n  - {name: a, base_url: 'http://h'}\n  - {name: a, base_url: 'http://g'}\n", 3, "'a'"),
+        (UPSTREAM + "    kind: gemini\n", 4, "'openai', 'anthropic', 'azure' or 'litellm'"),
+        (UPSTREAM + "    weight: 0\n", 4, "upstreams.0.weight = 0"),
+        (UPSTREAM + "    priority: first\n", 4, "upstreams.0.priority = 'first'"),
+        (UPSTREAM + "    concurrency: 0\n", 4, "upstreams.0.concurrency = 0"),
+        (UPSTREAM + "    weight: 1\n    cooldown_s: -1\n", 5, "upstreams.0.cooldown_s = -1"),
+        (UPSTREAM + "    keepalive_s: yes\n", 4, "a number is needed"),
+        (UPSTREAM + "    inject_usage: perhaps\n", 4, "upstreams.0.inject_usage"),
+        (UPSTREAM + "    deployment: d\n", 4, "deployment is for kind azure only"),
+        (UPSTREAM + "    weight: 2\n    kind: azure\n", 5, "kind azure needs an api_version"),
         ("client_keys:\n  - name: a\n    sha256: sk-1\n", 3, "sha256"),
         ("data: a\ndata: b\n", 2, "twice"),
         ("data: [\n", 2, "not valid YAML"),
