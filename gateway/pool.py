@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -16,6 +17,8 @@ from fnmatch import fnmatchcase
 
 from gateway.errors import Refusal
 from gateway.upstream.spec import Kind, UpstreamSpec
+
+log = logging.getLogger(__name__)
 
 _DRAWS = 2.0**64
 
@@ -168,11 +171,20 @@ class Pool:
         """Give a place back. `well`: whether the upstream did what it is there for; None: nobody can say."""
         live = self._live[upstream.name]
         if well is not None:
-            live.failures = 0 if well else live.failures + 1
-            tired = live.failures >= upstream.cooldown_after
-            live.rests_until = self._clock() + upstream.cooldown_s if tired else -math.inf
+            self._judge(upstream, live, well=well)
         for waiter in self._waiting:
             if upstream.name in waiter.names and not waiter.place.done():
                 waiter.place.set_result(upstream)
                 return
         live.in_flight -= 1
+
+    def _judge(self, upstream: UpstreamSpec, live: _Live, *, well: bool) -> None:
+        now = self._clock()
+        live.failures = 0 if well else live.failures + 1
+        if live.failures < upstream.cooldown_after:
+            live.rests_until = -math.inf
+            return
+        if live.rests_until <= now:
+            told = "The upstream %r failed %d times on end; for %g s others come before it."
+            log.warning(told, upstream.name, live.failures, upstream.cooldown_s)
+        live.rests_until = now + upstream.cooldown_s

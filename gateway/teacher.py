@@ -148,8 +148,7 @@ class Relay:
 
     def _next(self, trail: Trail, app: AppSide) -> UpstreamSpec | None:
         """Take a place for another try; None where there may or can be none."""
-        again = isinstance(trail.current.request.body, bytes) and not app.begun
-        return self.pool.take(trail.upstreams) if again else None
+        return None if app.begun else self.pool.take(trail.upstreams)
 
     async def _belated(self, exchange: Exchange, source: Source, app: AppSide) -> NoReturn:
         """Tell an app that has the head of a stream what else came. Raises `AnswerCut`."""

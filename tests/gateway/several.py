@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -55,3 +56,18 @@ def attempts(place: House) -> list[tuple[str, str, str, int, bool]]:
         (a.upstream, str(a.role), str(a.outcome), a.status, a.served)
         for a in sorted(place.journal.attempts, key=lambda a: a.started)
     ]
+
+
+@contextlib.asynccontextmanager
+async def closing(gate: asyncio.Event | None = None) -> AsyncIterator[str]:
+    """Serve a base URL that takes connections and requests, and closes without a word, once `gate` opens."""
+
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if gate is not None:
+            await gate.wait()
+        writer.close()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"

@@ -7,8 +7,9 @@ import contextlib
 import json
 
 import httpx
+import openai
 import pytest
-from several import ASK, CHAT, RETRY, STREAM, attempts, says, several
+from several import ASK, CHAT, RETRY, STREAM, attempts, closing, says, several
 from upstream import TLS, Seen, Teller, house, route, sse
 
 from gateway.settings import Timeouts
@@ -63,24 +64,11 @@ async def test_the_next_answers_what_the_first_refused(script, first, body):
         assert place.gateway.accounts.in_flight == 0
 
 
-@contextlib.asynccontextmanager
-async def closing():
-    """A server that takes connections and requests, and closes without a word."""
-
-    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.close()
-
-    server = await asyncio.start_server(close, "127.0.0.1", 0)
-    async with server:
-        yield {"base_url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"}
-
-
 GONE = {"base_url": "http://127.0.0.1:9/v1"}
 
 
 async def test_no_connection_and_one_that_ends_without_a_word_are_tried_elsewhere():
-    async with closing() as mute, several(mute, GONE, {}) as (place, _), client(place) as app:
+    async with closing() as mute, several({"base_url": mute}, GONE, {}) as (place, _), client(place) as app:
         assert "from 2" in (await app.post(CHAT, json=ASK)).text
         assert attempts(place) == [
             ("u0", "serve", "upstream_cut", 0, False),
@@ -296,3 +284,45 @@ async def test_our_own_refusals_say_whether_to_come_back():
     async with several(GONE) as (place, _), client(place) as app:
         gone = await app.post(CHAT, json=ASK)
         assert (gone.status_code, gone.headers.get("x-should-retry")) == (502, None)
+
+
+async def test_sdks_do_as_an_upstream_says():
+    async with (
+        several({}) as (place, (server,)),
+        openai.AsyncOpenAI(base_url=place.v1, api_key="sk-x", max_retries=1) as sdk,
+    ):
+        for headers, asked in (
+            ([(b"retry-after-ms", b"1")], 2),
+            ([(b"retry-after-ms", b"1"), (b"x-should-retry", b"false")], 1),
+        ):
+            server.script = says(429, headers)
+            server.seen.clear()
+            with pytest.raises(openai.RateLimitError):
+                await sdk.chat.completions.create(**ASK)
+            assert len(server.seen) == asked
+        assert [call.retry_count for call in place.journal.calls] == [0, 1, 0]
+
+
+async def test_a_teacher_beside_a_student_needs_a_place_like_any_other():
+    limits = {"upstream": {"concurrency": 1}, "shadow_timeout_s": 0.2}
+    async with several({}, **limits) as (place, (server,)), client(place) as app:
+        server.script = waits
+        busy = asyncio.create_task(app.post(CHAT, json=ASK))
+        while not server.seen:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        place.chooser.published, place.chooser.pairing = route(place.student.url), Pairing.REVERSE_SHADOW
+        assert "student words" in (await app.post(CHAT, json=ASK)).text
+        served, beside = await place.settled(2)
+        assert (served.who, beside.role, beside.outcome, beside.status) == (
+            Who.STUDENT,
+            "reverse_shadow",
+            "error",
+            0,
+        )
+        assert "as many requests as it may have" in (beside.error or "")
+        server.script = None
+        busy.cancel()
+        await place.settled(3)
+        assert "student words" in (await app.post(CHAT, json=ASK)).text
+        *_, paired = await place.settled(5)
+        assert (paired.role, paired.outcome) == ("reverse_shadow", "complete")

@@ -125,7 +125,7 @@ class Clock:
         return self.now
 
 
-def test_after_failures_on_end_an_upstream_rests_and_one_success_ends_it():
+def test_after_failures_on_end_an_upstream_rests_and_one_success_ends_it(caplog):
     one, two = spec("a", cooldown_after=2, cooldown_s=5, api_key="k"), spec("b", api_key="k")
     clock = Clock()
     pool = Pool((one, two), clock=clock)
@@ -142,6 +142,8 @@ def test_after_failures_on_end_an_upstream_rests_and_one_success_ends_it():
     assert ends(well=False) == "b"  # it had its chance: the first failure after a rest is enough
     assert pool.candidates(Wanted(model="m"))[-1].name == "a"  # last, not never
     assert ends(well=True) == "a"
+    said = "The upstream 'a' failed %d times on end; for 5 s others come before it."
+    assert caplog.messages == [said % 2, said % 3]
 
 
 @given(st.lists(st.sampled_from(["take", "leave"]), max_size=40), st.integers(1, 4))

@@ -12,7 +12,7 @@ import anthropic
 import httpx
 import openai
 import pytest
-from several import ASK, CHAT, RETRY, STREAM, attempts, says, several
+from several import ASK, CHAT, RETRY, STREAM, attempts, closing, says, several
 from upstream import TLS, House, Seen, Teller, sse, stream_lines
 
 from gateway.settings import Timeouts
@@ -144,6 +144,17 @@ async def test_after_a_comment_an_error_is_an_event_and_the_connection_is_cut(pa
         assert servers[1].seen == []
         ((upstream, _, ended, _, served),) = attempts(place)
         assert (upstream, ended, served) == ("u0", outcome, True)
+
+
+async def test_after_a_comment_no_other_upstream_is_asked():
+    gate = asyncio.Event()
+    async with closing(gate) as mute, several({**KEEP, "base_url": mute}, {}) as (place, servers):
+        async with connected(place, STREAM) as (reader, _):
+            await reader.readuntil(COMMENT)
+            gate.set()
+            assert b"closed the connection before it answered" in await asyncio.wait_for(reader.read(), 5)
+        assert servers[1].seen == []
+        assert attempts(place) == [("u0", "serve", "upstream_cut", 0, True)]
 
 
 async def test_sdks_raise_what_came_after_a_comment():
