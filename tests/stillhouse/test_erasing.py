@@ -12,6 +12,7 @@ from stillhouse.erasure import Erasing, Wish
 from stillhouse.erasure import ticket as tickets
 from stillhouse.errors import Refused
 from stillhouse.grants import Grants
+from stillhouse.prices import PriceBook
 from stillhouse.settings.tree import Settings
 from stillhouse.views.stores import Stores
 from store.control import Control
@@ -38,6 +39,7 @@ def parts(planted):
             stores,
             epoch=control.take_epoch("test"),
             grants=Grants(lambda: 0.0),
+            prices=PriceBook.of(stores.settings, folder.prices),
             inner_url="http://127.0.0.1:9/v1",
         )
         yield built, control
