@@ -84,7 +84,7 @@ async def serve(told: Told) -> None:
     inner_url = f"http://{LOOPBACK}:{told.port}/internal/v1"
     parts = house.build(stores, epoch=epoch, grants=grants, prices=prices, inner_url=inner_url)
     journal = LateJournal(folder.journal, "control", settings)
-    own = convert.gateway(settings, folder.salt())
+    own = convert.gateway(settings, folder.salt(), told.door)
     transport = HttpxTransport()
     loopback = Loopback(
         upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=prices.price
@@ -229,10 +229,12 @@ def main() -> int:
 
 
 def _forget_keys(told: Told) -> None:
-    """Take the upstreams' keys out of the environment: scorer and jobs inherit it."""
+    """Take the upstreams' keys and the translator's token out of the environment: scorer and jobs inherit it."""
     for upstream in told.settings.upstreams:
         if upstream.api_key_env:
             os.environ.pop(upstream.api_key_env, None)
+    for name in told.door.told():
+        os.environ.pop(name, None)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """`stillhouse up`: starts the other processes and keeps them running. Knows no call, no model and no statistics.
 
 Every child has a pipe of ours as its standard input, so none outlives us. On the way out the workers go
-first (they drain), then control (it ingests what they left), then the student servers.
+first (they drain), then control (it ingests what they left), then the student servers and the translator.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import stat
@@ -16,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -24,8 +25,11 @@ from stillhouse.errors import AlreadyRunning, Unwritable
 from stillhouse.processes import ports, stdin
 from stillhouse.processes.child import CONFIG_ERROR, Child, Spec, meaning, write_atomic
 from stillhouse.processes.lock import FileLock
+from stillhouse.processes.variables import Environment, Keys
 from stillhouse.serving import StudentServers
 from stillhouse.settings import Settings, convert, snapshot
+from stillhouse.settings.tree import LITELLM, LOOPBACK
+from stillhouse.translator.door import Door
 from store.errors import StoreError
 from store.paths import DataFolder
 
@@ -34,6 +38,7 @@ TICK_S = 0.1
 READY_S = 60.0
 CONTROL_STOP_S = 45.0  # it gives a training child 25 s, then loads what the workers left
 STOP_S = 10.0
+TOKEN_BYTES = 32
 SNAPSHOT = "settings.yaml"
 STOPPED = "  Students are stopped; `stillhouse stop-students --resume` ends this."
 
@@ -52,7 +57,12 @@ def up(settings: Settings, config: Path | None, say: Callable[[str], None]) -> i
         ):
             sockets.append(ports.reserve(host, port, setting))
         gateway, control = (ports.port_of(sock) for sock in sockets)
-        return Supervisor(settings, folder, config, gateway, control).run(say)
+        door = None
+        if any(upstream.kind == LITELLM for upstream in settings.upstreams):
+            sockets.append(ports.reserve(LOOPBACK, 0, "upstreams"))
+            url = ports.url(LOOPBACK, ports.port_of(sockets[-1]))
+            door = Door(url=url, token=secrets.token_urlsafe(TOKEN_BYTES))
+        return Supervisor(settings, folder, config, gateway, control, door=door).run(say)
     finally:
         for sock in sockets:
             sock.close()
@@ -86,6 +96,8 @@ class Supervisor:
         config: Path | None,
         gateway_port: int,
         control_port: int,
+        *,
+        door: Door | None = None,
     ) -> None:
         self._folder = folder
         self._stopping = threading.Event()
@@ -94,16 +106,29 @@ class Supervisor:
         self._gateway = (settings.gateway.host, gateway_port)
         self._admin = (settings.control.host, control_port)
         given = self._given(settings, config)
+        keys = Keys.of(settings)
+        told = {} if door is None else door.told()
+        calling = Environment(without=keys.translated - keys.spoken, told=told)
         count = settings.gateway.workers or len(os.sched_getaffinity(0))
         self._workers = [
             self._child(
-                f"worker-{i}", "stillhouse.worker", "--index", str(i), "--port", str(gateway_port), *given
+                calling,
+                f"worker-{i}",
+                *("stillhouse.worker", "--index", str(i), "--port", str(gateway_port), *given),
             )
             for i in range(count)
         ]
-        self._control = self._child("control", "stillhouse.control", "--port", str(control_port), *given)
-        self._keys = {u.api_key_env for u in settings.upstreams if u.api_key_env}
-        self._servers = StudentServers(folder, self._keyless)
+        self._control = self._child(
+            calling, "control", "stillhouse.control", "--port", str(control_port), *given
+        )
+        self._translators: list[Child] = []
+        if door is not None:
+            own = Environment(without=keys.spoken - keys.translated, told=told)
+            port = door.url.rpartition(":")[2]
+            module = "stillhouse.translator.process"
+            self._translators.append(self._child(own, "translator", module, "--port", port, *given))
+        keyless = Environment(without=keys.spoken | keys.translated)
+        self._servers = StudentServers(folder, partial(self._child, keyless))
 
     def run(self, say: Callable[[str], None]) -> int:
         """Start all, watch all, stop all; gives the exit code."""
@@ -133,7 +158,7 @@ class Supervisor:
         return code
 
     def _tick(self) -> str | None:
-        for child in (*self._workers, self._control):
+        for child in (*self._workers, self._control, *self._translators):
             code = child.tick()
             if code == CONFIG_ERROR and child.restarts == 1:
                 return child.last_line or f"{child.spec.name} ended with {meaning(code)}."
@@ -145,7 +170,7 @@ class Supervisor:
         for group, patience in (
             (self._workers, self._drain_s),
             ([self._control], CONTROL_STOP_S),
-            (self._servers.children(), STOP_S),
+            ([*self._servers.children(), *self._translators], STOP_S),
         ):
             for child in group:
                 child.ask_to_stop()
@@ -177,18 +202,16 @@ class Supervisor:
             return False
         return True
 
-    def _child(self, name: str, module: str, *arguments: str) -> Child:
+    def _child(self, environment: Environment, name: str, module: str, *arguments: str) -> Child:
         run, logs = self._folder.run, self._logs
-        argv = (sys.executable, "-m", module, *arguments)
-        spec = Spec(name=name, argv=argv, pid_file=run / f"{name}.pid", log_file=logs / f"{name}.log")
+        spec = Spec(
+            name=name,
+            argv=(sys.executable, "-m", module, *arguments),
+            pid_file=run / f"{name}.pid",
+            log_file=logs / f"{name}.log",
+            environ=environment.of(os.environ),
+        )
         return Child(spec, time.monotonic)
-
-    def _keyless(self, name: str, module: str, *arguments: str) -> Child:
-        """Make a child whose environment holds no key of an upstream."""
-        child = self._child(name, module, *arguments)
-        environ = {key: value for key, value in os.environ.items() if key not in self._keys}
-        child.spec = replace(child.spec, environ=environ)
-        return child
 
     def _catch_signals(self) -> None:
         def stop(_number: int, _frame: FrameType | None) -> None:

@@ -42,7 +42,7 @@ async def serve(told: Told) -> None:
         folder.create()
     journal = LateJournal(folder.journal, f"w{told.index}", settings)
     routes = Routes(folder)
-    own = convert.gateway(settings, _salt(folder))
+    own = convert.gateway(settings, _salt(folder), told.door)
     health = Health(journal, routes)
     gateway = app.build(own, journal=journal, chooser=routes, transport=HttpxTransport(), health=health)
     served = Served(gateway, drain_s=own.drain_s)

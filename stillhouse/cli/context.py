@@ -16,6 +16,7 @@ from rich.console import Console
 from stillhouse.client import AdminClient
 from stillhouse.errors import NotRunning
 from stillhouse.settings import Settings, load
+from stillhouse.settings.tree import KINDS
 from store.paths import DataFolder
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def house(
     config: Path | None, data: Path | None = None, *, as_json: bool = False, keys: bool = False
 ) -> House:
     """Read the settings for a command; upstreams' keys only with `keys`, for `up`. Raises ConfigError."""
-    settings = load(config, os.environ, keys=keys)
+    settings = load(config, os.environ, keys=KINDS if keys else ())
     if data is not None:
         settings = settings.model_copy(update={"data": data})
     return House(settings=settings, config=config, json=as_json)

@@ -10,7 +10,7 @@ from pathlib import Path
 from stillhouse.prices import table
 from stillhouse.prices.dated import Copy, read
 from stillhouse.prices.rates import Entry, Rates
-from stillhouse.settings.tree import Price, Settings
+from stillhouse.settings.tree import LITELLM, Price, Settings
 from store.vocabulary import Usage
 
 _MILLION = 1_000_000
@@ -27,7 +27,13 @@ class PriceBook:
     @classmethod
     def of(cls, settings: Settings, file: Path) -> PriceBook:
         """Give the book of a house."""
-        return cls(file=file, own=settings.prices)
+        meant = {
+            name: Price(like=str(upstream.params["model"]))
+            for upstream in settings.upstreams
+            if upstream.kind == LITELLM
+            for name in upstream.models
+        }
+        return cls(file=file, own={**meant, **settings.prices})
 
     def price(self, model: str, usage: Usage) -> float | None:
         """Return the price of one answer in US dollars; None where it is not known, which is not free."""

@@ -18,7 +18,8 @@ from stillhouse.prices.rates import Entry, Rates
 
 Table = Mapping[str, Any]
 _INSTALLED = "model_prices_and_context_window_backup.json"
-_PREFIXES = ("", "openai/", "azure/", "anthropic/", "gemini/", "mistral/", "deepseek/")
+_NAMED_BARE = ("anthropic/", "openai/")  # providers whose models the table names by themselves
+_PREFIXES = ("openai/", "azure/", "anthropic/", "gemini/", "mistral/", "deepseek/")
 _NO_MODEL = frozenset({"sample_spec"})
 _TIER = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 _FIELDS = {
@@ -43,8 +44,8 @@ def installed() -> tuple[str, Table]:
 
 def find(table: Table, model: str) -> Entry | None:
     """Give the entry of a model, by its name or its name below a provider."""
-    for prefix in _PREFIXES:
-        name = prefix + model
+    bare = next((model.removeprefix(head) for head in _NAMED_BARE if model.startswith(head)), model)
+    for name in (model, bare, *(prefix + model for prefix in _PREFIXES)):
         if name in table and name not in _NO_MODEL:
             return entry(table[name])
     return None

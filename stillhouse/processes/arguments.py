@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from stillhouse.settings import Settings, load
+from stillhouse.settings.tree import KINDS, LITELLM
+from stillhouse.translator.door import Door
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,12 +18,13 @@ class Told:
     """From the command line of a process."""
 
     settings: Settings
+    door: Door  # to the translator
     port: int
     index: int
 
 
-def read(program: str) -> Told:
-    """Read the command line, then the settings. Raises ConfigError."""
+def read(program: str, keys: Collection[str] = KINDS - {LITELLM}) -> Told:
+    """Read the command line, then the settings with the keys of these kinds of upstreams. Raises ConfigError."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     parser.add_argument("--port", type=int, required=True, help="to listen on")
     parser.add_argument("--index", type=int, default=0, help="which of several workers this is")
@@ -30,9 +34,9 @@ def read(program: str) -> Told:
     )
     parser.add_argument("--data", type=Path, help="the data folder; wins over the settings")
     given = parser.parse_args()
-    settings = load(given.snapshot or given.config, os.environ)
+    settings = load(given.snapshot or given.config, os.environ, keys=keys)
     if given.snapshot:
         settings = settings.model_copy(update={"source": given.config})
     if given.data:
         settings = settings.model_copy(update={"data": given.data})
-    return Told(settings=settings, port=given.port, index=given.index)
+    return Told(settings=settings, door=Door.found(os.environ), port=given.port, index=given.index)

@@ -21,7 +21,8 @@ from distiller.settings import (
 )
 from gateway.settings import ClientKey, GatewaySettings, Kind, Timeouts, UpstreamSpec
 from router.settings import RolloutPolicy, profiled
-from stillhouse.settings.tree import Policy, Settings, Upstream
+from stillhouse.settings.tree import LITELLM, Policy, Settings, Upstream
+from stillhouse.translator.door import Door
 from store.vocabulary import Release, State, Task, TaskMode
 
 FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "internalise", "timeout_s")
@@ -41,7 +42,7 @@ FOR_ROUTER = (
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "background_usd_per_day"})
 OF_GATEWAY = ("models", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s")
-NOT_UPSTREAM = frozenset({"api_key_env", "api_key_file", "api_key", "timeouts", "kind"})
+NOT_UPSTREAM = frozenset({"api_key_env", "api_key_file", "api_key", "timeouts", "kind", "base_url", "params"})
 
 
 class Unfit(ValueError):  # noqa: N818 - an answer of a room, not a fault
@@ -52,9 +53,10 @@ class Unfit(ValueError):  # noqa: N818 - an answer of a room, not a fault
         self.path = path
 
 
-def gateway(settings: Settings, salt: bytes) -> GatewaySettings:
-    """Give the settings of the data plane. `salt` hashes credentials. Raises Unfit."""
-    upstreams = tuple(_upstream(index, upstream) for index, upstream in enumerate(settings.upstreams))
+def gateway(settings: Settings, salt: bytes, door: Door | None = None) -> GatewaySettings:
+    """Give the settings of the data plane. `salt` hashes credentials; `door` leads to the translator. Raises Unfit."""
+    way = door or Door()
+    upstreams = tuple(_upstream(index, upstream, way) for index, upstream in enumerate(settings.upstreams))
     with _of("client_keys"):
         keys = tuple(ClientKey(name=key.name, sha256=key.sha256) for key in settings.client_keys)
     with _of("gateway"):
@@ -118,13 +120,16 @@ def _check_crontab(schedule: str) -> None:
         raise ValueError(f"schedule {schedule!r} is neither a crontab nor like 'every 5m'") from error
 
 
-def _upstream(index: int, upstream: Upstream) -> UpstreamSpec:
+def _upstream(index: int, upstream: Upstream, door: Door) -> UpstreamSpec:
     given = {key: value for key, value in upstream.given().items() if key not in NOT_UPSTREAM}
+    translated = upstream.kind == LITELLM
+    key = upstream.api_key.get_secret_value() if upstream.api_key else None
     with _of("upstreams", index):
         return UpstreamSpec(
             **given,
             kind=Kind(upstream.kind or Kind.OPENAI),
-            api_key=upstream.api_key.get_secret_value() if upstream.api_key else None,
+            base_url=door.base_url(upstream.name) if translated else upstream.base_url or "",
+            api_key=door.token if translated else key,
             timeouts=Timeouts(**upstream.timeouts.given()),
         )
 

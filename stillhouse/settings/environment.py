@@ -9,9 +9,10 @@ import yaml
 
 from stillhouse.errors import ConfigError
 from stillhouse.settings.marked import Marked, Where
+from stillhouse.translator import door
 
 PREFIX = "STILLHOUSE_"
-NOT_SETTINGS = frozenset({"STILLHOUSE_CONFIG", "STILLHOUSE_URL", "STILLHOUSE_TOKEN"})
+NOT_SETTINGS = frozenset({"STILLHOUSE_CONFIG", "STILLHOUSE_URL", "STILLHOUSE_TOKEN", door.URL, door.TOKEN})
 
 
 def read(environ: Mapping[str, str]) -> Marked:

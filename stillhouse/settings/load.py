@@ -5,7 +5,7 @@ The environment comes in as a mapping and is read here only, keys of upstreams i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,16 @@ from pydantic_core import ErrorDetails
 from stillhouse.errors import ConfigError
 from stillhouse.settings import convert, environment, marked
 from stillhouse.settings.marked import Marked, Where
-from stillhouse.settings.tree import Settings
+from stillhouse.settings.tree import KINDS, Settings
 
+OPENAI_KIND = "openai"
 DEFAULT_FILE = "stillhouse.yaml"
 
 
-def load(path: Path | None, environ: Mapping[str, str], *, keys: bool = True) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], *, keys: Collection[str] = KINDS) -> Settings:
     """Read `path`, else STILLHOUSE_CONFIG, else ./stillhouse.yaml if it is there; variables win over the file.
 
-    Without `keys` no upstream's key is looked up: only the processes that call upstreams need one. Raises ConfigError, one sentence that names file and line, or the variable.
+    `keys` are the kinds of upstreams whose keys are looked up: a process gets those of the servers that it calls. Raises ConfigError, one sentence that names file and line, or the variable.
     """
     file = _file(path, environ)
     written = marked.read(file) if file else Marked()
@@ -32,7 +33,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, keys: bool = True) ->
     values = environment.merge(written.values, variables.values)
     if "source" in values:
         raise sources.error(("source",), "unknown setting 'source'")
-    _bring_keys(values, environ if keys else None, sources)
+    _bring_keys(values, environ, keys, sources)
     try:
         settings = Settings.model_validate({**values, "source": file})
     except ValidationError as error:
@@ -71,27 +72,35 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return here if here.is_file() else None
 
 
-def _bring_keys(values: dict[str, Any], environ: Mapping[str, str] | None, sources: _Sources) -> None:
-    """Replace `api_key_env` and `api_key_file` of each upstream by the key they name, beside them; none without `environ`."""
+def _bring_keys(
+    values: dict[str, Any], environ: Mapping[str, str], kinds: Collection[str], sources: _Sources
+) -> None:
+    """Replace `api_key_env` and `api_key_file` of each upstream of these kinds by the key they name, beside them."""
     upstreams = values.get("upstreams")
     if not isinstance(upstreams, list):
         return
     brought: list[Any] = []
     for index, upstream in enumerate(upstreams):
         at = ("upstreams", index)
-        brought.append(_with_key(upstream, at, environ, sources) if isinstance(upstream, dict) else upstream)
+        brought.append(
+            _with_key(upstream, at, environ, kinds, sources) if isinstance(upstream, dict) else upstream
+        )
     values["upstreams"] = brought
 
 
 def _with_key(
-    upstream: dict[str, Any], at: Where, environ: Mapping[str, str] | None, sources: _Sources
+    upstream: dict[str, Any],
+    at: Where,
+    environ: Mapping[str, str],
+    kinds: Collection[str],
+    sources: _Sources,
 ) -> dict[str, Any]:
     if "api_key" in upstream:
         raise sources.error(
             (*at, "api_key"),
             "a key does not belong into the settings; name a variable (api_key_env) or a file (api_key_file)",
         )
-    if environ is None:
+    if (upstream.get("kind") or OPENAI_KIND) not in kinds:
         return upstream
     name, file = upstream.get("api_key_env"), upstream.get("api_key_file")
     if isinstance(name, str):

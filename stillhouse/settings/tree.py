@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from store.vocabulary import Task
 
 LOOPBACK = "127.0.0.1"
+LITELLM = "litellm"
+KINDS = frozenset({"openai", "anthropic", "azure", LITELLM})
 LEAST_JOURNAL = 256 << 10  # bytes
 
 
@@ -75,8 +77,11 @@ class Upstream(Branch):
     """One server that answers as the teacher. `api_key` is filled in by `load`, never read from the file."""
 
     name: Name
-    base_url: str
+    base_url: str | None = None  # of every kind but litellm
     kind: Literal["openai", "anthropic", "azure", "litellm"] | None = None
+    params: dict[str, Any] = Field(
+        default_factory=dict
+    )  # of litellm: `model`, with its provider, and what it needs
     api_key_env: Name | None = None
     api_key_file: Path | None = None
     models: tuple[str, ...] = ("*",)
@@ -96,7 +101,27 @@ class Upstream(Branch):
     def _one_source(self) -> Upstream:
         if self.api_key_env and self.api_key_file:
             raise ValueError("give api_key_env or api_key_file, not both")
+        if self.kind == LITELLM:
+            self._check_params()
+        elif self.params:
+            raise ValueError("params are of kind litellm only")
+        elif self.base_url is None:
+            raise ValueError("base_url is missing")
         return self
+
+    @property
+    def place(self) -> str:
+        """Where its calls go, for a person."""
+        return self.base_url or str(self.params.get("api_base") or self.params.get("model"))
+
+    def _check_params(self) -> None:
+        if self.base_url is not None:
+            raise ValueError("an upstream of kind litellm has no base_url; params may hold an api_base")
+        if not isinstance(self.params.get("model"), str):
+            text = "an upstream of kind litellm needs params.model, like anthropic/claude-sonnet-4-5"
+            raise ValueError(text)  # noqa: TRY004 - pydantic translates ValueError only
+        if "api_key" in self.params:
+            raise ValueError("a key does not belong into the settings; give api_key_env or api_key_file")
 
 
 class ClientKey(Branch):

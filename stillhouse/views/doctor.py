@@ -13,6 +13,7 @@ import time
 from stillhouse import auditor
 from stillhouse.processes.alive import lost
 from stillhouse.settings import Settings
+from stillhouse.settings.tree import LITELLM
 from stillhouse.views.status import journal_bytes
 from stillhouse.views.stores import Stores
 from stillhouse.views.targets import Finding, finding, look
@@ -49,13 +50,20 @@ def _config(settings: Settings) -> Finding:
 def _keys(settings: Settings) -> list[Finding]:
     findings = []
     for upstream in settings.upstreams:
-        if upstream.api_key:
+        if upstream.kind == LITELLM:
+            text = f"What upstream {upstream.name} is called with, the translator alone knows."
+            findings.append(finding("key", "ok", text))
+        elif upstream.api_key:
             findings.append(finding("key", "ok", f"Upstream {upstream.name} has a key of its own."))
         else:
             text = f"Upstream {upstream.name} gets the caller's own key; there is none for judges in the background."
             findings.append(finding("key", "note", text))
     exposed = settings.gateway.host not in {"127.0.0.1", "localhost", "::1"}
-    if exposed and not settings.client_keys and any(upstream.api_key for upstream in settings.upstreams):
+    if (
+        exposed
+        and not settings.client_keys
+        and any(upstream.api_key or upstream.kind == LITELLM for upstream in settings.upstreams)
+    ):
         text = (
             f"The gateway listens on {settings.gateway.host} and spends your key for anyone; set client_keys."
         )
@@ -64,7 +72,7 @@ def _keys(settings: Settings) -> list[Finding]:
 
 
 def _leaves(settings: Settings) -> Finding:
-    to = ", ".join(f"{u.name} ({u.base_url})" for u in settings.upstreams)
+    to = ", ".join(f"{u.name} ({u.place})" for u in settings.upstreams)
     judges = [p.judge.model for p in (settings.policy, *settings.tasks.values()) if p.judge]
     judged = f" Judges see calls, too: {', '.join(judges)}." if judges else ""
     text = f"Calls go to {to} and nowhere else; training and students stay on this machine.{judged}"

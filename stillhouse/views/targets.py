@@ -37,6 +37,10 @@ def look(settings: Settings) -> list[Finding]:
 
 
 def _upstream(upstream: Upstream) -> Finding:
+    if upstream.base_url is None:
+        model = upstream.params["model"]
+        text = f"Upstream {upstream.name} is asked through the translator, as {model}; nothing is asked beforehand."
+        return finding("upstream", "note", text)
     url = upstream.base_url.rstrip("/") + "/models"
     try:
         with (

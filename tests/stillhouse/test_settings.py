@@ -80,7 +80,7 @@ UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
         ("gateway:\n  port: yes\n", 2, "a number is needed"),
         ("gateway: 5\n", 1, "must be a mapping"),
         ("upstreams: 5\n", 1, "must be a list"),
-        ("upstreams:\n  - name: a\n", 2, "'upstreams.0.base_url' is missing"),
+        ("upstreams:\n  - name: a\n", 2, "base_url is missing"),
         ("upstreams:\n  - name: a\n    base_url: nowhere\n", 3, "http://"),
         (
             "upstreams:\n  - name: a\n    base_url: http://h\n    api_key_env: NOT_THERE\n",
@@ -93,6 +93,18 @@ UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
             "cannot be read",
         ),
         ("upstreams:\n  - name: a\n    base_url: http://h\n    api_key: sk-1\n", 4, "does not belong"),
+        ("upstreams:\n  - {name: a, kind: litellm}\n", 2, "needs params.model"),
+        (
+            "upstreams:\n  - name: a\n    kind: litellm\n    params: {model: x/y, api_key: sk-1}\n",
+            2,
+            "does not belong",
+        ),
+        (
+            "upstreams:\n  - {name: a, kind: litellm, base_url: 'http://h', params: {model: x/y}}\n",
+            2,
+            "no base_url",
+        ),
+        ("upstreams:\n  - {name: a, base_url: 'http://h', params: {model: x/y}}\n", 2, "kind litellm only"),
         ("upstreams:\n  - {name: a, base_url: 'http://h'}\n  - {name: a, base_url: 'http://g'}\n", 3, "'a'"),
         (UPSTREAM + "    kind: gemini\n", 4, "'openai', 'anthropic', 'azure' or 'litellm'"),
         (UPSTREAM + "    weight: 0\n", 4, "upstreams.0.weight = 0"),
@@ -210,7 +222,7 @@ def test_any_free_port_may_be_asked_for_twice(tmp_path):
 @pytest.mark.parametrize("source", ["api_key_env: NOT_THERE", "api_key_file: /no/where"])
 def test_without_keys_none_is_looked_up_and_none_may_be_written(tmp_path, source):
     path = written(tmp_path, f"upstreams:\n  - {{name: a, base_url: 'http://h/v1', {source}}}\n")
-    assert load(path, {}, keys=False).upstreams[0].api_key is None
+    assert load(path, {}, keys=()).upstreams[0].api_key is None
     path.write_text("upstreams:\n  - {name: a, base_url: 'http://h/v1', api_key: sk-1}\n")
     with pytest.raises(ConfigError, match="does not belong"):
-        load(path, {}, keys=False)
+        load(path, {}, keys=())
