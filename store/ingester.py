@@ -15,8 +15,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from store import reading
 from store.backlog import Backlog, Watch
@@ -28,6 +30,7 @@ from store.journal.rejected import set_aside
 from store.journal.segment import instance_of, names, of_import, sweep
 from store.log import Log
 from store.log.load import Batch, Offset
+from store.log.rows import Kept, kept
 from store.reading import Entry, Read
 from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
 
@@ -40,15 +43,13 @@ _SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, Attr
 
 ReadAnswer = Callable[[str, str, int, bytes], Answer]
 Price = Callable[[str, Usage], float | None]
-Row = tuple[Call, str] | tuple[Attempt, Answer, float | None] | Feedback
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Item:
+class _Item(msgspec.Struct, frozen=True, gc=False):
     """What is loaded of one record."""
 
     entry: Entry
-    row: Row
+    row: Call | Kept | Feedback
 
 
 class Ingester:
@@ -183,10 +184,10 @@ class Ingester:
             changed = self._sift(items)
             if not changed:
                 raise
-            kept = [changed.get(id(item), item) for item in items]
-            bad = [item for item, now in zip(items, kept, strict=True) if now is None]
+            fit = [changed.get(id(item), item) for item in items]
+            bad = [item for item, now in zip(items, fit, strict=True) if now is None]
             whole.offsets = [_less(offset, bad) for offset in whole.offsets]
-            self._loader.load(_with(whole, [item for item in kept if item is not None]))
+            self._loader.load(_with(whole, [item for item in fit if item is not None]))
         return whole.offsets
 
     def _sift(self, items: Sequence[_Item]) -> dict[int, _Item | None]:
@@ -231,7 +232,7 @@ class Ingester:
 
     def _items(self, reads: Sequence[Read]) -> list[_Item]:
         entries = self._new([entry for read in reads for entry in read.entries])
-        return [_Item(entry=entry, row=self._row(entry)) for entry in entries]
+        return [_Item(entry, self._row(entry.record)) for entry in entries]
 
     def _new(self, entries: list[Entry]) -> list[Entry]:
         """Leave out what an import has brought before."""
@@ -248,26 +249,20 @@ class Ingester:
                 known.add(own)
         return new
 
-    def _row(self, entry: Entry) -> Row:
-        match entry.record:
-            case Call():
-                return entry.record, instance_of(entry.segment)
-            case Attempt():
-                return self._understand(entry.record)
-            case Feedback():
-                return entry.record
+    def _row(self, record: Record) -> Call | Kept | Feedback:
+        return self._understand(record) if isinstance(record, Attempt) else record
 
-    def _understand(self, attempt: Attempt) -> tuple[Attempt, Answer, float | None]:
+    def _understand(self, attempt: Attempt) -> Kept:
         try:
             answer = self._read_answer(attempt.surface, attempt.content_type, attempt.status, attempt.body)
             cost = self._price(attempt.model, answer.usage) if attempt.body else None
+            if cost is None and attempt.who is Who.STUDENT:
+                cost = 0.0
+            return kept(attempt, answer, cost)
         except Exception:  # noqa: BLE001  (logged with its trace)
             # What was handed in must not keep the record out of the log: the raw bytes are kept.
             _log.exception("the answer of attempt %s could not be read", attempt.attempt_id)
-            return attempt, Answer(completion=None), None
-        if cost is None and attempt.who is Who.STUDENT:
-            cost = 0.0
-        return attempt, answer, cost
+            return kept(attempt)
 
     def _clear(self) -> None:
         """Delete what is loaded for good."""
@@ -299,12 +294,12 @@ def _with(whole: Batch, items: Sequence[_Item]) -> Batch:
     batch = replace(whole, calls=[], attempts=[], feedback=[])
     for item in items:
         match item.row:
-            case Feedback():
-                batch.feedback.append(item.row)
-            case (Call() as call, writer):
-                batch.calls.append((call, writer))
-            case (Attempt() as attempt, answer, cost):
-                batch.attempts.append((attempt, answer, cost))
+            case Call() as call:
+                batch.calls.append((call, instance_of(item.entry.segment)))
+            case Kept() as attempt:
+                batch.attempts.append(attempt)
+            case Feedback() as feedback:
+                batch.feedback.append(feedback)
     return batch
 
 
@@ -315,11 +310,7 @@ def _less(offset: Offset, bad: Sequence[_Item]) -> Offset:
 
 
 def _without_answer(item: _Item) -> _Item | None:
-    match item.entry.record:
-        case Attempt() as attempt:
-            return replace(item, row=(attempt, Answer(completion=None), None))
-        case _:
-            return None
+    return _Item(item.entry, kept(item.row.attempt)) if isinstance(item.row, Kept) else None
 
 
 def _id_of(record: Record) -> str:

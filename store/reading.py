@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from store.errors import StoreError
 from store.journal import frame
 from store.journal.counts import possible
@@ -21,8 +23,7 @@ _log = logging.getLogger(__name__)
 CHUNK = 16 << 20  # bytes of one segment read at a time
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record, and the frame that it was read from."""
 
     record: Record

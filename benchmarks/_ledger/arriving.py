@@ -65,10 +65,10 @@ def burst(ground: Ground, *, rate: int, seconds: float) -> dict[str, Any]:
     feeder.start()
     if not ready.wait(_LONGEST_S):
         raise TimeoutError("The feeding process did not get ready.")
-    start = time.perf_counter()
+    before = ground.records()
+    start, busy = time.perf_counter(), time.process_time()
     go.set()
     loaded = most = 0
-    before = ground.records()
     while time.perf_counter() - start < seconds + _LONGEST_S:
         over = took.value > 0
         step = ground.ingester.catch_up()
@@ -77,7 +77,7 @@ def burst(ground: Ground, *, rate: int, seconds: float) -> dict[str, Any]:
         if over and not step:
             break
         time.sleep(STEP_S)
-    caught_up = time.perf_counter() - start
+    caught_up, busy = time.perf_counter() - start, time.process_time() - busy
     feeder.join()
     return {
         "rate": rate,
@@ -88,6 +88,7 @@ def burst(ground: Ground, *, rate: int, seconds: float) -> dict[str, Any]:
         "backlog_most_records": most,
         "fed_after_s": round(took.value, 1),
         "caught_up_after_s": round(caught_up, 1),
+        "cpu_us_a_call": round(busy / (rate * seconds) * 1e6, 1),
     }
 
 

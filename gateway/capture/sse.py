@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
@@ -25,7 +24,7 @@ def events(body: bytes) -> Iterator[Event]:
     """Give the events of a whole stream. An unfinished event at its end is given too: it was sent."""
     name = ""
     data: list[bytes] = []
-    for line in _LINE_END.split(body.removeprefix(b"\xef\xbb\xbf")):
+    for line in body.removeprefix(b"\xef\xbb\xbf").splitlines():  # of bytes: at \r\n, \n and \r, nowhere else
         if not line:
             if data:
                 yield Event(name, b"\n".join(data))

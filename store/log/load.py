@@ -16,9 +16,9 @@ from store.errors import Conflict
 from store.ids import new_id
 from store.log import tables
 from store.log.database import Database, Writing
-from store.log.rows import attempts_table, calls_table
+from store.log.rows import Kept, attempts_table, calls_table, kept
 from store.trace import Trace
-from store.vocabulary import Answer, Attempt, Call, Feedback, Outcome, Role, Score, Tally, Who
+from store.vocabulary import Attempt, Call, Feedback, Outcome, Role, Score, Tally, Who
 
 _KINDS = {Call: "calls", Attempt: "attempts", Feedback: "feedback", Tally: "tallies"}
 _REMEMBERED = 100_000  # prompts that are known to be in the hot file
@@ -54,7 +54,7 @@ class Batch:
     """What one step of the ingester adds, all or nothing."""
 
     calls: list[tuple[Call, str]] = field(default_factory=list)  # with the writer instance
-    attempts: list[tuple[Attempt, Answer, float | None]] = field(default_factory=list)  # with cost, USD
+    attempts: list[Kept] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)  # in the journal's order: the last of a writer counts
     offsets: list[Offset] = field(default_factory=list)
@@ -166,10 +166,7 @@ def _close_lost(writing: Writing, writers: set[str]) -> None:
         _lost(call, now, role=Role(call["pairing"]), who=_BESIDE[Role(call["pairing"])])
         for call in writing.run("ingest.open_pairs", writers=names)
     ]
-    lost: list[tuple[Attempt, Answer, None]] = [
-        (attempt, Answer(completion=None), None) for attempt in (*calls, *pairs)
-    ]
-    writing.load("ingest.insert_attempts", attempts_table(lost))
+    writing.load("ingest.insert_attempts", attempts_table([kept(attempt) for attempt in (*calls, *pairs)]))
 
 
 def _lost(call: dict[str, Any], now: float, *, role: Role, who: Who) -> Attempt:

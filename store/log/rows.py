@@ -38,6 +38,32 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An attempt with what the log keeps of its answer. Holds no tree of objects: thousands wait together."""
+
+    attempt: Attempt
+    text: str | None  # the completion as JSON; None where none could be read
+    completion_id: str | None
+    finish_reason: str | None
+    usage: Usage
+    cost_usd: float | None
+
+
+NO_ANSWER = Answer(completion=None)
+
+
+def kept(attempt: Attempt, answer: Answer = NO_ANSWER, cost_usd: float | None = None) -> Kept:
+    """Take what is kept of an answer. Raises TypeError or ValueError where its completion is no JSON."""
+    return Kept(
+        attempt=attempt,
+        text=_answer_text(attempt.body, answer),
+        completion_id=answer.completion_id,
+        finish_reason=answer.finish_reason,
+        usage=answer.usage,
+        cost_usd=cost_usd,
+    )
+
+
 def calls_table(
     calls: Sequence[tuple[Call, str]], first: int, trace: Trace
 ) -> tuple[pa.Table, dict[str, Split]]:
@@ -70,23 +96,20 @@ def calls_table(
     return table, {part.prompt_hash: part for part in parts if part is not None}
 
 
-def attempts_table(attempts: Sequence[tuple[Attempt, Answer, float | None]]) -> pa.Table:
-    """Return attempts, each with what was read out of its body and its cost in US dollars."""
-    nouns = [attempt for attempt, _, _ in attempts]
-    answers = [answer for _, answer, _ in attempts]
-    texts = [_answer_text(attempt.body, answer) for attempt, answer, _ in attempts]
+def attempts_table(attempts: Sequence[Kept]) -> pa.Table:
+    """Return attempts, each with what was read out of its body."""
+    nouns = [one.attempt for one in attempts]
     return tables.table(
         nouns,
         tables.ATTEMPTS,
         headers=[_headers(attempt.headers) for attempt in nouns],
-        answer=texts,
+        answer=[one.text for one in attempts],
         raw=[
-            attempt.body if text is None and attempt.body else None
-            for attempt, text in zip(nouns, texts, strict=True)
+            attempt.body if one.text is None and attempt.body else None
+            for attempt, one in zip(nouns, attempts, strict=True)
         ],
-        cost_usd=[cost for _, _, cost in attempts],
-        **tables.attributes(answers, ("completion_id", "finish_reason")),
-        **tables.attributes([answer.usage for answer in answers], _COUNTS),
+        **tables.attributes(attempts, ("completion_id", "finish_reason", "cost_usd")),
+        **tables.attributes([one.usage for one in attempts], _COUNTS),
     )
 
 

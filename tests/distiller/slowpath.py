@@ -13,6 +13,7 @@ from store.control import Control
 from store.ids import new_id
 from store.log import Log
 from store.log.load import Batch
+from store.log.rows import kept
 from store.vocabulary import (
     Answer,
     Attempt,
@@ -105,7 +106,7 @@ class House:
         for call, attempts in rows:
             batch.calls.append((call, "w0"))
             batch.attempts += [
-                (a, Answer(completion=completion(m), completion_id=None), 0.0) for a, m in attempts
+                kept(a, Answer(completion=completion(m), completion_id=None), 0.0) for a, m in attempts
             ]
         self.log.loader.load(batch)
 

@@ -20,6 +20,7 @@ from store.control import Control
 from store.ids import new_id
 from store.log import Log
 from store.log.load import Batch
+from store.log.rows import kept
 from store.paths import DataFolder
 from store.vocabulary import (
     Answer,
@@ -72,7 +73,7 @@ def scored(here, *scores):
     )
     completion = {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}]}
     answer = Answer(completion=completion, completion_id=None)
-    here.log.loader.load(Batch(calls=[(call, "w0")], attempts=[(attempt, answer, 0.0)]))
+    here.log.loader.load(Batch(calls=[(call, "w0")], attempts=[kept(attempt, answer, 0.0)]))
     here.log.add_scores(
         [
             Score(

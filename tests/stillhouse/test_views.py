@@ -14,6 +14,7 @@ from stillhouse.views.calls import Wish
 from stillhouse.views.faces import Faces
 from store.ids import new_id
 from store.log.load import Batch
+from store.log.rows import kept as as_kept
 from store.vocabulary import Answer, Attempt, Call, Role, Task, TaskVersion, Who
 
 FIRST = "01a20482-05f7-7e03-8ab0-33738dac929d"
@@ -74,8 +75,7 @@ def test_a_call_is_found_by_what_the_app_received(kept):
         for key in said
     ]  # fmt: skip
     answers = [Answer(completion={}, completion_id=said[attempt.call_id]) for attempt in attempts]
-    rows = [(attempt, answer, None) for attempt, answer in zip(attempts, answers, strict=True)]
-    kept.log.loader.load(Batch(attempts=rows))
+    kept.log.loader.load(Batch(attempts=list(map(as_kept, attempts, answers))))
     for name, meant, others in (
         ("chatcmpl-1", LATER, [FIRST]),
         ("chatcmpl/2", SECOND, []),

@@ -6,13 +6,13 @@ from storebuild import attempt, body, call
 
 from store.log import Log
 from store.log.load import Batch
-from store.vocabulary import Answer
+from store.log.rows import kept
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz      "
 
 
 def load(log, calls):
-    attempts = [(attempt(one), Answer(completion=None), None) for one in calls]
+    attempts = [kept(attempt(one)) for one in calls]
     log.loader.load(Batch(calls=[(one, "w0") for one in calls], attempts=attempts))
 
 
