@@ -14,9 +14,10 @@ import typer
 
 from stillhouse.cli import draw_import
 from stillhouse.cli.context import ConfigOption, DataOption, House, JsonOption, house
-from stillhouse.errors import NotRunning, StillhouseError
+from stillhouse.errors import NotRunning, Refused, StillhouseError
 from stillhouse.importing.bring import Summary, bring
 from stillhouse.importing.formats import FORMATS
+from stillhouse.importing.litellm_config import settings_of
 from stillhouse.importing.records import Wish
 from stillhouse.settings import convert
 from store.errors import StoreError
@@ -24,7 +25,8 @@ from store.journal.segment import IMPORT
 from store.journal.writer import SegmentWriter
 
 DAY_S = 86_400.0
-Format = StrEnum("Format", {name: name for name in FORMATS})  # type: ignore[misc]
+CONFIG = "litellm-config"
+Format = StrEnum("Format", {name.replace("-", "_"): name for name in (*FORMATS, CONFIG)})  # type: ignore[misc]
 
 
 def import_(  # noqa: PLR0917 - typer's options
@@ -38,13 +40,19 @@ def import_(  # noqa: PLR0917 - typer's options
         str, typer.Option("--tenant", help="Name of the client key that your app's calls come with.")
     ] = "",
     task: Annotated[str | None, typer.Option("--task", help="Name of the task that all of it is.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="litellm-config: where the settings are written to.")
+    ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read only; bring nothing in.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Bring in calls that another program recorded, to learn from."""
+    """Bring in calls that another program recorded, to learn from; or its settings (litellm-config)."""
+    if source.value == CONFIG:
+        _settings(files, out)
+        return
     own = house(config, data, as_json=json)
     wish = Wish(model=model, tenant=tenant, task=task)
     summary = _brought(own, source.value, files, wish, write=not dry_run)
@@ -100,3 +108,21 @@ def _told(own: House, summary: Summary, *, brought: bool) -> dict[str, Any]:
         if days is not None and summary.first_ts is not None and summary.first_ts < time.time() - days * DAY_S
         else None,
     }
+
+
+def _settings(files: list[Path], out: Path | None) -> None:
+    if len(files) != 1:
+        raise Refused("litellm-config takes one file.")
+    found = settings_of(files[0])
+    for warning in found.warnings:
+        typer.echo(warning, err=True)
+    if out is None:
+        typer.echo(found.text, nl=False)
+        return
+    if out.exists():
+        raise Refused(f"{out} is there already; nothing was written.")
+    try:
+        out.write_text(found.text, "utf-8")
+    except OSError as error:
+        raise StillhouseError(f"{out} cannot be written: {error.strerror}.") from error
+    typer.echo(f"{out} is written; `stillhouse doctor --config {out}` says what would go wrong.")
