@@ -47,6 +47,7 @@ from gateway.settings import GatewaySettings
 from gateway.student import StudentDesk
 from gateway.surfaces import BY_PATH, Surface
 from gateway.teacher import Relay
+from gateway.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,13 @@ def build(
     records = Records(journal, Metrics())
     accepted = AcceptedKeys(seconds=settings.accepted_key_s, most=settings.accepted_keys)
     pool = Pool(settings.upstreams)
-    relay = Relay(transport=transport, records=records, pool=pool, wait_s=settings.upstream_wait_s)
+    relay = Relay(
+        transport=transport,
+        records=records,
+        pool=pool,
+        telling=Telling(records=records),
+        wait_s=settings.upstream_wait_s,
+    )
     reach = Reach()
     manners = Manners()
     desk = StudentDesk(transport, records, reach, manners, hung_s=settings.student_hung_s)

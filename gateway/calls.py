@@ -14,7 +14,8 @@ from gateway.bodies import Body
 from gateway.fingerprint import FP_VERSION, fingerprint
 from gateway.inbound import Inbound
 from gateway.keys import AcceptedKeys, Caller
-from gateway.pool import Pool, Wanted
+from gateway.order import Wanted
+from gateway.pool import Pool
 from gateway.ports import Chooser
 from gateway.reach import Reach
 from gateway.tries import Try, tries

@@ -12,8 +12,9 @@ from gateway import headers as head
 from gateway.errors import Refusal, from_upstream
 from gateway.inbound import Inbound, Send
 from gateway.keys import Caller
+from gateway.order import Wanted
 from gateway.outbound import reply
-from gateway.pool import Pool, Wanted
+from gateway.pool import Pool
 from gateway.settings import GatewaySettings
 from gateway.tries import outgoing
 from gateway.upstream.port import Incoming, Transport, UpstreamError

@@ -15,7 +15,8 @@ from gateway.bodies import Body
 from gateway.errors import Refusal
 from gateway.inbound import Inbound, Send, Upload, whole_body
 from gateway.keys import Caller
-from gateway.pool import Pool, Wanted
+from gateway.order import Wanted
+from gateway.pool import Pool
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.teacher import Relay

@@ -1,96 +1,22 @@
-"""Which upstreams a call may go to, in which order, and how each of them fares. Knows no connection.
+"""How the upstreams of one worker fare: places taken, failures on end, who rests. Knows no connection.
 
-The order is a pure function. What a worker has seen of its upstreams is in memory and its own: places taken,
-failures on end, who rests. One that rests comes last, not never: where nobody else can answer, it is asked.
+It is in memory and the worker's own. One that rests comes last, not never: where nobody else can answer, it
+is asked.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
-from gateway.errors import Refusal
-from gateway.upstream.spec import Kind, UpstreamSpec
+from gateway.order import Wanted, order, speaking
+from gateway.upstream.spec import UpstreamSpec
 
 log = logging.getLogger(__name__)
-
-_DRAWS = 2.0**64
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """What of a call decides where it may go."""
-
-    model: str  # "": not known
-    anthropic: bool = False  # it speaks Anthropic's API
-    unit: str = ""  # calls of the same unit share the draw, so a provider's prompt cache serves them
-    pinned: bool = False  # it makes or needs what lives at one provider
-    own_key: bool = False  # it brings a credential of the caller's own
-
-
-def eligible(upstreams: Sequence[UpstreamSpec], wanted: Wanted) -> list[UpstreamSpec]:
-    """Give those that speak the call's API and serve its model, as listed. Raises `Refusal` (404).
-
-    A call in Anthropic's API goes to the others only where none of kind anthropic is configured.
-    """
-    speaking = _speaking(upstreams, anthropic=wanted.anthropic)
-    if not speaking:
-        raise Refusal(404, "No configured upstream speaks the API of this path.", code="unknown_url")
-    if not wanted.model:
-        return speaking
-    serving = [one for one in speaking if any(fnmatchcase(wanted.model, glob) for glob in one.models)]
-    if not serving:
-        raise Refusal(
-            404,
-            f"The model {wanted.model!r} does not exist here: no configured upstream serves it.",
-            code="model_not_found",
-            param="model",
-        )
-    return serving
-
-
-def _speaking(upstreams: Sequence[UpstreamSpec], *, anthropic: bool) -> list[UpstreamSpec]:
-    theirs = [one for one in upstreams if one.kind is Kind.ANTHROPIC]
-    if anthropic and theirs:
-        return theirs
-    return [one for one in upstreams if one.kind is not Kind.ANTHROPIC]
-
-
-def order(
-    upstreams: Sequence[UpstreamSpec], wanted: Wanted, resting: Collection[str] = ()
-) -> tuple[UpstreamSpec, ...]:
-    """Give the upstreams to try, best first. Raises `Refusal` (404).
-
-    A caller's own credential goes to one upstream at most, of those that come first by configuration alone:
-    neither a failure nor a rest shows it to another.
-    """
-    priority = {one.name: at if one.priority is None else one.priority for at, one in enumerate(upstreams)}
-    serving = sorted(eligible(upstreams, wanted), key=lambda one: priority[one.name])
-    if wanted.pinned or len(serving) == 1:
-        return (serving[0],)
-    first = priority[serving[0].name]
-    ranked = sorted(
-        serving, key=lambda one: (one.name in resting, priority[one.name], _draw(wanted.unit, one))
-    )
-    if not wanted.own_key:
-        return tuple(ranked)
-    shown = next((one for one in ranked if one.api_key is None and priority[one.name] == first), None)
-    return tuple(one for one in ranked if one.api_key is not None or one is shown)
-
-
-def _draw(unit: str, upstream: UpstreamSpec) -> float:
-    """Give a unit's draw for an upstream; the least comes first with the chance of its weight's share.
-
-    An exponential variable with the weight as its rate, made of a hash: weighted rendezvous hashing.
-    """
-    drawn = hashlib.sha256(f"{unit}\0{upstream.name}".encode("utf-8", "replace")).digest()
-    return -math.log((int.from_bytes(drawn[:8]) + 0.5) / _DRAWS) / upstream.weight
 
 
 @dataclass(slots=True)
@@ -124,7 +50,7 @@ class Pool:
         self._clock = clock
         self._live = {one.name: _Live() for one in upstreams}
         self._contested = {
-            anthropic: len(_speaking(upstreams, anthropic=anthropic)) > 1 for anthropic in (False, True)
+            anthropic: len(speaking(upstreams, anthropic=anthropic)) > 1 for anthropic in (False, True)
         }
         self._waiting: list[_Waiter] = []  # none of them wants an upstream that has a place free
 

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import NoReturn
 
 from gateway import echo, failing
 from gateway import headers as head
 from gateway.appside import AppSide, Pulse
 from gateway.attempt import Exchange
-from gateway.errors import AnswerCut, ClientGone, Refusal, busy, from_upstream, said
+from gateway.errors import AnswerCut, ClientGone, Refusal, busy, from_upstream
 from gateway.inbound import Send
-from gateway.outbound import event, refuse
 from gateway.pool import Pool
 from gateway.records import Records
 from gateway.source import Source
+from gateway.telling import Telling
 from gateway.trail import Trail
 from gateway.upstream.port import Transport, UpstreamCut, UpstreamError
 from gateway.upstream.spec import UpstreamSpec
 from gateway.usage import Stripping
 from store.vocabulary import Outcome
-
-_OK = 200
-_REFUSED = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +33,7 @@ class Relay:
     transport: Transport
     records: Records
     pool: Pool
+    telling: Telling
     wait_s: float  # for a place at an upstream
 
     async def serve(self, trail: Trail, send: Send) -> None:
@@ -61,7 +58,7 @@ class Relay:
         if upstream is None:
             refusal = busy()
             self.records.close(trail.exchange, Outcome.ERROR, served=True, error=refusal.message)
-            await self._refused(trail, refusal, send)
+            await self.telling.refusal(trail, refusal, send)
             return False
         trail.start(upstream)
         return True
@@ -88,10 +85,10 @@ class Relay:
             self.records.failed(exchange, error, served=True)
             told = from_upstream(error, exchange.upstream)
             if app.early and not exchange.size:
-                await self._told(exchange, told, app)
+                await self.telling.event(exchange, told, app)
             if app.begun:
                 raise AnswerCut(str(error)) from error
-            await self._refused(trail, told, send)
+            await self.telling.refusal(trail, told, send)
         except Refusal as refusal:
             if app.begun:
                 raise AnswerCut(str(refusal)) from refusal
@@ -111,7 +108,7 @@ class Relay:
                 if not source.flows:
                     await pulse.stop()
                     if app.begun:
-                        await self._belated(exchange, source, app)
+                        await self.telling.belated(exchange, source, app)
                 held = bool(trail.left) and failing.refuses(incoming) and await source.whole(failing.MOST)
                 if not held:
                     await self._pump(trail, source, app, pulse)
@@ -149,32 +146,6 @@ class Relay:
     def _next(self, trail: Trail, app: AppSide) -> UpstreamSpec | None:
         """Take a place for another try; None where there may or can be none."""
         return None if app.begun else self.pool.take(trail.upstreams)
-
-    async def _belated(self, exchange: Exchange, source: Source, app: AppSide) -> NoReturn:
-        """Tell an app that has the head of a stream what else came. Raises `AnswerCut`."""
-        await source.whole(failing.MOST)
-        told = said(exchange.status, exchange.body())
-        if exchange.status < _REFUSED:
-            why = "The answer was no stream, though a stream's head had gone out."
-            self.records.close(exchange, Outcome.ERROR, served=True, error=why)
-        else:
-            self.records.settle(exchange)
-        await self._told(exchange, told, app)
-
-    async def _told(self, exchange: Exchange, told: Refusal, app: AppSide) -> NoReturn:
-        """Tell it as an event. Raises `AnswerCut`, whatever it was."""
-        try:
-            await self.records.acknowledged(exchange)
-        except Refusal as refusal:
-            told = refusal
-        await app.body(_OK, [], event(exchange.surface, told))
-        # Not what was told: an upstream's own words may quote a key, and this goes to our log.
-        raise AnswerCut(f"It failed after a comment had gone out ({exchange.recorded}).")
-
-    async def _refused(self, trail: Trail, told: Refusal, send: Send) -> None:
-        await self.records.acknowledged(trail.exchange)
-        anthropic = trail.exchange.surface == "messages" or head.anthropic(trail.current.request.headers)
-        await refuse(send, told, call_id=trail.call.call_id, anthropic=anthropic)
 
 
 def ours(exchange: Exchange, who: str) -> list[tuple[bytes, bytes]]:

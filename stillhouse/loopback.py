@@ -20,7 +20,7 @@ from gateway.capture import read_answer
 from gateway.errors import Refusal
 from gateway.inbound import Inbound
 from gateway.keys import Caller
-from gateway.pool import Wanted, order
+from gateway.order import Wanted, order
 from gateway.ports import Journal
 from gateway.settings import UpstreamSpec
 from gateway.tries import outgoing

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Refusal
-from gateway.pool import Pool, Wanted, eligible, order
+from gateway.order import Wanted, eligible, order
+from gateway.pool import Pool
 from gateway.settings import Kind, UpstreamSpec
 
 MODELS = st.sampled_from(["gpt-4", "llama3", "o1"])

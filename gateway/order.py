@@ -1,0 +1,88 @@
+"""Which upstreams a call may go to, in which order. Pure; knows no connection and no time."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from gateway.errors import Refusal
+from gateway.upstream.spec import Kind, UpstreamSpec
+
+_DRAWS = 2.0**64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What of a call decides where it may go."""
+
+    model: str  # "": not known
+    anthropic: bool = False  # it speaks Anthropic's API
+    unit: str = ""  # calls of the same unit share the draw, so a provider's prompt cache serves them
+    pinned: bool = False  # it makes or needs what lives at one provider
+    own_key: bool = False  # it brings a credential of the caller's own
+
+
+def eligible(upstreams: Sequence[UpstreamSpec], wanted: Wanted) -> list[UpstreamSpec]:
+    """Give those that speak the call's API and serve its model, as listed. Raises `Refusal` (404).
+
+    A call in Anthropic's API goes to the others only where none of kind anthropic is configured.
+    """
+    able = speaking(upstreams, anthropic=wanted.anthropic)
+    if not able:
+        raise Refusal(404, "No configured upstream speaks the API of this path.", code="unknown_url")
+    if not wanted.model:
+        return able
+    serving = [one for one in able if any(fnmatchcase(wanted.model, glob) for glob in one.models)]
+    if not serving:
+        raise Refusal(
+            404,
+            f"The model {wanted.model!r} does not exist here: no configured upstream serves it.",
+            code="model_not_found",
+            param="model",
+        )
+    return serving
+
+
+def speaking(upstreams: Sequence[UpstreamSpec], *, anthropic: bool) -> list[UpstreamSpec]:
+    """Give those that speak Anthropic's API, or the others', as listed."""
+    theirs = [one for one in upstreams if one.kind is Kind.ANTHROPIC]
+    if anthropic and theirs:
+        return theirs
+    return [one for one in upstreams if one.kind is not Kind.ANTHROPIC]
+
+
+def order(
+    upstreams: Sequence[UpstreamSpec], wanted: Wanted, resting: Collection[str] = ()
+) -> tuple[UpstreamSpec, ...]:
+    """Give the upstreams to try, best first. Raises `Refusal` (404).
+
+    A caller's own credential goes to one upstream at most, of those that come first by configuration alone:
+    neither a failure nor a rest shows it to another.
+    """
+    serving = eligible(upstreams, wanted)
+    if len(serving) == 1:
+        return (serving[0],)
+    priority = {one.name: at if one.priority is None else one.priority for at, one in enumerate(upstreams)}
+    serving.sort(key=lambda one: priority[one.name])
+    if wanted.pinned:
+        return (serving[0],)
+    first = priority[serving[0].name]
+    ranked = sorted(
+        serving, key=lambda one: (one.name in resting, priority[one.name], _draw(wanted.unit, one))
+    )
+    if not wanted.own_key:
+        return tuple(ranked)
+    shown = next((one for one in ranked if one.api_key is None and priority[one.name] == first), None)
+    return tuple(one for one in ranked if one.api_key is not None or one is shown)
+
+
+def _draw(unit: str, upstream: UpstreamSpec) -> float:
+    """Give a unit's draw for an upstream; the least comes first with the chance of its weight's share.
+
+    An exponential variable with the weight as its rate, made of a hash: weighted rendezvous hashing.
+    """
+    drawn = hashlib.sha256(f"{unit}\0{upstream.name}".encode("utf-8", "replace")).digest()
+    return -math.log((int.from_bytes(drawn[:8]) + 0.5) / _DRAWS) / upstream.weight
