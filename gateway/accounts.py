@@ -36,11 +36,15 @@ class Accounts:
 
     async def send(self, transport: Transport, exchange: Sendable, request: Outgoing) -> Incoming:
         """Send a request of an exchange, which counts once however often it is tried. Raises `UpstreamError`."""
+        self.begun(exchange)
+        return await transport.send(request)
+
+    def begun(self, exchange: Sendable) -> None:
+        """Note that a request of an exchange goes out."""
         if not exchange.sent:
             exchange.sent = True
             self.sent += 1
             self._open.add(exchange.attempt_id)
-        return await transport.send(request)
 
     def recorded(self, exchange: Sendable) -> None:
         """Note that an exchange's outcome goes to the journal."""

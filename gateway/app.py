@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import feedback
+from gateway import feedback, handshake
 from gateway import headers as head
 from gateway.accounts import Accounts
 from gateway.attended import attended
@@ -44,6 +44,7 @@ from gateway.ports import Chooser, Health, Journal, Transport
 from gateway.reach import Reach
 from gateway.records import Records
 from gateway.settings import GatewaySettings
+from gateway.sockets import Sockets
 from gateway.student import StudentDesk
 from gateway.surfaces import BY_PATH, Surface
 from gateway.teacher import Relay
@@ -94,6 +95,7 @@ def build(
         chat=chat,
         opaque=Opaque(settings=settings, records=records, relay=relay, pool=pool),
         models=Models(settings=settings, transport=transport, pool=pool),
+        sockets=Sockets(settings=settings, pool=pool, records=records),
         records=records,
         background=background,
         transport=transport,
@@ -110,6 +112,7 @@ class Gateway:
     chat: Chat
     opaque: Opaque
     models: Models
+    sockets: Sockets
     records: Records
     background: Background
     transport: Transport
@@ -127,8 +130,7 @@ class Gateway:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+            await self._websocket(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         gauge = self.records.metrics.in_flight
@@ -147,10 +149,33 @@ class Gateway:
         finally:
             gauge.add(by=-1.0)
 
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gauge = self.records.metrics.in_flight
+        gauge.add()
+        await receive()  # that it was asked for
+        asked = handshake.read(scope)
+        try:
+            self._check(asked.request)
+            if not asked.request.place.of_api:
+                raise _unknown(asked.request)
+            check_allowed(asked.request)
+            caller = self.keys.admit(asked.request.headers, asked.request.target.partition("?")[2])
+            await self.sockets.answer(asked, caller, receive, send)
+        except Refusal as refusal:
+            self.records.metrics.refusals.add(refusal.code or "")
+            await refuse(handshake.as_http(asked, send), refusal)
+        except AnswerCut as cut:
+            log.warning("A websocket was cut: %s", cut)
+            raise
+        finally:
+            gauge.add(by=-1.0)
+
+    def _check(self, request: Inbound) -> None:
+        most, most_bytes = self.settings.max_headers, self.settings.max_header_bytes
+        check_headers(request.headers, most=most, most_bytes=most_bytes)
+
     async def _dispatch(self, request: Inbound, receive: Receive, send: Send) -> None:
-        check_headers(
-            request.headers, most=self.settings.max_headers, most_bytes=self.settings.max_header_bytes
-        )
+        self._check(request)
         path = request.place.below
         surface = BY_PATH.get(path)
         if surface is not None and request.method == "POST":

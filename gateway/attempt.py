@@ -48,10 +48,14 @@ class Exchange:
         self.status = incoming.status
         self.headers = incoming.headers
 
-    def take(self, piece: bytes) -> None:
-        """Note a piece of the answer."""
+    def noted(self) -> None:
+        """Note that the upstream says something."""
         if self.first_byte_ms is None:
             self.first_byte_ms = self.elapsed_ms()
+
+    def take(self, piece: bytes) -> None:
+        """Note a piece of the answer."""
+        self.noted()
         self.size += len(piece)
         room = self.limit - self._kept
         if room < len(piece):

@@ -75,8 +75,10 @@ def _end_of_deployment(names: list[str], at: int) -> int:
 
 
 def query_for(target: str, *, azure: bool) -> str:
-    """Give the query as it goes on: only Azure's servers know `api-version`."""
+    """Give the query as it goes on: only Azure's servers know `api-version`, and a model as `deployment`."""
     query = target.partition("?")[2]
-    if not azure:
-        query = "&".join(part for part in query.split("&") if part.partition("=")[0].lower() != "api-version")
+    parts = query.split("&")
+    kept = [part for part in parts if part.partition("=")[0].lower() != "api-version"]
+    if not azure and len(kept) < len(parts):
+        query = "&".join(re.sub("^deployment=", "model=", part) for part in kept)
     return query

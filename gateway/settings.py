@@ -50,6 +50,9 @@ class GatewaySettings:
     max_answer_log: int = 64 * MIB  # of an answer kept for the log; the app still gets all of it
     max_opaque_log: int = 256 * 1024  # of an opaque body kept for the log, each way
 
+    max_message: int = 16 * MIB  # of a websocket, either way: more than an event of the Realtime API may have
+    socket_idle_s: float = 3600.0  # without a message either way; no session of that API lasts longer
+
     accepted_key_s: float = 3600.0  # how long a teacher's 2xx lets a student answer that key
     accepted_keys: int = 100_000  # keys remembered at most
 
@@ -63,12 +66,21 @@ class GatewaySettings:
 
     def __post_init__(self) -> None:
         """Refuse what could not serve a single call."""
+        if self.socket_idle_s <= 0:
+            raise SettingsError("socket_idle_s must be more than 0 seconds.")
         if not self.upstreams:
             raise SettingsError("at least one upstream is needed.")
         names = [upstream.name for upstream in self.upstreams]
         if len(set(names)) != len(names):
             raise SettingsError(f"upstream names must differ: {', '.join(names)}.")
-        for name in ("max_body", "max_depth", "max_headers", "max_header_bytes", "shadow_concurrency"):
+        for name in (
+            "max_body",
+            "max_depth",
+            "max_headers",
+            "max_header_bytes",
+            "max_message",
+            "shadow_concurrency",
+        ):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1.")
         for name in ("shadow_queue", "student_hung_s", "upstream_wait_s"):

@@ -45,7 +45,7 @@ async def serve(told: Told) -> None:
     own = convert.gateway(settings, _salt(folder), told.door)
     health = Health(journal, routes)
     gateway = app.build(own, journal=journal, chooser=routes, transport=HttpxTransport(), health=health)
-    served = Served(gateway, drain_s=own.drain_s)
+    served = Served(gateway, drain_s=own.drain_s, max_message=own.max_message)
     stdin.watch(served.stop)
     voice = Voice(folder.run, f"worker-{told.index}")
     tell = partial(figures, journal, gateway.accounts)

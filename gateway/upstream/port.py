@@ -6,17 +6,20 @@ Errors (all `UpstreamError`; foreign exceptions are translated at the engine's e
     ├── ConnectFailed     nothing was sent: no address, refused, TLS
     ├── UpstreamTimeout   connect, first byte, idle or total time ran out
     └── UpstreamCut       the connection ended, or spoke nonsense, before the answer did
+
+Of websockets also `TurnedAway`, an answer to the handshake that is not yes, and `SocketClosed`, their end.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.upstream.spec import Timeouts
 
 Headers = tuple[tuple[bytes, bytes], ...]  # lower-case names, in order of arrival
+CUT = 1006  # the close code of a websocket that nobody closed
 
 
 class UpstreamError(Exception):
@@ -33,6 +36,25 @@ class UpstreamTimeout(UpstreamError):  # noqa: N818
 
 class UpstreamCut(UpstreamError):  # noqa: N818
     """The connection ended before the answer did."""
+
+
+class TurnedAway(Exception):  # noqa: N818
+    """An upstream's HTTP answer to one who asked for a websocket."""
+
+    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+        super().__init__(f"The upstream opened no websocket: {status}.")
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class SocketClosed(Exception):  # noqa: N818
+    """The end of a websocket, by the close code and reason that tell of it."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"The websocket was closed with {code}.")
+        self.code = code
+        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,3 +94,31 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections."""
+
+
+class Socket(Protocol):
+    """A websocket that is open. Messages are text or bytes, as they were sent."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What the upstream chose of what was offered."""
+
+    @property
+    def headers(self) -> Headers:
+        """Response headers of the handshake, names in lower case."""
+
+    async def send(self, data: str | bytes) -> None:
+        """Send a message, and wait while the upstream does not read. Raises `SocketClosed`."""
+
+    async def receive(self) -> str | bytes:
+        """Wait for a message. Raises `SocketClosed` after the last."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close it within about two seconds. Idempotent."""
+
+
+class Dial(Protocol):
+    """Opens websockets. Follows no redirect, adds no credential."""
+
+    async def __call__(self, request: Outgoing, subprotocols: Sequence[str], *, max_message: int) -> Socket:
+        """Open one. Raises `TurnedAway` and `UpstreamError`; `max_message` bounds what is received, in bytes."""

@@ -9,17 +9,23 @@ from typing import Any
 import uvicorn
 
 BACKLOG = 2048
+MIB = 1024 * 1024
+PING_S = 20.0
 
 
 class Served:
-    """One uvicorn server. `stop` may be called from any thread."""
+    """One uvicorn server. `stop` may be called from any thread; `max_message` bounds a websocket's, in bytes."""
 
-    def __init__(self, app: Any, *, drain_s: float) -> None:
+    def __init__(self, app: Any, *, drain_s: float, max_message: int = MIB) -> None:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
                 http="httptools",
-                ws="none",
+                ws="auto",  # on `websockets`
+                ws_max_size=max_message,
+                ws_ping_interval=PING_S,
+                ws_ping_timeout=None,  # who has too much to read cannot answer a ping
+                ws_per_message_deflate=False,
                 lifespan="on",
                 access_log=False,
                 server_header=False,

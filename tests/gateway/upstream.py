@@ -22,6 +22,7 @@ from store.errors import JournalFull
 from store.vocabulary import Attempt, Call, Choice, Feedback, Pairing, Route, State, Who
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # empty and quick to make: every test server speaks plain HTTP
+MOST_MESSAGE = 16 * 1024 * 1024
 ACCOUNT_HEADERS = [
     (b"x-request-id", b"req_upstream_1"),
     (b"openai-processing-ms", b"12"),
@@ -228,7 +229,9 @@ class Served:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, ws="none")
+        config = uvicorn.Config(
+            app, log_level="critical", timeout_graceful_shutdown=2, ws="auto", ws_max_size=MOST_MESSAGE
+        )
         config.load()
         self._server = uvicorn.Server(config)
         self._server.lifespan = config.lifespan_class(config)
