@@ -9,19 +9,21 @@ from typing import Any
 import uvicorn
 
 BACKLOG = 2048
-MIB = 1024 * 1024
 PING_S = 20.0
 
 
 class Served:
-    """One uvicorn server. `stop` may be called from any thread; `max_message` bounds a websocket's, in bytes."""
+    """One uvicorn server. `stop` may be called from any thread.
 
-    def __init__(self, app: Any, *, drain_s: float, max_message: int = MIB) -> None:
+    `max_message` is the most bytes of a websocket's message; 0: no websockets.
+    """
+
+    def __init__(self, app: Any, *, drain_s: float, max_message: int = 0) -> None:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
                 http="httptools",
-                ws="auto",  # on `websockets`
+                ws="auto" if max_message else "none",  # on `websockets`
                 ws_max_size=max_message,
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=None,  # who has too much to read cannot answer a ping
