@@ -19,7 +19,6 @@ from gateway.accounts import Accounts
 from gateway.attended import attended
 from gateway.background import Background
 from gateway.calls import Decider
-from gateway.chat import Chat
 from gateway.errors import AnswerCut, ClientGone, Refusal
 from gateway.inbound import (
     Inbound,
@@ -49,6 +48,7 @@ from gateway.student import StudentDesk
 from gateway.surfaces import BY_PATH, Surface
 from gateway.teacher import Relay
 from gateway.telling import Telling
+from gateway.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def build(
     manners = Manners()
     desk = StudentDesk(transport, records, reach, manners, hung_s=settings.student_hung_s)
     background = Background(concurrency=settings.shadow_concurrency, queue=settings.shadow_queue)
-    chat = Chat(
+    turns = Turns(
         settings=settings,
         decider=Decider(pool=pool, chooser=chooser, accepted=accepted, reach=reach),
         accepted=accepted,
@@ -92,7 +92,7 @@ def build(
     return Gateway(
         settings=settings,
         keys=KeyRing(settings.client_keys, settings.salt),
-        chat=chat,
+        turns=turns,
         opaque=Opaque(settings=settings, records=records, relay=relay, pool=pool),
         models=Models(settings=settings, transport=transport, pool=pool),
         sockets=Sockets(settings=settings, pool=pool, records=records),
@@ -109,7 +109,7 @@ class Gateway:
 
     settings: GatewaySettings
     keys: KeyRing
-    chat: Chat
+    turns: Turns
     opaque: Opaque
     models: Models
     sockets: Sockets
@@ -196,9 +196,9 @@ class Gateway:
 
     async def _understood(self, surface: Surface, request: Inbound, receive: Receive, send: Send) -> None:
         caller = self.keys.admit(request.headers, request.target.partition("?")[2])
-        job = await self.chat.intake(request, caller, Upload(receive), surface)
+        job = await self.turns.intake(request, caller, Upload(receive), surface)
         gone = asyncio.Event()
-        await attended(receive, self.chat.answer(job, send, gone), gone)
+        await attended(receive, self.turns.answer(job, send, gone), gone)
 
     async def _opaque(self, request: Inbound, receive: Receive, send: Send) -> None:
         check_allowed(request)

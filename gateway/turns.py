@@ -25,8 +25,8 @@ _OK = range(200, 300)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chat:
-    """Answers calls of every surface that is understood."""
+class Turns:
+    """Answers calls of every surface that is understood: each asks for an assistant's turn."""
 
     settings: GatewaySettings
     decider: Decider
