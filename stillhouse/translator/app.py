@@ -18,14 +18,14 @@ import msgspec
 
 from gateway import echo
 from gateway.inbound import Receive, Scope, Send
+from stillhouse.translator import asgi
 from stillhouse.translator.failures import Failure, of_error, refusal
 from stillhouse.translator.target import Target, Unsaid
 
 logger = logging.getLogger(__name__)
 PATH = "/v1/chat/completions"
-_MOST = 64 << 20  # bytes of a request
 _DONE = b"data: [DONE]\n\n"
-_JSON, _EVENTS = b"application/json", b"text/event-stream"
+_EVENTS = b"text/event-stream"
 
 Complete = Callable[..., Awaitable[Any]]  # litellm.acompletion
 
@@ -41,13 +41,13 @@ class Translator:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await asgi.lifespan(receive, send)
             return
-        body = await _body(receive)
+        body = await asgi.body(receive)
         if body is None:
             return
         work = asyncio.create_task(self._answer(scope, body, send))
-        gone = asyncio.create_task(_gone(receive))
+        gone = asyncio.create_task(asgi.gone(receive))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -60,11 +60,11 @@ class Translator:
     async def _answer(self, scope: Scope, body: bytes, send: Send) -> None:
         found = self._found(scope)
         if isinstance(found, Failure):
-            await _fail(send, found)
+            await asgi.fail(send, found)
             return
         request = _object(body)
         if request is None:
-            await _fail(
+            await asgi.fail(
                 send, refusal(400, "The request is no JSON object, or too large.", code="invalid_json")
             )
             return
@@ -72,7 +72,7 @@ class Translator:
             arguments = found.arguments(request)
         except Unsaid as name:
             text = f"{name} cannot be said to the provider of {found.name}."
-            await _fail(send, refusal(400, text, code="unsupported_parameter", param=str(name)))
+            await asgi.fail(send, refusal(400, text, code="unsupported_parameter", param=str(name)))
             return
         await self._exchange(found, arguments, send)
 
@@ -93,12 +93,12 @@ class Translator:
         try:
             answer = await self._complete(**arguments)
             if not arguments.get("stream"):
-                await _whole(send, 200, _said(answer))
+                await asgi.whole(send, 200, _said(answer))
                 return
             pieces = aiter(answer)
             first = await anext(pieces, None)
         except Exception as error:  # noqa: BLE001 - a provider's SDK may raise anything
-            await _fail(send, _told(target, error, secrets))
+            await asgi.fail(send, _told(target, error, secrets))
             return
         await _stream(send, _chained(first, pieces), lambda error: _told(target, error, secrets))
 
@@ -119,14 +119,14 @@ async def _chained(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 async def _stream(send: Send, pieces: AsyncIterator[Any], told: Callable[[Exception], Failure]) -> None:
-    await _start(send, 200, ((b"content-type", _EVENTS),))
+    await asgi.start(send, 200, ((b"content-type", _EVENTS),))
     try:
         async for piece in pieces:
-            await _send(send, b"data: %s\n\n" % _said(piece))
-        await _send(send, _DONE)
+            await asgi.piece(send, b"data: %s\n\n" % _said(piece))
+        await asgi.piece(send, _DONE)
     except Exception as error:  # noqa: BLE001 - as before the first piece
-        await _send(send, b"data: %s\n\n" % told(error).body)
-    await _send(send, b"", more=False)
+        await asgi.piece(send, b"data: %s\n\n" % told(error).body)
+    await asgi.piece(send, b"", more=False)
 
 
 def _said(answer: Any) -> bytes:
@@ -137,53 +137,6 @@ def _said(answer: Any) -> bytes:
         if "message" in choice:
             choice["message"].setdefault("content", None)
     return msgspec.json.encode(plain)
-
-
-async def _fail(send: Send, failure: Failure) -> None:
-    await _whole(send, failure.status, failure.body, failure.headers)
-
-
-async def _whole(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await _start(send, status, ((b"content-type", _JSON), length, *headers))
-    await _send(send, body, more=False)
-
-
-async def _start(send: Send, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
-
-
-async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """Read the request; None where the other side hung up. What is too long is cut, and then no JSON."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        piece = message.get("body", b"")
-        if size + len(piece) <= _MOST:
-            parts.append(piece)
-        size += len(piece)
-        if not message.get("more_body", False):
-            return b"".join(parts) if size <= _MOST else b""
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        kind = (await receive())["type"]
-        await send({"type": f"{kind}.complete"})
-        if kind == "lifespan.shutdown":
-            return
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
