@@ -133,6 +133,7 @@ class Decider:
         return self.pool.candidates(
             Wanted(
                 model=asked.model,
+                surface=asked.surface,
                 anthropic=anthropic,
                 unit=unit,
                 pinned=self.pool.contested(anthropic=anthropic) and _pinned(asked),

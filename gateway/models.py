@@ -15,10 +15,11 @@ from gateway.keys import Caller
 from gateway.order import Wanted
 from gateway.outbound import reply
 from gateway.pool import Pool
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, UpstreamSpec
 from gateway.tries import outgoing
 from gateway.upstream.port import Incoming, Transport, UpstreamError
 
+_FOUND = 200
 _OK = range(200, 300)
 _GLOB = frozenset("*?[")
 
@@ -50,7 +51,10 @@ class Models:
 
     async def answer(self, request: Inbound, caller: Caller, send: Send) -> None:
         """Answer with the first upstream's list and our names. Raises `Refusal` (502, 504)."""
-        (upstream,) = self.pool.candidates(Wanted(model="", pinned=True))
+        upstream = self._first()
+        if upstream is None:
+            await reply(send, _FOUND, msgspec.json.encode(merged(None, aliases(self.settings))))
+            return
         try:
             incoming = await self.transport.send(outgoing(request, caller, upstream, "/models", b""))
             try:
@@ -70,6 +74,13 @@ class Models:
         ]
         kind = head.value(incoming.headers, b"content-type") or "application/json"
         await reply(send, incoming.status, body, headers=headers, kind=kind)
+
+    def _first(self) -> UpstreamSpec | None:
+        """Give the upstream whose list it is; None where none has one."""
+        try:
+            return self.pool.candidates(Wanted(model="", surface="opaque", pinned=True))[0]
+        except Refusal:
+            return None
 
 
 def _read(incoming: Incoming, body: bytes, limit: int) -> Any:

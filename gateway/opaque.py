@@ -58,6 +58,7 @@ class Opaque:
         upstreams = self.pool.candidates(
             Wanted(
                 model=body.model,
+                surface="opaque",
                 anthropic=anthropic,
                 unit=call_id,
                 pinned=not (body.model and root in _ALONE),

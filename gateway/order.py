@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gateway.errors import Refusal
+from gateway.trace import CHAT
 from gateway.upstream.spec import Kind, UpstreamSpec
 
 _DRAWS = 2.0**64
@@ -19,6 +20,7 @@ class Wanted:
     """What of a call decides where it may go."""
 
     model: str  # "": not known
+    surface: str = CHAT
     anthropic: bool = False  # it speaks Anthropic's API
     unit: str = ""  # calls of the same unit share the draw, so a provider's prompt cache serves them
     pinned: bool = False  # it makes or needs what lives at one provider
@@ -28,9 +30,12 @@ class Wanted:
 def eligible(upstreams: Sequence[UpstreamSpec], wanted: Wanted) -> list[UpstreamSpec]:
     """Give those that speak the call's API and serve its model, as listed. Raises `Refusal` (404).
 
-    A call in Anthropic's API goes to the others only where none of kind anthropic is configured.
+    A call in Anthropic's API goes to OpenAI-compatible servers only where none of kind anthropic is configured.
+    What litellm translates is chat.
     """
     able = speaking(upstreams, anthropic=wanted.anthropic)
+    if wanted.surface != CHAT:
+        able = [one for one in able if one.kind is not Kind.LITELLM]
     if not able:
         raise Refusal(404, "No configured upstream speaks the API of this path.", code="unknown_url")
     if not wanted.model:
@@ -47,11 +52,11 @@ def eligible(upstreams: Sequence[UpstreamSpec], wanted: Wanted) -> list[Upstream
 
 
 def speaking(upstreams: Sequence[UpstreamSpec], *, anthropic: bool) -> list[UpstreamSpec]:
-    """Give those that speak Anthropic's API, or the others', as listed."""
+    """Give those that speak Anthropic's API, or OpenAI's, as listed."""
+    if not anthropic:
+        return [one for one in upstreams if one.kind is not Kind.ANTHROPIC]
     theirs = [one for one in upstreams if one.kind is Kind.ANTHROPIC]
-    if anthropic and theirs:
-        return theirs
-    return [one for one in upstreams if one.kind is not Kind.ANTHROPIC]
+    return theirs or [one for one in upstreams if one.kind is Kind.OPENAI]
 
 
 def order(

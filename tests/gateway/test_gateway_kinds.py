@@ -84,6 +84,35 @@ async def test_anthropics_own_sdk_works_with_only_its_base_url_set():
         assert ["sk-ant" in repr(s.headers) for s in servers[1].seen] == [True, True]
 
 
+async def test_what_litellm_translates_is_chat_and_its_models_are_listed():
+    async with (
+        several({"kind": Kind.LITELLM, "models": ("gemini",)}) as (place, (server,)),
+        client(place) as app,
+    ):
+        assert (await app.post(CHAT, json={**ASK, "model": "gemini"})).status_code == 200
+        for path, body in (
+            ("/v1/responses", {"model": "gemini", "input": "hi"}),
+            ("/v1/messages", {**TELL, "model": "gemini"}),
+            ("/v1/embeddings", {"model": "gemini", "input": "hi"}),
+        ):
+            answer = await app.post(path, json=body)
+            assert (answer.status_code, answer.headers["x-should-retry"]) == (404, "false")
+        assert [model["id"] for model in (await app.get("/v1/models")).json()["data"]] == ["gemini"]
+        assert len(server.seen) == 1
+
+
+async def test_no_call_of_another_surface_goes_on_to_a_translator():
+    async with several({}, {"kind": Kind.LITELLM}) as (place, servers), client(place) as app:
+
+        async def down(seen: Seen, out: Teller) -> None:
+            await out.whole(503, b"{}")
+
+        servers[0].script = down
+        body = {"model": "m", "input": "hi", "store": False}
+        assert (await app.post("/v1/responses", json=body)).status_code == 503
+        assert (await app.post(CHAT, json=ASK)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("given", "name", "value"),
     [

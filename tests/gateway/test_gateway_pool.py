@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,13 +19,14 @@ MODELS = st.sampled_from(["gpt-4", "llama3", "o1"])
 
 
 def spec(name: str, **given_: object) -> UpstreamSpec:
-    return UpstreamSpec(**{"name": name, "base_url": f"http://{name}/v1", **given_})  # type: ignore[arg-type]
+    version = {"api_version": "2024"} if given_.get("kind") is Kind.AZURE else {}
+    return UpstreamSpec(**{**version, "name": name, "base_url": f"http://{name}/v1", **given_})  # type: ignore[arg-type]
 
 
 SPECS = st.lists(
     st.fixed_dictionaries(
         {
-            "kind": st.sampled_from([Kind.OPENAI, Kind.ANTHROPIC]),
+            "kind": st.sampled_from([Kind.OPENAI, Kind.ANTHROPIC, Kind.AZURE, Kind.LITELLM]),
             "models": st.sampled_from([("*",), ("gpt-*",), ("llama*", "o1")]),
             "priority": st.none() | st.integers(-1, 2),
             "weight": st.floats(0.1, 10),
@@ -37,6 +39,7 @@ SPECS = st.lists(
 WANTED = st.builds(
     Wanted,
     model=MODELS | st.just(""),
+    surface=st.sampled_from(["chat", "responses", "opaque"]),
     anthropic=st.booleans(),
     unit=st.text(max_size=5),
     pinned=st.booleans(),
@@ -75,14 +78,18 @@ def test_what_every_order_holds_to(specs, wanted, resting):
         assert set(got) == set(allowed)
     ranks = [(one.name in resting, place(specs, one)) for one in got]
     assert ranks == sorted(ranks)
-    if any(one.kind is Kind.ANTHROPIC for one in specs):
-        assert all((one.kind is Kind.ANTHROPIC) == wanted.anthropic for one in got)
+    kinds = {one.kind for one in got}
+    if wanted.anthropic:
+        assert kinds == {Kind.ANTHROPIC if any(one.kind is Kind.ANTHROPIC for one in specs) else Kind.OPENAI}
+    else:
+        assert Kind.ANTHROPIC not in kinds
+    assert wanted.surface == "chat" or Kind.LITELLM not in kinds
 
 
 @given(SPECS, WANTED)
 def test_a_call_that_is_pinned_has_the_same_upstream_whatever_its_unit_and_who_rests(specs, wanted):
-    pinned = Wanted(model=wanted.model, anthropic=wanted.anthropic, pinned=True)
-    other = Wanted(model=wanted.model, anthropic=wanted.anthropic, pinned=True, unit="other")
+    pinned = replace(wanted, pinned=True)
+    other = replace(wanted, pinned=True, unit=wanted.unit + "other")
     assert drawn(specs, pinned, set()) == drawn(specs, other, {one.name for one in specs})
 
 
