@@ -21,8 +21,9 @@ from gateway.frames import End, Line
 from gateway.handshake import Handshake, accepting, as_http
 from gateway.inbound import Inbound, Receive, Send
 from gateway.keys import Caller
+from gateway.order import Wanted
 from gateway.outbound import refuse
-from gateway.pool import Pool, Wanted
+from gateway.pool import Pool
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.teacher import ours
