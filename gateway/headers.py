@@ -31,7 +31,7 @@ _LOGGED_REQUEST = frozenset(
     b"x-request-id x-stillhouse-conversation x-stillhouse-route x-stillhouse-task".split()
 )
 _LOGGED_RESPONSE = frozenset(
-    b"content-type content-encoding retry-after retry-after-ms x-request-id x-should-retry "
+    b"content-type content-encoding retry-after retry-after-ms x-request-id request-id apim-request-id x-should-retry "
     b"openai-processing-ms openai-version openai-model".split()
 )
 _LOGGED_VALUE = 512  # bytes of a header's value kept
@@ -85,7 +85,7 @@ def logged_request(headers: Headers) -> dict[str, str]:
 
 def logged_response(headers: Headers) -> dict[str, str]:
     """Give the response headers that a record may hold."""
-    return _logged(headers, _LOGGED_RESPONSE, (b"x-ratelimit-",))
+    return _logged(headers, _LOGGED_RESPONSE, (b"x-ratelimit-", b"anthropic-ratelimit-"))
 
 
 def anthropic(headers: Headers) -> bool:
