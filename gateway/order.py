@@ -36,19 +36,25 @@ def eligible(upstreams: Sequence[UpstreamSpec], wanted: Wanted) -> list[Upstream
     able = speaking(upstreams, anthropic=wanted.anthropic)
     if wanted.surface != CHAT:
         able = [one for one in able if one.kind is not Kind.LITELLM]
-    if not able:
-        raise Refusal(404, "No configured upstream speaks the API of this path.", code="unknown_url")
-    if not wanted.model:
-        return able
-    serving = [one for one in able if any(fnmatchcase(wanted.model, glob) for glob in one.models)]
+    serving = [one for one in able if not wanted.model or _serves(one, wanted.model)]
     if not serving:
-        raise Refusal(
-            404,
-            f"The model {wanted.model!r} does not exist here: no configured upstream serves it.",
-            code="model_not_found",
-            param="model",
-        )
+        raise _nobody(upstreams, wanted, spoken=bool(able))
     return serving
+
+
+def _serves(upstream: UpstreamSpec, model: str) -> bool:
+    return any(fnmatchcase(model, glob) for glob in upstream.models)
+
+
+def _nobody(upstreams: Sequence[UpstreamSpec], wanted: Wanted, *, spoken: bool) -> Refusal:
+    model = wanted.model
+    if any(one.kind is Kind.LITELLM and model and _serves(one, model) for one in upstreams):
+        text = f"The model {model!r} is served here in chat completions only."
+    elif spoken:
+        text = f"The model {model!r} does not exist here: no configured upstream serves it."
+    else:
+        return Refusal(404, "No configured upstream speaks the API of this path.", code="unknown_url")
+    return Refusal(404, text, code="model_not_found", param="model")
 
 
 def speaking(upstreams: Sequence[UpstreamSpec], *, anthropic: bool) -> list[UpstreamSpec]:

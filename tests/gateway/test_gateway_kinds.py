@@ -97,6 +97,7 @@ async def test_what_litellm_translates_is_chat_and_its_models_are_listed():
         ):
             answer = await app.post(path, json=body)
             assert (answer.status_code, answer.headers["x-should-retry"]) == (404, "false")
+            assert "'gemini' is served here in chat completions only" in answer.text
         assert [model["id"] for model in (await app.get("/v1/models")).json()["data"]] == ["gemini"]
         assert len(server.seen) == 1
 
