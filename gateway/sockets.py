@@ -48,7 +48,9 @@ class Sockets:
         """Open, pass on, record. Raises `Refusal` before anything is recorded, `AnswerCut` where it was cut."""
         request = asked.request
         call = _call(request, caller)
-        upstreams = self.pool.candidates(Wanted(model=call.model, unit=call.call_id, own_key=caller.own_key))
+        upstreams = self.pool.candidates(
+            Wanted(model=call.model, surface=call.surface, unit=call.call_id, own_key=caller.own_key)
+        )
         nothing = Body(sent=b"", plain=b"", model=call.model)
         ways = tries(request, caller, upstreams, path=request.place.raw, body=nothing, model=call.model)
         taken = self.pool.take(upstreams)

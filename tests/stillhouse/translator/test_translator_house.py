@@ -170,8 +170,8 @@ def test_an_app_that_hangs_up_ends_the_providers_answer(api, provider):
     assert provider.hung_up.wait(20)
 
 
-def test_another_surface_is_refused_in_words(api):
-    with pytest.raises(openai.NotFoundError, match="chat completions only"):
+def test_a_call_of_another_surface_never_reaches_the_translator(api):
+    with pytest.raises(openai.NotFoundError, match="no configured upstream serves it"):
         api.responses.create(model="claude", input="hi", max_output_tokens=20)
 
 
