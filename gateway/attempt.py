@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from gateway import codings, echo
 from gateway import headers as head
+from gateway.bodies import is_json
 from gateway.capture.ending import Ending
 from gateway.capture.reading import is_stream
+from gateway.excerpt import excerpt
 from gateway.upstream.port import Headers, Incoming
 from store.ids import new_id
 from store.vocabulary import Attempt, Call, Outcome, Role, Who
@@ -25,6 +27,9 @@ class Exchange:
     upstream: str
     student_id: str | None = None
     limit: int
+    brief: int | None = (
+        None  # what is not understood: more than so many bytes are kept of JSON only, as an excerpt
+    )
     surface: str = "chat"  # of the answer's bytes
     secrets: tuple[bytes, ...] = field(default=(), repr=False)  # what the upstream was shown, kept nowhere
     attempt_id: str = field(default_factory=new_id)
@@ -57,12 +62,15 @@ class Exchange:
         """Note a piece of the answer."""
         self.noted()
         self.size += len(piece)
-        room = self.limit - self._kept
+        room = self._most() - self._kept
         if room < len(piece):
             self.truncated = True
             piece = piece[: max(0, room)]
         self._parts.append(piece)
         self._kept += len(piece)
+
+    def _most(self) -> int:
+        return self.limit if self.brief is None or is_json(self.content_type) else self.brief
 
     def ends_with(self, piece: bytes) -> bool:
         """Tell whether `piece`, just taken, is the last that the app waits for."""
@@ -97,7 +105,10 @@ class Exchange:
 
     def body(self) -> bytes:
         """Give what was kept of the answer, content-decoded where that is possible."""
-        raw = b"".join(self._parts)
+        body = self._decoded(b"".join(self._parts))
+        return body if self.brief is None else excerpt(body, self.brief)
+
+    def _decoded(self, raw: bytes) -> bytes:
         coding = head.listed(self.headers, b"content-encoding")
         if not coding or not raw:
             return raw

@@ -87,7 +87,8 @@ class Opaque:
 
     async def answer(self, job: OpaqueJob, send: Send) -> None:
         """Answer the app."""
-        trail = Trail(job.call, job.tries, role=Role.SERVE, limit=self.settings.max_opaque_log)
+        most, brief = self.settings.max_answer_log, self.settings.max_opaque_log
+        trail = Trail(job.call, job.tries, role=Role.SERVE, limit=most, brief=brief)
         await self.relay.serve(trail, send)
 
     async def _first(self, request: Inbound, upload: Upload, *, contested: bool) -> bytes:

@@ -48,7 +48,9 @@ class GatewaySettings:
     max_headers: int = 128
     max_header_bytes: int = 64 * 1024  # all names and values together
     max_answer_log: int = 64 * MIB  # of an answer kept for the log; the app still gets all of it
-    max_opaque_log: int = 256 * 1024  # of an opaque body kept for the log, each way
+    max_opaque_log: int = (
+        256 * 1024
+    )  # of an opaque body kept for the log, each way; of longer JSON its short members
 
     max_message: int = 16 * MIB  # of a websocket, either way: more than an event of the Realtime API may have
     socket_idle_s: float = 3600.0  # without a message either way; no session of that API lasts longer

@@ -14,10 +14,12 @@ from store.vocabulary import Call, Role, Who
 class Trail:
     """Holds the exchange that is under way, and the tries that are left."""
 
-    def __init__(self, call: Call, tries: tuple[Try, ...], *, role: Role, limit: int) -> None:
+    def __init__(
+        self, call: Call, tries: tuple[Try, ...], *, role: Role, limit: int, brief: int | None = None
+    ) -> None:
         self.call = call
         self.current = tries[0]
-        self.exchange = self._begin(role, tries[0], limit)
+        self.exchange = self._begin(role, tries[0], limit, brief)
         self.left = list(tries)
 
     @property
@@ -33,13 +35,13 @@ class Trail:
     def go_on(self, upstream: UpstreamSpec) -> None:
         """Begin another exchange, at `upstream`; the last one was recorded as not served."""
         self._turn_to(upstream)
-        self.exchange = self._begin(Role.FAILOVER, self.current, self.exchange.limit)
+        self.exchange = self._begin(Role.FAILOVER, self.current, self.exchange.limit, self.exchange.brief)
 
     def _turn_to(self, upstream: UpstreamSpec) -> None:
         self.current = next(one for one in self.left if one.upstream is upstream)
         self.left.remove(self.current)
 
-    def _begin(self, role: Role, one: Try, limit: int) -> Exchange:
+    def _begin(self, role: Role, one: Try, limit: int, brief: int | None) -> Exchange:
         return Exchange(
             call=self.call,
             role=role,
@@ -47,5 +49,6 @@ class Trail:
             model=self.call.model,
             upstream=one.upstream.name,
             limit=limit,
+            brief=brief,
             surface=self.call.surface,
         )

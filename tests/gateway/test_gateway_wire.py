@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import random
 import zlib
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from upstream import TLS, House, Seen, Teller, house, sse
 
+from gateway.capture import read_answer
 from gateway.settings import ClientKey, Timeouts, UpstreamSpec
 from store.journal.writer import SegmentWriter
 
@@ -242,6 +244,36 @@ async def test_a_compressed_request_goes_on_as_it_came_and_is_logged_decoded(cod
         assert sent.body == packed
         assert sent.header("content-encoding") == coding
         assert place.journal.calls[0].body == body
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+async def test_of_a_long_answer_in_json_the_short_members_are_logged(kind, packed):
+    vectors = [
+        {"object": "embedding", "index": i, "embedding": random.Random(i).random()} for i in range(20_000)
+    ]
+    said = {"id": "e-1", "data": vectors, "model": "e", "usage": {"prompt_tokens": 5, "total_tokens": 5}}
+    plain = json.dumps(said).encode()
+    body = gzip.compress(plain) if packed else plain
+
+    async def embed(seen: Seen, out: Teller) -> None:
+        coding = [(b"content-encoding", b"gzip")] if packed else []
+        await out.head(200, [(b"content-type", kind.encode()), *coding])
+        for at in range(0, len(body), 65536):
+            await out.piece(body[at : at + 65536])
+        await out.end()
+
+    async with house() as place, client(place) as app:
+        place.teacher.script = embed
+        answer = await app.post("/v1/embeddings", json={"model": "e", "input": "x"})
+        assert answer.content == plain
+        (attempt,) = place.journal.attempts
+        usage = read_answer("opaque", attempt.content_type, attempt.status, attempt.body).usage
+        if kind == "application/json":
+            assert json.loads(attempt.body) == {name: said[name] for name in ("id", "model", "usage")}
+            assert (usage.prompt_tokens, usage.completion_tokens) == (5, None)
+        else:
+            assert 0 < len(attempt.body) <= 256 * 1024
 
 
 @pytest.mark.parametrize(
