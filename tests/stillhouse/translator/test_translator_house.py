@@ -171,7 +171,7 @@ def test_an_app_that_hangs_up_ends_the_providers_answer(api, provider):
 
 
 def test_a_call_of_another_surface_never_reaches_the_translator(api):
-    with pytest.raises(openai.NotFoundError, match="no configured upstream serves it"):
+    with pytest.raises(openai.NotFoundError, match="in chat completions only"):
         api.responses.create(model="claude", input="hi", max_output_tokens=20)
 
 
