@@ -337,6 +337,34 @@ async def test_a_client_key_is_needed_where_there_are_any():
         assert place.server.seen == []
 
 
+@pytest.mark.parametrize(
+    ("key", "clients", "opened"), [("sk-upstream", (), 0), (None, (), 1), ("sk-upstream", ("vk",), 1)]
+)
+async def test_a_web_page_speaks_under_no_key_but_its_own(key, clients, opened):
+    held = tuple(ClientKey(name=one, sha256=hashlib.sha256(one.encode()).hexdigest()) for one in clients)
+    headers = {"Origin": "https://evil.example", "Authorization": "Bearer vk"}
+    async with realtime(api_key=key, client_keys=held) as place:
+        if opened:
+            async with connect(place.url + PATH, additional_headers=headers):
+                pass
+        else:
+            assert await refused_by_us(place.url + PATH, headers) == (403, "origin_denied")
+            assert place.house.journal.records == []
+        assert len(place.server.seen) == opened
+
+
+async def test_a_gateway_that_stops_says_so_and_nobody_is_blamed():
+    async with realtime() as place:
+        app = await connect(place.url + PATH)
+        await app.send("x")
+        await app.recv()
+    with pytest.raises(ConnectionClosed) as closed:
+        await app.recv()
+    assert closed.value.rcvd.code == 1012
+    (attempt,) = place.house.journal.attempts
+    assert (attempt.outcome, attempt.served) == ("lost", True)
+
+
 async def test_a_full_journal_and_a_full_upstream_open_nothing():
     async with realtime(spec={"concurrency": 1}) as place:
         place.house.journal.full = True
