@@ -97,7 +97,7 @@ def calls(console: Console, page: Row) -> None:
 
 
 def _calls(console: Console, rows: list[Row]) -> None:
-    names = ("time", "call", "task", "by", "outcome", "model", "ms", "tokens", "cost")
+    names = ("time", "call", "task", "by", "outcome", "surface", "model", "ms", "tokens", "cost")
     shown = len(names) if console.width >= WIDE else 5  # a narrow terminal keeps the ids whole instead
     table = _table(console, *names[:shown])
     for row in rows:
@@ -108,6 +108,7 @@ def _calls(console: Console, rows: list[Row]) -> None:
             escape(row["task"] or NONE),
             row["who"] or NONE,
             tone(row["outcome"] or "open"),
+            row["surface"],
             escape(row["model"] or NONE),
             NONE if row["duration_ms"] is None else f"{row['duration_ms']:.0f}",
             tokens,

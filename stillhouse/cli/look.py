@@ -76,6 +76,9 @@ def calls(  # noqa: PLR0917 - typer's options
         str | None, typer.Option(callback=_one_of(*Outcome, "open"), help="complete, error, ... or open.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="As the app asked for it.")] = None,
+    surface: Annotated[
+        str | None, typer.Option(help="chat, responses, completions, messages, opaque: as the app spoke.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Made with this credential, by its hash.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Made with the client key of this name.")] = None,
     score: Annotated[str | None, typer.Option(help="Name of the score that is meant; any, without.")] = None,
@@ -105,6 +108,7 @@ def calls(  # noqa: PLR0917 - typer's options
         "who": who,
         "outcome": outcome,
         "model": model,
+        "surface": surface,
         "key": key,
         "tenant": tenant,
         "score": score,

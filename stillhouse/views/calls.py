@@ -23,6 +23,7 @@ class Wish:
     task: str | None = None
     tenant: str | None = None
     key: str | None = None  # the credential's salted hash, 16 hex digits
+    surface: str | None = None
     who: str | None = None
     outcome: str | None = None
     model: str | None = None
@@ -53,6 +54,7 @@ def calls(stores: Stores, wish: Wish) -> dict[str, Any]:
             fingerprints=fingerprints,
             tenant=wish.tenant,
             key_id=wish.key,
+            surface=wish.surface,
             who=wish.who,
             outcome=wish.outcome,
             model=wish.model,

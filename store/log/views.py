@@ -47,6 +47,7 @@ class CallFilter:
 
     fingerprints: tuple[str, ...] = ()
     tenant: str | None = None
+    surface: str | None = None
     model: str | None = None
     who: str | None = None  # who gave the served answer: teacher | student
     outcome: str | None = None  # of the served attempt; "open" for calls still without one

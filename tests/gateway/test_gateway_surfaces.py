@@ -39,7 +39,7 @@ IDS = {"responses": "resp_", "completions": "cmpl-", "messages": "msg_"}
 
 async def speaks(seen: Seen, out: Teller, place: House) -> None:
     """Answer on the surface that is asked, as its provider does."""
-    surface = seen.path.rpartition("/")[2]
+    surface = seen.path.removeprefix("/v1/")
     if surface not in TRANSLATE:
         await place.teacher.usual(seen, out)
         return

@@ -7,6 +7,7 @@ from storebuild import attempt, call, drawn_choice
 from surfacebuild import FP, SYSTEM, answered, asked, said, spoken
 
 from store.ids import new_id
+from store.log import CallFilter
 from store.prompt import head_hash, input_hash
 from store.vocabulary import Feedback, Outcome, Pairing, Role, Who
 
@@ -37,6 +38,14 @@ def test_calls_of_several_surfaces_have_one_head_and_count_together(told):
     [seen] = told.log.seen_fingerprints()
     assert (seen.calls, seen.head_hash) == (3, head_hash({"messages": [SYSTEM]}))
     assert told.log.totals().prompts == 2  # responses and messages spell it alike
+
+
+def test_calls_are_listed_by_their_surface(told):
+    for surface in ("chat", "responses", "messages"):
+        told.add(*answered(surface, surface, "Hello"))
+    for wish in ({}, {"who": "teacher"}):
+        page = told.log.calls(CallFilter(surface="responses", **wish))
+        assert [row.surface for row in page.rows] == ["responses"]
 
 
 def test_a_student_in_chat_is_held_against_a_teacher_of_another_surface(told):
