@@ -1,56 +1,29 @@
-"""The data plane as one ASGI application: where a path leads, and nothing more.
-
-Dispatches on the ASGI path only; the Host header plays no part. Plain ASGI on every path: the hot endpoint
-pays for no framework.
-"""
+"""One gateway worker, joined of its parts. Knows no process and no file."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from dataclasses import dataclass
-from typing import Any
-
-import msgspec
-
-from gateway import feedback, handshake
-from gateway import headers as head
-from gateway.accounts import Accounts
-from gateway.attended import attended
 from gateway.background import Background
 from gateway.calls import Decider
-from gateway.errors import AnswerCut, ClientGone, Refusal
-from gateway.inbound import (
-    Inbound,
-    Receive,
-    Scope,
-    Send,
-    Upload,
-    check_headers,
-    decoded,
-    inbound,
-    whole_body,
-)
+from gateway.dispatch import Gateway
 from gateway.keys import AcceptedKeys, KeyRing
 from gateway.manners import Manners
 from gateway.metrics import Metrics
-from gateway.models import Models, aliases
-from gateway.opaque import Opaque, check_allowed
-from gateway.outbound import refuse, reply
+from gateway.models import Models
+from gateway.opaque import Opaque
 from gateway.pairs import Pairs
 from gateway.pool import Pool
 from gateway.ports import Chooser, Health, Journal, Transport
+from gateway.probes import Probes
 from gateway.reach import Reach
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.sockets import Sockets
 from gateway.student import StudentDesk
-from gateway.surfaces import BY_PATH, Surface
 from gateway.teacher import Relay
 from gateway.telling import Telling
 from gateway.turns import Turns
 
-log = logging.getLogger(__name__)
+__all__ = ["Gateway", "build"]
 
 
 def build(
@@ -99,154 +72,5 @@ def build(
         records=records,
         background=background,
         transport=transport,
-        health=health,
+        probes=Probes(settings=settings, metrics=records.metrics, health=health),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gateway:
-    """An ASGI application."""
-
-    settings: GatewaySettings
-    keys: KeyRing
-    turns: Turns
-    opaque: Opaque
-    models: Models
-    sockets: Sockets
-    records: Records
-    background: Background
-    transport: Transport
-    health: Health
-
-    @property
-    def accounts(self) -> Accounts:
-        """What this worker sent."""
-        return self.records.accounts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one connection's scope."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gauge = self.records.metrics.in_flight
-        gauge.add()
-        request = inbound(scope)
-        try:
-            await self._dispatch(request, receive, send)
-        except Refusal as refusal:
-            self.records.metrics.refusals.add(refusal.code or "")
-            await refuse(send, refusal, anthropic=_anthropic(request))
-        except ClientGone:
-            log.debug("An app hung up while its request was being read.")
-        except AnswerCut as cut:
-            log.warning("An answer was cut: %s", cut)
-            raise
-        finally:
-            gauge.add(by=-1.0)
-
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gauge = self.records.metrics.in_flight
-        gauge.add()
-        await receive()  # that it was asked for
-        asked = handshake.read(scope)
-        try:
-            self._check(asked.request)
-            if not asked.request.place.of_api:
-                raise _unknown(asked.request)
-            check_allowed(asked.request)
-            caller = self.keys.admit(asked.request.headers, asked.request.target.partition("?")[2])
-            await self.sockets.answer(asked, caller, receive, send)
-        except Refusal as refusal:
-            self.records.metrics.refusals.add(refusal.code or "")
-            await refuse(handshake.as_http(asked, send), refusal)
-        except AnswerCut as cut:
-            log.warning("A websocket was cut: %s", cut)
-            raise
-        finally:
-            gauge.add(by=-1.0)
-
-    def _check(self, request: Inbound) -> None:
-        most, most_bytes = self.settings.max_headers, self.settings.max_header_bytes
-        check_headers(request.headers, most=most, most_bytes=most_bytes)
-
-    async def _dispatch(self, request: Inbound, receive: Receive, send: Send) -> None:
-        self._check(request)
-        path = request.place.below
-        surface = BY_PATH.get(path)
-        if surface is not None and request.method == "POST":
-            await self._understood(surface, request, receive, send)
-        elif path == "/feedback":
-            await self._feedback(request, receive, send)
-        elif path == "/models" and request.method == "GET" and self._lists(request):
-            caller = self.keys.admit(request.headers)
-            await attended(receive, self.models.answer(request, caller, send))
-        elif request.place.of_api:
-            await self._opaque(request, receive, send)
-        else:
-            await self._probe(request, path, send)
-
-    def _lists(self, request: Inbound) -> bool:
-        """Whether our own names belong into the list; Anthropic's has another shape."""
-        return bool(aliases(self.settings)) and not head.anthropic(request.headers)
-
-    async def _understood(self, surface: Surface, request: Inbound, receive: Receive, send: Send) -> None:
-        caller = self.keys.admit(request.headers, request.target.partition("?")[2])
-        job = await self.turns.intake(request, caller, Upload(receive), surface)
-        gone = asyncio.Event()
-        await attended(receive, self.turns.answer(job, send, gone), gone)
-
-    async def _opaque(self, request: Inbound, receive: Receive, send: Send) -> None:
-        check_allowed(request)
-        caller = self.keys.admit(request.headers)
-        upload = Upload(receive)
-        job = await self.opaque.intake(request, caller, upload)
-        await attended(upload.after, self.opaque.answer(job, send))
-
-    async def _feedback(self, request: Inbound, receive: Receive, send: Send) -> None:
-        if request.method != "POST":
-            raise Refusal(405, "Feedback is sent by POST.", code="method_not_allowed")
-        caller = self.keys.admit(request.headers)
-        body = await whole_body(request, Upload(receive), feedback.MOST)
-        record = feedback.read(decoded(request, body, feedback.MOST), caller)
-        await self.records.feedback(record)
-        await reply(send, 202, msgspec.json.encode({"id": record.feedback_id, "object": "feedback"}))
-
-    async def _probe(self, request: Inbound, path: str, send: Send) -> None:
-        if request.method not in {"GET", "HEAD"}:
-            raise _unknown(request)
-        if path == "/healthz":
-            await reply(send, 200, b'{"status":"ok"}')
-        elif path == "/readyz":
-            state = self.health.readiness()
-            names = [upstream.name for upstream in self.settings.upstreams]
-            shown: dict[str, Any] = {"ready": state.ready, "upstreams": names, **state.detail}
-            await reply(send, 200 if state.ready else 503, msgspec.json.encode(shown))
-        elif path == "/metrics":
-            kind = "text/plain; version=0.0.4; charset=utf-8"
-            await reply(send, 200, self.records.metrics.render(), kind=kind)
-        else:
-            raise _unknown(request)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                await send({"type": "lifespan.startup.complete"})
-            elif message["type"] == "lifespan.shutdown":
-                await self.background.drain(self.settings.drain_s)
-                await self.transport.aclose()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
-
-
-def _anthropic(request: Inbound) -> bool:
-    return request.place.below.startswith("/messages") or head.anthropic(request.headers)
-
-
-def _unknown(request: Inbound) -> Refusal:
-    return Refusal(404, f"Unknown request URL: {request.method} {request.path[:200]}.", code="unknown_url")
