@@ -207,7 +207,17 @@ def test_a_list_of_calls_says_where_to_go_on_and_how_far_it_looked():
 
 def test_a_call_list_holds_what_is_not_known_yet():
     row = dict.fromkeys(
-        ("task", "model", "who", "outcome", "duration_ms", "prompt_tokens", "completion_tokens", "cost_usd")
+        (
+            "task",
+            "model",
+            "who",
+            "outcome",
+            "duration_ms",
+            "prompt_tokens",
+            "completion_tokens",
+            "cost_usd",
+            "surface",
+        )
     )
     assert "open" in drawn(draw.calls, paged({**row, "ts": 1.0, "call_id": "c1"}))
 
@@ -236,7 +246,7 @@ def test_the_doctor_names_levels():
 LONG = "classify-banking-queries"
 LONG_TASK = {**TASK, "task_id": LONG, "calls": 1_234_567, "mode": "approve", "state": "awaiting_approval"}
 LONG_CALL = {
-    **dict.fromkeys(("model", "duration_ms", "prompt_tokens", "completion_tokens", "cost_usd")),
+    **dict.fromkeys(("model", "surface", "duration_ms", "prompt_tokens", "completion_tokens", "cost_usd")),
     "ts": 1.0,
     "call_id": new_id(),
     "task": LONG,
