@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONWARNINGS :=
 
-.PHONY: demo test test-weights explore check bench setup clean
+.PHONY: demo test test-weights explore conformance check bench setup clean
 setup: $(READY)
 
 $(READY): pyproject.toml
@@ -29,6 +29,10 @@ test-weights: $(READY)
 
 explore: $(READY)
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore
+
+# Installs clients into ~/.cache/stillhouse-conformance; OPENAI_PYTHON=FOLDER adds the suite of a checkout of openai-python.
+conformance: $(READY)
+	$(BIN)/python -m tests.conformance $(if $(OPENAI_PYTHON),--openai-python $(OPENAI_PYTHON))
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,0 +1,100 @@
+"""Run one client directly and through the gateway. Knows how programs are started, not what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import compare
+from .clients import PROGRAMS, Client
+from .compare import Difference, Run
+from .mock import Mock, Seen
+
+PROGRAM_S = 240
+SETTLE_S = 2.0  # for a hang-up to reach the provider
+_TAIL = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driven:
+    """What became of one client."""
+
+    name: str
+    version: str
+    scenarios: int
+    requests: int
+    failed_directly: list[str]
+    different: list[Difference]
+    asked: tuple[Seen, ...] = field(repr=False)
+
+
+class Broken(Exception):  # noqa: N818 - said in the table, not raised further
+    """A program did not come to its end."""
+
+
+async def drive(client: Client, mock: Mock, gateway: str) -> Driven:
+    """Run it twice. Raises `Broken` and `Unavailable`."""
+    await asyncio.to_thread(client.environment.ready)
+    tail = "/v1" if client.with_version else ""
+    direct = await run(client, mock, mock.url + tail, 1)
+    through = await run(client, mock, gateway + tail, direct.hung_up)
+    return Driven(
+        name=client.name,
+        version=await asyncio.to_thread(client.environment.version, client.package),
+        scenarios=len(direct.saw),
+        requests=len(direct.asked),
+        failed_directly=compare.failures(direct),
+        different=compare.differences(direct, through),
+        asked=direct.asked,
+    )
+
+
+async def run(client: Client, mock: Mock, base: str, hangs_up: int, *more: str) -> Run:
+    """Run its program once, and wait a little for so many hang-ups to be heard of. Raises `Broken`."""
+    mock.begin()
+    out = await finished([*client.environment.command(PROGRAMS / client.program), base, *more], client)
+    saw: dict[str, Any] = {}
+    for line in out.split("\n"):  # not splitlines: what is told may hold other line separators
+        if line.startswith('{"scenario"'):
+            told = json.loads(line)
+            saw[told["scenario"]] = told["saw"]
+    for _ in range(int(SETTLE_S / 0.05)):
+        if len(mock.left) >= hangs_up:
+            break
+        await asyncio.sleep(0.05)
+    return Run(saw=saw, asked=tuple(mock.seen), hung_up=len(mock.left))
+
+
+async def finished(command: list[str], client: Client) -> str:
+    """Run a command in its client's folder to its end. Raises `Broken`."""
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ
+    }
+    quiet = {"OPENAI_AGENTS_DISABLE_TRACING": "1", "PYTHONWARNINGS": "ignore", "AI_SDK_LOG_WARNINGS": "false"}
+    process = await asyncio.create_subprocess_exec(
+        *("nice", "-n", "19", *command),
+        cwd=client.environment.place,
+        env={
+            **kept,
+            **quiet,
+            "NO_PROXY": "127.0.0.1",
+            "LLM_USER_PATH": str(client.environment.place / "llm"),
+        },
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 26,
+    )
+    try:
+        async with asyncio.timeout(PROGRAM_S):
+            out, err = await process.communicate()
+    except TimeoutError as error:
+        process.kill()
+        await process.wait()
+        raise Broken(f"{client.program} took longer than {PROGRAM_S} s.") from error
+    if process.returncode:
+        raise Broken(f"{client.program} ended with {process.returncode}: {err.decode()[-_TAIL:]}")
+    return out.decode()

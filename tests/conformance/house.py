@@ -1,0 +1,44 @@
+"""A real `stillhouse up` before the mock provider. Knows no client."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests" / "stillhouse"))  # as pyproject has it for pytest
+
+from housekit import Up, free_port  # noqa: E402 - found by the line above
+
+FIRST_BYTE_S = 5.0
+
+
+@contextmanager
+def standing(folder: Path, upstream: str, **branches: object) -> Iterator[Up]:
+    """Start a house, and stop it. `upstream` is the provider's base URL, version included."""
+    house = Up(
+        folder=folder,
+        config=folder / "stillhouse.yaml",
+        gateway_port=free_port(),
+        control_port=free_port(),
+        variables={"PYTHONPATH": str(ROOT)},
+    )
+    timeouts = {"first_byte": FIRST_BYTE_S, "idle": FIRST_BYTE_S}
+    settings = {
+        "data": str(house.data),
+        "gateway": {"port": house.gateway_port, "workers": 1},
+        "control": {"port": house.control_port},
+        "upstreams": [{"name": "mock", "base_url": upstream, "timeouts": timeouts}],
+        "distiller": {"min_examples": 10**6},  # nothing is trained here
+        **branches,
+    }
+    house.config.write_text(yaml.safe_dump(settings))
+    house.start()
+    try:
+        yield house
+    finally:
+        house.stop()
