@@ -36,6 +36,7 @@ _NAMES = frozenset(
         "videos",
     }
 )
+_OF_DEPLOYMENTS = _NAMES | {"extensions"}
 _SEGMENT = re.compile(r"/+[^/]+")
 
 
@@ -71,7 +72,7 @@ def read(target: str) -> Place:
 
 def _end_of_deployment(names: list[str], at: int) -> int:
     """Give where the API's path goes on. The real client does not escape the slash in `org/model`."""
-    return next((i for i in range(at, len(names)) if names[i] in _NAMES), at)
+    return next((i for i in range(at, len(names)) if names[i] in _OF_DEPLOYMENTS), at)
 
 
 def query_for(target: str, *, azure: bool) -> str:

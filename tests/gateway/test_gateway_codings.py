@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from upstream import TLS, Seen, Teller, house
 
 from gateway import codings
+from gateway.settings import UpstreamSpec
 
 try:
     from compression import zstd  # of Python 3.14
@@ -137,6 +138,20 @@ async def test_an_edited_body_goes_on_plain():
             assert sent.json == {"model": "m", **body}
             assert sent.header("content-encoding") is None
             assert sent.header("content-length") == str(len(sent.body))
+
+
+async def test_usage_is_asked_for_in_a_compressed_request_too():
+    async with house() as server:
+        spec = UpstreamSpec(name="a", base_url=server.teacher.url, inject_usage=True)
+        async with house(upstreams=(spec,)) as place, client(place.url) as app:
+            asked = json.dumps({**ASK, "stream": True}).encode()
+            answer = await app.post(CHAT, content=zstd.compress(asked), headers={"content-encoding": "zstd"})
+            assert b"usage" not in answer.content
+            (seen,), (call,), (attempt,) = server.teacher.seen, place.journal.calls, place.journal.attempts
+            assert seen.json == {"stream_options": {"include_usage": True}, **ASK, "stream": True}
+            assert seen.header("content-encoding") is None
+            assert call.body == asked
+            assert b'"prompt_tokens": 9' in attempt.body
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/files/f1"])

@@ -11,6 +11,7 @@ import pytest
 from upstream import House, Seen, Teller, house
 
 from gateway.paths import read
+from gateway.settings import Kind, UpstreamSpec
 
 ASK: dict[str, Any] = {"model": "gpt-x", "messages": [{"role": "user", "content": "hi"}]}
 KEY = "azure-planted-key-0123456789"
@@ -135,6 +136,30 @@ async def test_a_deployment_is_the_model_where_the_body_has_none(path, surface):
         (sent,), (call,) = place.teacher.seen, place.journal.calls
         assert sent.body == call.body == b'{"model":"gpt-x",' + body[1:]
         assert (call.surface, call.model) == (surface, "gpt-x")
+
+
+async def test_a_server_of_azures_kind_gets_path_query_and_bytes_as_the_app_sent_them():
+    async with house() as server:
+        root = server.teacher.url.removesuffix("/v1")
+        server.teacher.script = azure
+        spec = UpstreamSpec(
+            name="azure", base_url=f"{root}/openai", kind=Kind.AZURE, api_version="2023-05-15"
+        )
+        async with house(upstreams=(spec,)) as place:
+            for url in (root, place.url):
+                client = openai.AsyncAzureOpenAI(
+                    api_key=KEY, api_version="2024-10-21", azure_endpoint=url, max_retries=0
+                )
+                async with client:
+                    await client.chat.completions.create(**ASK)
+                    await client.audio.speech.create(model="tts", input="x", voice="alloy")
+                    await client.files.list()
+                    for path in ("chat/completions", "extensions/chat/completions"):
+                        await client.post(f"/deployments/d%201/{path}", cast_to=object, body={"messages": []})
+            sent = [(s.method, s.path, s.query, s.body, s.header("api-key")) for s in server.teacher.seen]
+            assert len(sent) == 10
+            assert sent[:5] == sent[5:]
+            assert [call.model for call in place.journal.calls] == ["gpt-x", "tts", "", "d 1", "d 1"]
 
 
 async def test_two_names_win_over_the_path_only_where_they_are_names():
