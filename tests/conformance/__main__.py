@@ -15,7 +15,7 @@ from . import admin_suite, faults, langchain_suite, openai_suite, results
 from .cache import Unavailable
 from .clients import CLIENTS
 from .drive import Broken, drive
-from .house import ROOT, Up, standing
+from .house import ROOT, Up, kept, standing
 from .mock import Mock
 from .replay import replay
 from .results import Results
@@ -45,6 +45,7 @@ async def run(given: argparse.Namespace) -> Results:
                 await _before_the_mock(found, mock, up, given.only)
             finally:
                 await asyncio.to_thread(house.__exit__, None, None, None)
+            found.kept = kept(up)
     own = "openai-python tests/api_resources"
     if _wanted(own, given.only):
         await _suite(found, own, lambda: openai_suite.suite(given.openai_python, given.openapi))

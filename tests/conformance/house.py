@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from stillhouse.auditor import ledger
+from store.log import Log
+from store.paths import DataFolder
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "stillhouse"))  # as pyproject has it for pytest
@@ -15,6 +20,32 @@ sys.path.append(str(ROOT / "tests" / "stillhouse"))  # as pyproject has it for p
 from housekit import Up, free_port  # noqa: E402 - found by the line above
 
 FIRST_BYTE_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a house had in its log when it had stopped."""
+
+    calls: int
+    attempts: int
+    unanswered: int  # calls without a served attempt
+    unaccounted: list[str]  # what its ledger could not explain
+
+
+def kept(house: Up) -> Kept:
+    """Read what a stopped house kept."""
+    log = Log.open(DataFolder(house.data).log, read_only=True)
+    try:
+        totals = log.totals()
+    finally:
+        log.close()
+    unaccounted = [found.text for found in ledger(house.data / "run").unaccounted]
+    return Kept(
+        calls=totals.calls,
+        attempts=totals.attempts,
+        unanswered=totals.open_calls + totals.lost_calls,
+        unaccounted=unaccounted,
+    )
 
 
 @contextmanager

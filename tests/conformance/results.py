@@ -12,6 +12,7 @@ from typing import Any
 
 from .drive import Driven
 from .faults import Fault, Judged
+from .house import Kept
 from .replay import Replayed
 from .suites import Suite
 
@@ -41,6 +42,7 @@ class Results:
     clients: list[Driven] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     replayed: Replayed | None = None
+    kept: Kept | None = None
     faults_of: str = ""
     faults: list[Fault] = field(default_factory=list)
     suites: list[Suite] = field(default_factory=list)
@@ -51,7 +53,8 @@ class Results:
         clients = all(not one.different and not one.failed_directly for one in self.clients)
         faults = all(one.judged not in {Judged.HIDDEN, Judged.WORSE} for one in self.faults)
         replayed = self.replayed is None or not self.replayed.different
-        return clients and faults and replayed and all(not one.different for one in self.suites)
+        kept = self.kept is None or not (self.kept.unanswered or self.kept.unaccounted)
+        return clients and faults and replayed and kept and all(not one.different for one in self.suites)
 
 
 def to_json(results: Results) -> str:
@@ -83,6 +86,8 @@ def _lines(results: Results) -> Iterator[str]:
     )
     if results.replayed and results.replayed.requests:
         yield _replayed(results.replayed)
+    if results.kept:
+        yield _kept(results.kept)
     yield "\n## Suites of others\n"
     yield from _table(
         ("suite", "version", "tests, directly", "other outcome through the gateway"),
@@ -110,6 +115,16 @@ def _replayed(one: Replayed) -> str:
     parted = f"{len(one.different)} differences: " + "; ".join(d.where for d in one.different)
     first = f"\nEach of the {one.requests} different requests was then sent again as it was, directly and through, and read raw: "
     return first + (parted if one.different else kept)
+
+
+def _kept(one: Kept) -> str:
+    wrong = "; ".join([f"{one.unanswered:,} without an answer"] * bool(one.unanswered) + one.unaccounted)
+    counted = f"{one.calls:,} calls with {one.attempts:,} attempts, clients, replay, faults and LangChain's tests together: "
+    return (
+        "\nThe house's log has "
+        + counted
+        + (wrong or "each answered, and none that its ledger cannot explain.")
+    )
 
 
 def _suite(one: Suite) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from .admin_suite import counts, failures, schema
 from .compare import Difference, Run
 from .drive import Driven
 from .faults import Fault, Judged, judged
+from .house import Kept
 from .mock import Mock, Seen
 from .mock.faults import FAULTS, STORM
 from .replay import Replayed, replay
@@ -218,7 +219,9 @@ def test_the_page_tells_what_was_found():
     assert "| cut whole | E | E 502 | hidden |" in page
     assert not found.well
     driven.different.clear()
-    assert not found.well
     found.faults.clear()
     assert found.well
+    found.kept = Kept(calls=2, attempts=2, unanswered=1, unaccounted=[])
+    assert not found.well
+    assert "1 without an answer" in results.page(found)
     assert json.loads(results.to_json(found))["clients"][0]["name"] == "C"
