@@ -15,9 +15,10 @@ from typing import Any
 from stillhouse.admin import app as admin
 
 from .cache import Environment, Unavailable
+from .command import ended
 from .compare import Difference
 from .house import Up
-from .suites import Suite, finished
+from .suites import SUITE_S, Suite
 
 TOOL = Environment(packages=("schemathesis",))
 EXAMPLES = 20  # an operation
@@ -53,8 +54,8 @@ async def suite(house: Up) -> Suite:
         told += ["--url", f"http://127.0.0.1:{house.control_port}", "-H", f"Authorization: Bearer {token}"]
         told += ["--phases", "examples,coverage,fuzzing", "-n", str(EXAMPLES), "--seed", "1"]
         told += ["--exclude-path-regex", WRITES, "--checks", "not_a_server_error,response_schema_conformance"]
-        out = await finished(told, Path(folder), {})
-    found = counts(out)
+        end = await ended(told, Path(folder), {}, SUITE_S)
+    found = counts(end.out + end.err)
     return Suite(
         name="schemathesis, on the admin API",
         version=await asyncio.to_thread(TOOL.version, "schemathesis"),

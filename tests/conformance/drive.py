@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import compare
 from .clients import PROGRAMS, Client
+from .command import ended
 from .compare import Difference, Run
 from .mock import Mock, Seen
 
 PROGRAM_S = 240
 SETTLE_S = 2.0  # for a hang-up to reach the provider
 _TAIL = 400
+QUIET = {
+    "AI_SDK_LOG_WARNINGS": "false",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+    "PYTHONWARNINGS": "ignore",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,7 @@ async def drive(client: Client, mock: Mock, gateway: str) -> Driven:
 async def run(client: Client, mock: Mock, base: str, hangs_up: int, *more: str) -> Run:
     """Run its program once, and wait a little for so many hang-ups to be heard of. Raises `Broken`."""
     mock.begin()
-    out = await finished([*client.environment.command(PROGRAMS / client.program), base, *more], client)
+    out = await _said([*client.environment.command(PROGRAMS / client.program), base, *more], client)
     saw: dict[str, Any] = {}
     for line in out.split("\n"):  # not splitlines: what is told may hold other line separators
         if line.startswith('{"scenario"'):
@@ -68,33 +73,10 @@ async def run(client: Client, mock: Mock, base: str, hangs_up: int, *more: str) 
     return Run(saw=saw, asked=tuple(mock.seen), hung_up=len(mock.left))
 
 
-async def finished(command: list[str], client: Client) -> str:
-    """Run a command in its client's folder to its end. Raises `Broken`."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ
-    }
-    quiet = {"OPENAI_AGENTS_DISABLE_TRACING": "1", "PYTHONWARNINGS": "ignore", "AI_SDK_LOG_WARNINGS": "false"}
-    process = await asyncio.create_subprocess_exec(
-        *("nice", "-n", "19", *command),
-        cwd=client.environment.place,
-        env={
-            **kept,
-            **quiet,
-            "NO_PROXY": "127.0.0.1",
-            "LLM_USER_PATH": str(client.environment.place / "llm"),
-        },
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=1 << 26,
-    )
-    try:
-        async with asyncio.timeout(PROGRAM_S):
-            out, err = await process.communicate()
-    except TimeoutError as error:
-        process.kill()
-        await process.wait()
-        raise Broken(f"{client.program} took longer than {PROGRAM_S} s.") from error
-    if process.returncode:
-        raise Broken(f"{client.program} ended with {process.returncode}: {err.decode()[-_TAIL:]}")
-    return out.decode()
+async def _said(command: list[str], client: Client) -> str:
+    place = client.environment.place
+    end = await ended(command, place, {**QUIET, "LLM_USER_PATH": str(place / "llm")}, PROGRAM_S)
+    if end.code:
+        late = f" (it has {PROGRAM_S} s)" if end.code < 0 else ""
+        raise Broken(f"{client.program} ended with {end.code}{late}: {end.err[-_TAIL:]}")
+    return end.out

@@ -49,7 +49,7 @@ def kept(house: Up) -> Kept:
 
 
 @contextmanager
-def standing(folder: Path, upstream: str, **branches: object) -> Iterator[Up]:
+def standing(folder: Path, upstream: str) -> Iterator[Up]:
     """Start a house, and stop it. `upstream` is the provider's base URL, version included."""
     house = Up(
         folder=folder,
@@ -63,9 +63,11 @@ def standing(folder: Path, upstream: str, **branches: object) -> Iterator[Up]:
         "data": str(house.data),
         "gateway": {"port": house.gateway_port, "workers": 1},
         "control": {"port": house.control_port},
-        "upstreams": [{"name": "mock", "base_url": upstream, "timeouts": timeouts}],
+        "upstreams": [
+            {"name": kind, "kind": kind, "base_url": upstream, "timeouts": timeouts}
+            for kind in ("openai", "anthropic")
+        ],
         "distiller": {"min_examples": 10**6},  # nothing is trained here
-        **branches,
     }
     house.config.write_text(yaml.safe_dump(settings))
     house.start()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import tempfile
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -12,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cache import Unavailable
+from .command import ended
 from .compare import Difference
 
 SUITE_S = 1500
@@ -28,7 +26,6 @@ class Suite:
     kept_back: int = 0  # tests that were run directly only
     why_kept_back: str = ""
     different: list[Difference]
-    skipped: str = ""  # why it did not run
 
 
 def compared(direct: dict[str, str], through: dict[str, str]) -> list[Difference]:
@@ -47,8 +44,9 @@ async def pytest_outcomes(command: list[str], folder: Path, env: dict[str, str])
     """Run pytest to its end; give each test's outcome by name. Raises `Unavailable`."""
     with tempfile.TemporaryDirectory() as kept:
         report = Path(kept) / "report.xml"
-        out = await finished([*command, "-q", "-p", "no:cacheprovider", f"--junitxml={report}"], folder, env)
-        return outcomes(report, out)
+        told = [*command, "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        end = await ended(told, folder, env, SUITE_S)
+        return outcomes(report, end.out + end.err)
 
 
 def outcomes(report: Path, out: str) -> dict[str, str]:
@@ -60,24 +58,3 @@ def outcomes(report: Path, out: str) -> dict[str, str]:
         ways = [WORDS[child.tag] for child in case if child.tag in WORDS]
         found[f"{case.get('classname')}::{case.get('name')}"] = ways[0] if ways else "passed"
     return found
-
-
-async def finished(command: list[str], folder: Path, env: dict[str, str]) -> str:
-    """Run a command and its children for SUITE_S at most; give what it said."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(
-        *("nice", "-n", "19", *command),
-        cwd=folder,
-        env={**kept, "NO_PROXY": "127.0.0.1", **env},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(SUITE_S):
-            out, _ = await process.communicate()
-    except TimeoutError:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, _ = await process.communicate()
-    return out.decode(errors="replace")
