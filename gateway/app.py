@@ -13,7 +13,6 @@ from gateway.opaque import Opaque
 from gateway.pairs import Pairs
 from gateway.pool import Pool
 from gateway.ports import Chooser, Health, Journal, Transport
-from gateway.probes import Probes
 from gateway.reach import Reach
 from gateway.records import Records
 from gateway.settings import GatewaySettings
@@ -22,6 +21,7 @@ from gateway.student import StudentDesk
 from gateway.teacher import Relay
 from gateway.telling import Telling
 from gateway.turns import Turns
+from gateway.vitals import Vitals
 
 __all__ = ["Gateway", "build"]
 
@@ -72,5 +72,5 @@ def build(
         records=records,
         background=background,
         transport=transport,
-        probes=Probes(settings=settings, metrics=records.metrics, health=health),
+        vitals=Vitals(settings=settings, metrics=records.metrics, health=health),
     )

@@ -32,14 +32,14 @@ def is_json(content_type: str) -> bool:
 
 def completed(request: Inbound, sent: bytes, plain: bytes) -> Body:
     """Give the JSON object `plain` the model that its path names."""
-    name = request.place.deployment
+    name = request.address.deployment
     edited = surgery.edit(plain, replace={"model": canonical.dumps(name)})
     return Body(sent=sent, plain=edited, model=canonical.clean(name), by_path=True)
 
 
 def read(request: Inbound, sent: bytes, limit: int) -> Body:
     """Read a whole body that nobody here understands."""
-    named_by_path = canonical.clean(request.place.deployment)
+    named_by_path = canonical.clean(request.address.deployment)
     try:
         plain = codings.decode(sent, head.listed(request.headers, b"content-encoding"), limit)
     except (ValueError, KeyError):  # the upstream will say so

@@ -34,12 +34,12 @@ from gateway.models import Models, aliases
 from gateway.opaque import Opaque, check_allowed
 from gateway.outbound import refuse, reply
 from gateway.ports import Transport
-from gateway.probes import Probes, unknown
 from gateway.records import Records
 from gateway.settings import GatewaySettings
 from gateway.sockets import Sockets
 from gateway.surfaces import BY_PATH, Surface
 from gateway.turns import Turns
+from gateway.vitals import Vitals, unknown
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Gateway:
     records: Records
     background: Background
     transport: Transport
-    probes: Probes
+    vitals: Vitals
 
     @property
     def accounts(self) -> Accounts:
@@ -97,7 +97,7 @@ class Gateway:
         asked = handshake.read(scope)
         try:
             self._check(asked.request)
-            if not asked.request.place.of_api:
+            if not asked.request.address.of_api:
                 raise unknown(asked.request)
             check_allowed(asked.request)
             caller = self.keys.admit(asked.request.headers, asked.request.target.partition("?")[2])
@@ -117,7 +117,7 @@ class Gateway:
 
     async def _dispatch(self, request: Inbound, receive: Receive, send: Send) -> None:
         self._check(request)
-        path = request.place.below
+        path = request.address.below
         surface = BY_PATH.get(path)
         if surface is not None and request.method == "POST":
             await self._understood(surface, request, receive, send)
@@ -126,10 +126,10 @@ class Gateway:
         elif path == "/models" and request.method == "GET" and self._lists(request):
             caller = self.keys.admit(request.headers)
             await attended(receive, self.models.answer(request, caller, send))
-        elif request.place.of_api:
+        elif request.address.of_api:
             await self._opaque(request, receive, send)
         else:
-            await self.probes.answer(request, send)
+            await self.vitals.answer(request, send)
 
     def _lists(self, request: Inbound) -> bool:
         """Whether our own names belong into the list; Anthropic's has another shape."""
@@ -170,4 +170,4 @@ class Gateway:
 
 
 def _anthropic(request: Inbound) -> bool:
-    return request.place.below.startswith("/messages") or head.anthropic(request.headers)
+    return request.address.below.startswith("/messages") or head.anthropic(request.headers)

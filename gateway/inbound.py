@@ -12,7 +12,7 @@ from urllib.parse import quote
 from gateway import codings, paths
 from gateway import headers as head
 from gateway.errors import ClientGone, Refusal
-from gateway.paths import Place
+from gateway.paths import Address
 from gateway.upstream.port import Headers
 
 Scope = MutableMapping[str, Any]
@@ -26,17 +26,17 @@ _UNSENDABLE = re.compile(rb"[\0\n\v\f\r]")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inbound:
-    """Method, path and headers. `path` is decoded, for the log; `target` is exact; `place` is what it names."""
+    """Method, path and headers. `path` is decoded, for the log; `target` is exact; `address` is what it names."""
 
     method: str
     path: str
     target: str = field(repr=False)  # raw path and query
     headers: Headers = field(repr=False)
-    place: Place = field(init=False, repr=False)
+    address: Address = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Find what the target names."""
-        object.__setattr__(self, "place", paths.read(self.target))
+        object.__setattr__(self, "address", paths.read(self.target))
 
     def header(self, name: bytes) -> str | None:
         """Give the last value of a header, as text."""

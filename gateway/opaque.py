@@ -48,10 +48,10 @@ class Opaque:
 
     async def intake(self, request: Inbound, caller: Caller, upload: Upload) -> OpaqueJob:
         """Read what is kept of the upload and journal the intent. Raises `Refusal` and `ClientGone`."""
-        root = request.place.below.split("/")[1]
+        root = request.address.below.split("/")[1]
         anthropic = root in _ANTHROPIC or head.anthropic(request.headers)
         first = await self._first(request, upload, contested=self.pool.contested(anthropic=anthropic))
-        body = Body(sent=first, plain=first, model=canonical.clean(request.place.deployment))
+        body = Body(sent=first, plain=first, model=canonical.clean(request.address.deployment))
         if upload.done:
             body = bodies.read(request, first, self.settings.max_body)
         call_id = new_id()
@@ -80,7 +80,7 @@ class Opaque:
         )
         self.records.intent(call)
         self.records.metrics.calls.add("opaque", str(Who.TEACHER), "opaque")
-        ways = tries(request, caller, upstreams, path=request.place.raw, body=body, model=body.model)
+        ways = tries(request, caller, upstreams, path=request.address.raw, body=body, model=body.model)
         if not upload.done:
             ways = (_streamed(ways[0], request, first, upload),)
         return OpaqueJob(call=call, tries=ways)
@@ -93,7 +93,7 @@ class Opaque:
 
     async def _first(self, request: Inbound, upload: Upload, *, contested: bool) -> bytes:
         """Give the prefix; all of a JSON body whose model decides between upstreams, or may have to be added."""
-        if (contested or request.place.deployment) and bodies.is_json(request.content_type):
+        if (contested or request.address.deployment) and bodies.is_json(request.content_type):
             return await whole_body(request, upload, self.settings.max_body)
         return await upload.prefix(self.settings.max_opaque_log)
 
@@ -116,7 +116,7 @@ def check_allowed(request: Inbound) -> None:
     parts = request.path.lower().replace("\\", "/").split("/")
     if any(part in {".", ".."} for part in parts):
         raise Refusal(400, "The path must not contain dot segments.", code="invalid_path")
-    below = request.place.below.lower().replace("\\", "/").split("/")
+    below = request.address.below.lower().replace("\\", "/").split("/")
     first = next((part for part in below if part and part not in {"v1", "openai"}), "")
     if first.startswith(("organization", "projects")):
         text = "The provider's administration API is not reachable through this gateway."

@@ -41,7 +41,7 @@ _SEGMENT = re.compile(r"/+[^/]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Address:
     """What a path names."""
 
     below: str  # the path below the API's root, decoded, in single slashes: what is decided by
@@ -50,7 +50,7 @@ class Place:
     deployment: str = ""  # what Azure's paths name a model by
 
 
-def read(target: str) -> Place:
+def read(target: str) -> Address:
     """Read the exact path of a request, with or without its query."""
     path = target.partition("?")[0]
     found = [(unquote(match[0].strip("/")), match.end()) for match in _SEGMENT.finditer(path)]
@@ -62,7 +62,7 @@ def read(target: str) -> Place:
     if names[root : root + 1] == ["deployments"] and len(names) > root + 2:
         first = _end_of_deployment(names, root + 2)
         deployment = "/".join(names[root + 1 : first])
-    return Place(
+    return Address(
         below="/" + "/".join(names[first:]),
         raw=path[found[first - 1][1] :] if first else path,
         of_api=root > 0 or bool(deployment) or bool(_NAMES & set(names[:1])),

@@ -52,7 +52,7 @@ class Sockets:
             Wanted(model=call.model, surface=call.surface, unit=call.call_id, own_key=caller.own_key)
         )
         nothing = Body(sent=b"", plain=b"", model=call.model)
-        ways = tries(request, caller, upstreams, path=request.place.raw, body=nothing, model=call.model)
+        ways = tries(request, caller, upstreams, path=request.address.raw, body=nothing, model=call.model)
         taken = self.pool.take(upstreams)
         if taken is None:
             raise busy()
@@ -152,7 +152,7 @@ class Sockets:
 
 def _model(request: Inbound) -> str:
     query = parse_qs(request.target.partition("?")[2])
-    named = (*query.get("model", ()), *query.get("deployment", ()), request.place.deployment)
+    named = (*query.get("model", ()), *query.get("deployment", ()), request.address.deployment)
     return canonical.clean(named[0])
 
 

@@ -119,7 +119,7 @@ def _name(part: str) -> bytes:
 
 def _of_deployment(upstream: UpstreamSpec, request: Inbound, path: str, model: str) -> str:
     """Give Azure's path: what models answer lies below a deployment, the app's own where it names one."""
-    own = request.place.deployment
+    own = request.address.deployment
     deployment = own or upstream.deployment or model
     if not (own or path.startswith(_OF_DEPLOYMENTS)) or not deployment.strip("."):
         return path

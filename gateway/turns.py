@@ -42,7 +42,7 @@ class Turns:
         sent = await whole_body(request, upload, self.settings.max_body)
         body = Body(sent=sent, plain=decoded(request, sent, self.settings.max_body))
         asked = surface.parse(body.plain, max_depth=self.settings.max_depth)
-        if request.place.deployment and not asked.model:
+        if request.address.deployment and not asked.model:
             body = bodies.completed(request, sent, body.plain)
             asked = surface.parse(body.plain, max_depth=self.settings.max_depth)
         job = self.decider.decide(request, caller, asked, body)

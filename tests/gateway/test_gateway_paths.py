@@ -21,8 +21,8 @@ ROOTS = ["", "/", "/v1", "/v1/", "//v1", "/openai", "/openai/", "/openai/v1", "/
 @pytest.mark.parametrize("root", ROOTS)
 @pytest.mark.parametrize("path", ["/chat/completions", "/models", "/files/a/content", "/realtime"])
 def test_every_root_leads_to_the_same_place(root, path):
-    place = read(root + path)
-    assert (place.below, place.of_api, place.deployment) == (path, True, "")
+    address = read(root + path)
+    assert (address.below, address.of_api, address.deployment) == (path, True, "")
     assert read(root + path + "/?a=/b/c").below == path
 
 
@@ -33,8 +33,8 @@ def test_every_root_leads_to_the_same_place(root, path):
 )
 @pytest.mark.parametrize("path", ["/chat/completions", "/embeddings", "/audio/a%2Fb"])
 def test_a_deployment_is_found_below_every_root(root, segment, name, path):
-    place = read(f"{root}/deployments/{segment}{path}?api-version=2024-10-21")
-    assert (place.deployment, place.raw, place.of_api) == (name, path, True)
+    address = read(f"{root}/deployments/{segment}{path}?api-version=2024-10-21")
+    assert (address.deployment, address.raw, address.of_api) == (name, path, True)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_a_deployment_is_found_below_every_root(root, segment, name, path):
     ],
 )
 def test_what_is_forwarded_is_what_came(target, below, raw, of_api):
-    place = read(target)
-    assert (place.below, place.raw, place.of_api, place.deployment) == (below, raw, of_api, "")
+    address = read(target)
+    assert (address.below, address.raw, address.of_api, address.deployment) == (below, raw, of_api, "")
 
 
 async def azure(seen: Seen, out: Teller) -> None:

@@ -16,7 +16,7 @@ from gateway.settings import GatewaySettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Probes:
+class Vitals:
     """Answers `/healthz`, `/readyz` and `/metrics`."""
 
     settings: GatewaySettings
@@ -25,7 +25,7 @@ class Probes:
 
     async def answer(self, request: Inbound, send: Send) -> None:
         """Answer. Raises `Refusal` (404) of every other path and method."""
-        path = request.place.below
+        path = request.address.below
         if request.method not in {"GET", "HEAD"}:
             raise unknown(request)
         if path == "/healthz":
