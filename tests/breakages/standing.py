@@ -69,13 +69,13 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def gateway() -> AsyncIterator[Place]:
-    """Stillhouse, as an operator with keys of his own runs it."""
+async def gateway(**spec: Any) -> AsyncIterator[Place]:
+    """Stillhouse, as an operator with keys of his own runs it. `spec` is more of what both upstreams are."""
     teacher, other, journal = Quiet(), Quiet(), MemoryJournal()
     async with serving(teacher, other) as urls:
         upstreams = tuple(
             UpstreamSpec(
-                name=name, base_url=url + "/v1", api_key=PROVIDER_KEY, timeouts=Timeouts(connect=2.0)
+                name=name, base_url=url + "/v1", api_key=PROVIDER_KEY, timeouts=Timeouts(connect=2.0), **spec
             )
             for name, url in zip(("first", "second"), urls, strict=True)
         )
