@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
-from gateway import feedback, handshake
+from gateway import feedback, handshake, pages
 from gateway import headers as head
 from gateway.accounts import Accounts
 from gateway.attended import attended
@@ -43,6 +44,8 @@ from gateway.vitals import Vitals, unknown
 
 log = logging.getLogger(__name__)
 
+FEEDBACK = "/feedback"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
@@ -58,6 +61,10 @@ class Gateway:
     background: Background
     transport: Transport
     vitals: Vitals
+
+    @cached_property
+    def _guarded(self) -> bool:
+        return pages.open_to_all(self.settings)
 
     @property
     def accounts(self) -> Accounts:
@@ -114,6 +121,8 @@ class Gateway:
     def _check(self, request: Inbound) -> None:
         most, most_bytes = self.settings.max_headers, self.settings.max_header_bytes
         check_headers(request.headers, most=most, most_bytes=most_bytes)
+        if self._guarded and (request.address.of_api or request.address.below == FEEDBACK):
+            pages.check(request)
 
     async def _dispatch(self, request: Inbound, receive: Receive, send: Send) -> None:
         self._check(request)
@@ -121,7 +130,7 @@ class Gateway:
         surface = BY_PATH.get(path)
         if surface is not None and request.method == "POST":
             await self._understood(surface, request, receive, send)
-        elif path == "/feedback":
+        elif path == FEEDBACK:
             await self._feedback(request, receive, send)
         elif path == "/models" and request.method == "GET" and self._lists(request):
             caller = self.keys.admit(request.headers)

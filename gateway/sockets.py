@@ -59,7 +59,6 @@ class Sockets:
         one = next(way for way in ways if way.upstream is taken)
         exchange = _exchange(call, one, self.settings.max_opaque_log)
         try:
-            self._check_origin(request, one)
             self.records.intent(call)
             self.records.metrics.calls.add("opaque", str(Who.TEACHER), "opaque")
             with self.records.exactly_one(exchange, served=True):
@@ -67,15 +66,6 @@ class Sockets:
         finally:
             idle = exchange.recorded is Outcome.TIMEOUT and exchange.status == _SWITCHED
             self.pool.leave(taken, well=None if idle else failing.well(exchange, own=one.own))
-
-    def _check_origin(self, request: Inbound, one: Try) -> None:
-        """Refuse (403) web pages where they would speak under a key that is not theirs.
-
-        A browser lets every page open a websocket to this machine, and read what comes.
-        """
-        if request.header(b"origin") and one.upstream.api_key is not None and not self.settings.client_keys:
-            text = "Web pages may open websockets here only with a client key, or with a key of their own."
-            raise Refusal(403, text, code="origin_denied")
 
     async def _carry(
         self, exchange: Exchange, one: Try, asked: Handshake, receive: Receive, send: Send
