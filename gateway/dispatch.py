@@ -106,7 +106,7 @@ class Gateway:
             self._check(asked.request)
             if not asked.request.address.of_api:
                 raise unknown(asked.request)
-            check_allowed(asked.request)
+            check_allowed(asked.request, administration=self.settings.administration)
             caller = self.keys.admit(asked.request.headers, asked.request.target.partition("?")[2])
             await self.sockets.answer(asked, caller, receive, send)
         except Refusal as refusal:
@@ -151,7 +151,7 @@ class Gateway:
         await attended(receive, self.turns.answer(job, send, gone), gone)
 
     async def _opaque(self, request: Inbound, receive: Receive, send: Send) -> None:
-        check_allowed(request)
+        check_allowed(request, administration=self.settings.administration)
         caller = self.keys.admit(request.headers)
         upload = Upload(receive)
         job = await self.opaque.intake(request, caller, upload)

@@ -111,13 +111,13 @@ async def _rest(first: bytes, upload: Upload) -> AsyncIterator[bytes]:
         yield piece
 
 
-def check_allowed(request: Inbound) -> None:
-    """Refuse (403) the provider's administration, and (400) paths that hide where they lead."""
+def check_allowed(request: Inbound, *, administration: bool) -> None:
+    """Refuse (403) the provider's administration, unless wanted, and (400) paths that hide where they lead."""
     parts = request.path.lower().replace("\\", "/").split("/")
     if any(part in {".", ".."} for part in parts):
         raise Refusal(400, "The path must not contain dot segments.", code="invalid_path")
     below = request.address.below.lower().replace("\\", "/").split("/")
     first = next((part for part in below if part and part not in {"v1", "openai"}), "")
-    if first.startswith(("organization", "projects")):
-        text = "The provider's administration API is not reachable through this gateway."
+    if first.startswith(("organization", "projects")) and not administration:
+        text = "The provider's administration API is not reachable through this gateway (gateway.administration)."
         raise Refusal(403, text, code="path_denied")

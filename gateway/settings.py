@@ -43,6 +43,10 @@ class GatewaySettings:
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     models: tuple[str, ...] = ()  # extra names listed by GET /v1/models
 
+    administration: bool = (
+        False  # whether the provider's administration (/organization, /projects) is passed on
+    )
+
     max_body: int = 64 * MIB  # of a request, as sent and as decompressed
     max_depth: int = 128  # nesting of a request's JSON
     max_headers: int = 128

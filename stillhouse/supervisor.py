@@ -229,6 +229,7 @@ class Supervisor:
             (
                 "Stillhouse is up.",
                 f"  In your app:   export OPENAI_BASE_URL={gateway}/v1",
+                f"  Anthropic SDK: export ANTHROPIC_BASE_URL={gateway}",
                 f"  Status page:   {admin}/   (`stillhouse status --open`)",
                 f"  Everything is kept in {self._folder.root}",
                 *((STOPPED,) if self._folder.stop_file.exists() else ()),

@@ -41,7 +41,7 @@ FOR_ROUTER = (
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "background_usd_per_day"})
-OF_GATEWAY = ("models", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s")
+OF_GATEWAY = ("models", "administration", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s")
 NOT_UPSTREAM = frozenset({"api_key_env", "api_key_file", "api_key", "timeouts", "kind", "base_url", "params"})
 
 

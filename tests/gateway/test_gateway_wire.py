@@ -504,3 +504,11 @@ async def test_what_the_real_journal_keeps_is_what_happened(tmp_path):
     data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"planted" not in data
     assert writer.stats.kept.total == 5
+
+
+async def test_the_providers_administration_is_passed_on_only_where_that_is_wanted():
+    for wanted in (False, True):
+        async with house(administration=wanted) as place, client(place) as app:
+            answers = [await app.get(path) for path in ("/v1/organization/users", "/v1/projects/p/keys")]
+            assert [a.status_code for a in answers] == ([200, 200] if wanted else [403, 403])
+            assert len(place.teacher.seen) == (2 if wanted else 0)
