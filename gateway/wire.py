@@ -55,7 +55,10 @@ class Asked:
     @cached_property
     def request(self) -> dict[str, Any]:
         """The whole canonical request, parsed on first use."""
-        request: dict[str, Any] = canonical.loads(self.chat)
+        try:
+            request: dict[str, Any] = canonical.loads(self.chat)
+        except ValueError:  # a whole number of thousands of digits, which is the upstream's to refuse
+            request = json.loads(self.chat, parse_int=float)
         return request
 
 

@@ -14,10 +14,12 @@ def plain(value: Any) -> Any:
     """Give dicts, lists, strings, numbers, booleans and None only. Bytes become JSON where they are, else text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or (isinstance(value, (str, bool, int)) and not isinstance(value, Enum)):
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return _sayable(value)
+    if value is None or (isinstance(value, (bool, int)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_sayable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
     return _ours(value)
@@ -33,8 +35,13 @@ def _ours(value: Any) -> Any:
     return str(value)
 
 
+def _sayable(text: str) -> str:
+    """Lone surrogates, as of an emoji that an app cut in two, are no UTF-8: they are shown as they are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _body(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except ValueError:
+        return plain(json.loads(body))
+    except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")

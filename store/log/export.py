@@ -71,9 +71,18 @@ def _lines(path: Path, pages: Iterator[Page]) -> int:
         for page in pages:
             for row in page:
                 line = {**_plain(row), "request": _object(request_body(row)), "answer": parsed(row["answer"])}
-                file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str) + "\n")
+                file.write(_written(line) + "\n")
             count += len(page)
     return count
+
+
+def _written(line: dict[str, Any]) -> str:
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can only escape
+        return json.dumps(line, separators=(",", ":"), default=str)
+    return text
 
 
 def _parquet(path: Path, pages: Iterator[Page]) -> int:

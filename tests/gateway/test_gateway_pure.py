@@ -176,6 +176,8 @@ def test_a_request_is_read_leniently_where_the_upstream_will_judge():
     assert (asked.model, asked.stream, asked.user, asked.head_messages) == ("", False, None, 0)
     surrogate = parse(b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}', max_depth=9)
     assert surrogate.opening
+    long = parse(b'{"model":"m","messages":[],"n":2,"seed":%s}' % (b"9" * 5_000), max_depth=9)
+    assert long.request["n"] == 2
     named = parse(
         b'{"metadata":{"task":"triage","conversation_id":"c"},"user":"u","safety_identifier":"s"}',
         max_depth=9,

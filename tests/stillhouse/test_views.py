@@ -12,6 +12,7 @@ from stillhouse.errors import Missing, Refused
 from stillhouse.views import calls
 from stillhouse.views.calls import Wish
 from stillhouse.views.faces import Faces
+from stillhouse.views.plain import plain
 from store.ids import new_id
 from store.log.load import Batch
 from store.log.rows import kept as as_kept
@@ -89,6 +90,17 @@ def test_a_call_is_found_by_what_the_app_received(kept):
 def test_no_call_is_said(kept, start):
     with pytest.raises(Missing, match="There is no call"):
         calls.call(kept, start)
+
+
+@pytest.mark.parametrize(
+    "value", [{"\ud83d": ["\ud83d"]}, b'{"\\ud83d": ["\\ud83d"]}', {"\\ud83d": ["\\ud83d"]}]
+)
+def test_what_no_utf8_can_say_is_shown_escaped(value):
+    assert json.dumps(plain(value), ensure_ascii=False).encode() == b'{"\\\\ud83d": ["\\\\ud83d"]}'
+
+
+def test_numbers_that_no_json_has_are_shown_as_none():
+    assert plain(b'{"a": [NaN, 1e999, 1]}') == {"a": [None, None, 1]}
 
 
 def test_an_export_counts_its_calls(kept, tmp_path):

@@ -324,6 +324,13 @@ def test_export_writes_every_call_with_its_served_answer(house, tmp_path, monkey
     assert not list(tmp_path.glob(".*.tmp"))
 
 
+def test_export_writes_an_emoji_that_was_cut_in_two(house, tmp_path):
+    cut = call(body=b'{"messages":[{"role":"user","content":"\\ud83d"}]}')
+    house.add(cut, attempt(cut))
+    assert house.log.export(tmp_path / "all.jsonl") == 1
+    assert json.loads((tmp_path / "all.jsonl").read_text())["request"] == json.loads(cut.body)
+
+
 def test_retention_takes_old_calls_with_all_that_is_theirs(house):
     old = [call(f"o{i}", ts=1_000.0, body=body("o", system="Old.")) for i in range(5)]
     new = call("new", ts=200_000.0)
