@@ -24,6 +24,7 @@ class Wanted:
     anthropic: bool = False  # it speaks Anthropic's API
     unit: str = ""  # calls of the same unit share the draw, so a provider's prompt cache serves them
     pinned: bool = False  # it makes or needs what lives at one provider
+    sealed: bool = False  # it carries what only the provider that made it can read
     own_key: bool = False  # it brings a credential of the caller's own
 
 
@@ -66,10 +67,14 @@ def speaking(upstreams: Sequence[UpstreamSpec], *, anthropic: bool) -> list[Upst
 
 
 def order(
-    upstreams: Sequence[UpstreamSpec], wanted: Wanted, resting: Collection[str] = ()
+    upstreams: Sequence[UpstreamSpec],
+    wanted: Wanted,
+    resting: Collection[str] = (),
+    home: str | None = None,
 ) -> tuple[UpstreamSpec, ...]:
     """Give the upstreams to try, best first. Raises `Refusal` (404).
 
+    `home` answered the unit before, though it was not the first to be asked.
     A caller's own credential goes to one upstream at most, of those that come first by configuration alone:
     neither a failure nor a rest shows it to another.
     """
@@ -81,13 +86,15 @@ def order(
     if wanted.pinned:
         return (serving[0],)
     first = priority[serving[0].name]
+    resting = () if wanted.sealed else resting  # its maker is asked, however it fares
     ranked = sorted(
-        serving, key=lambda one: (one.name in resting, priority[one.name], _draw(wanted.unit, one))
+        serving,
+        key=lambda one: (one.name in resting, one.name != home, priority[one.name], _draw(wanted.unit, one)),
     )
-    if not wanted.own_key:
-        return tuple(ranked)
-    shown = next((one for one in ranked if one.api_key is None and priority[one.name] == first), None)
-    return tuple(one for one in ranked if one.api_key is not None or one is shown)
+    if wanted.own_key:
+        shown = next((one for one in ranked if one.api_key is None and priority[one.name] == first), None)
+        ranked = [one for one in ranked if one.api_key is not None or one is shown]
+    return tuple(ranked[:1] if wanted.sealed else ranked)
 
 
 def _draw(unit: str, upstream: UpstreamSpec) -> float:

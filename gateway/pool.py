@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from gateway.order import Wanted, order, speaking
 from gateway.upstream.spec import UpstreamSpec
 
 log = logging.getLogger(__name__)
+
+_MOST_HOMES = 10_000
 
 
 @dataclass(slots=True)
@@ -52,14 +55,23 @@ class Pool:
         self._contested = {
             anthropic: len(speaking(upstreams, anthropic=anthropic)) > 1 for anthropic in (False, True)
         }
+        self._homes: OrderedDict[str, str] = OrderedDict()  # unit -> who answered in place of the first
         self._waiting: list[_Waiter] = []  # none of them wants an upstream that has a place free
 
     def candidates(self, wanted: Wanted) -> tuple[UpstreamSpec, ...]:
         """Give the upstreams to try, best first, at least one. Raises `Refusal` (404)."""
         now = self._clock()
+        resting = {name for name, live in self._live.items() if live.rests_until > now}
         return order(
-            self._upstreams, wanted, {name for name, live in self._live.items() if live.rests_until > now}
+            self._upstreams, wanted, resting, self._homes.get(wanted.unit) if wanted.sealed else None
         )
+
+    def moved(self, unit: str, upstream: UpstreamSpec) -> None:
+        """Remember that an upstream answered a unit in place of the first: what it sealed is for it to read."""
+        self._homes[unit] = upstream.name
+        self._homes.move_to_end(unit)
+        if len(self._homes) > _MOST_HOMES:
+            self._homes.popitem(last=False)
 
     def contested(self, *, anthropic: bool) -> bool:
         """Tell whether a call's model decides between upstreams."""

@@ -93,6 +93,8 @@ class Turns:
             answering.upstream = upstream.name
             self.accepted.judged(job.caller, upstream, job.call.model, exchange.status)
             if exchange.status in _OK:
+                if upstream is not job.tries[0].upstream and job.call.surface == "responses":
+                    self.relay.pool.moved(job.call.unit, upstream)
                 self.manners.note(job.account_at(upstream), exchange.headers, time.monotonic())
 
 
