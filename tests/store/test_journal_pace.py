@@ -228,6 +228,16 @@ def test_a_disk_that_hangs_blocks_nobody_and_holds_up_no_more_than_its_bound(tmp
     assert fates(tallies(tmp_path)[-1])[:2] == (len(kept) + 1, 1)
 
 
+def test_the_largest_call_and_answer_fit_beside_others(tmp_path, stuck):
+    writer = SegmentWriter(tmp_path, "w0")
+    made = call(body=b"x" * (64 << 20))  # the default of `gateway.max_body`
+    assert writer.append(call())
+    assert writer.append(made)
+    stuck.free.set()
+    eventually(lambda: writer.unsynced == 0)
+    writer.close()
+
+
 def test_a_slow_disk_is_named_where_calls_are_refused(tmp_path, stuck):
     writer = SegmentWriter(tmp_path, "w0", max_unsynced=1, on_full="refuse")
     with pytest.raises(JournalFull, match="takes no more: the disk is slow"):
