@@ -31,6 +31,14 @@ _SPOKEN = {
     "openai_like": None,
 }
 _KEYLESS = frozenset({"hosted_vllm", "lm_studio", "openai_like", "ollama", "ollama_chat", "vllm"})
+# Providers whose credentials are no API key: they stand in parameters of their own, or where the provider's library looks.
+_SIGNED = frozenset(
+    {"bedrock", "bedrock_converse", "sagemaker", "sagemaker_chat", "vertex_ai", "vertex_ai_beta"}
+)
+_SECRET = re.compile(
+    r"secret|password|credential|authorization|cookie|(?<!per_)token$|[-_]key$|access_key", re.IGNORECASE
+)
+_LOGIN = re.compile(r"^\w+://[^/@]+@")  # of a URL that names a user
 _OURS = frozenset({"api_key", "timeout", "weight", "order"})  # said by settings of our own
 # Of the proxy's router, not of a call.
 _ROUTER = frozenset(
@@ -64,10 +72,17 @@ def upstream(given: Object, public: str, table: Table, warn: Warn) -> Object:
         made: Object = {"kind": "azure", "base_url": f"{str(base).rstrip('/')}/openai"}
         made |= {"api_version": version, "deployment": model}
         taken |= {"api_version"}
-    elif provider in _SPOKEN and model == public and (base or _SPOKEN[provider]) and not refers(base):
+    elif (
+        provider in _SPOKEN
+        and model == public
+        and (base or _SPOKEN[provider])
+        and not refers(base)
+        and not _LOGIN.match(str(base))
+    ):
         made = {"base_url": base or _SPOKEN[provider]}
     else:
-        made = {"kind": "litellm", "params": _params(given)}
+        prefix = re.sub(r"\W+", "_", public).upper().strip("_")
+        made = {"kind": "litellm", "params": _without_secrets(_params(given), prefix, warn)}
         taken |= made["params"].keys()
         if "*" in given["model"] and given["model"] != public:
             warn("model", "a glob must be the same on both sides", "will not work")
@@ -106,11 +121,26 @@ def _params(given: Object) -> Object:
     return params
 
 
+def _without_secrets(params: Object, prefix: str, warn: Warn, at: str = "") -> Object:
+    """Give parameters with variables in place of the secrets that stand in them."""
+    done: Object = {}
+    for name, value in params.items():
+        path = f"{at}.{name}" if at else name
+        done[name] = value
+        if isinstance(value, dict) and not _SECRET.search(name):
+            done[name] = _without_secrets(value, prefix, warn, path)
+        elif _literal(value) and (_SECRET.search(name) or _LOGIN.match(value)):
+            variable = re.sub(r"\W+", "_", f"{prefix}_{path}").upper().strip("_")
+            warn(path, f"put it into the variable {variable}", "is not copied")
+            done[name] = REFERENCE + variable
+    return done
+
+
 def _key(given: Object, provider: str, warn: Warn) -> Object:
     key = given.get("api_key")
     if refers(key):
         return {"api_key_env": str(key).removeprefix(REFERENCE)}
-    if key is None and provider in _KEYLESS:
+    if key is None and provider in _KEYLESS | _SIGNED:
         return {}
     name = re.sub(r"\W+", "_", provider).upper() + "_API_KEY"
     if key is not None:

@@ -19,6 +19,14 @@ from stillhouse.errors import StillhouseError
 from stillhouse.importing.found import Object
 
 _CHUNK = 1 << 20
+_OF_A_PAGE = {
+    "data",
+    "meta",
+    "total",
+    "page",
+    "page_size",
+    "total_pages",
+}  # Langfuse's, and of LiteLLM's spend logs
 _MOST = 1 << 28  # characters of one CSV field, as much as a journal frame holds
 
 
@@ -146,7 +154,7 @@ def _unwrapped(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict) and isinstance(value.get("data"), list):
-        paged = value.get("object") == "list" or not value.keys() - {"data", "meta"}
+        paged = value.get("object") == "list" or not value.keys() - _OF_A_PAGE
         return value["data"] if paged else [value]
     return [value]
 

@@ -11,6 +11,7 @@ import yaml
 from stillhouse.errors import ConfigError
 
 Where = tuple[str | int, ...]
+_MERGE = "tag:yaml.org,2002:merge"  # of a key `<<`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,12 +71,21 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, at: Where) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        merged: list[Any] = []
         for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                found = self.value(value_node, (*at, "<<"))
+                merged += found if isinstance(found, list) else [found]
+                continue
             key = str(getattr(key_node, "value", ""))
             if key in values:
                 raise ConfigError(f"{self._place(key_node)}: {key!r} is written twice.")
             self.places[(*at, key)] = self._place(key_node)
             values[key] = self.value(value_node, (*at, key))
+        for one in merged:
+            if not isinstance(one, dict):
+                raise ConfigError(f"{self._place(node)}: what is merged (<<) must be a mapping.")
+            values = {**one, **values}
         return values
 
     def _place(self, node: yaml.Node) -> str:

@@ -92,12 +92,15 @@ class Target:
 
 def resolved(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """Give the parameters with the variables that they name in their place. Raises KeyError with a variable's name."""
-    return {
-        name: environ[value.removeprefix(REFERENCE)]
-        if isinstance(value, str) and value.startswith(REFERENCE)
-        else value
-        for name, value in params.items()
-    }
+    return {name: _resolved(value, environ) for name, value in params.items()}
+
+
+def _resolved(value: Any, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return resolved(value, environ)
+    if isinstance(value, str) and value.startswith(REFERENCE):
+        return environ[value.removeprefix(REFERENCE)]
+    return value
 
 
 def quiet(environ: os._Environ[str]) -> None:

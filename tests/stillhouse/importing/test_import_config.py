@@ -5,7 +5,7 @@ import yaml
 from typer.testing import CliRunner
 
 from stillhouse.cli.app import app
-from stillhouse.errors import StillhouseError
+from stillhouse.errors import ConfigError, StillhouseError
 from stillhouse.importing.litellm_config import settings_of
 from stillhouse.prices import PriceBook
 from stillhouse.settings import load
@@ -188,3 +188,53 @@ def test_a_model_that_names_none_is_left_out_and_said(tmp_path):
         ["*"],
         "https://api.openai.com/v1",
     )
+
+
+def test_a_secret_among_the_parameters_becomes_a_variable(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "model_list:\n"
+        "  - model_name: rock\n"
+        "    litellm_params:\n"
+        "      model: bedrock/x\n"
+        "      aws_region_name: eu-1\n"
+        "      aws_access_key_id: os.environ/ID\n"
+        "      aws_secret_access_key: HIDE-1\n"
+        "      input_cost_per_token: 1e-6\n"
+        "      extra_headers: {authorization: HIDE-2, x-team: a}\n"
+        "  - model_name: local\n"
+        "    litellm_params: {model: ollama_chat/x, api_base: 'http://me:HIDE-3@10.0.0.5'}\n"
+        "  - model_name: gemini\n"
+        '    litellm_params: {model: vertex_ai/x, vertex_credentials: \'{"private_key": "HIDE-4"}\'}\n'
+    )
+    done = settings_of(path)
+    assert "HIDE" not in done.text + "".join(done.warnings)
+    rock, local, gemini = yaml.safe_load(done.text)["upstreams"]
+    assert rock["params"] == {
+        "model": "bedrock/x",
+        "aws_region_name": "eu-1",
+        "aws_access_key_id": "os.environ/ID",
+        "aws_secret_access_key": "os.environ/ROCK_AWS_SECRET_ACCESS_KEY",
+        "input_cost_per_token": "1e-6",
+        "extra_headers": {"authorization": "os.environ/ROCK_EXTRA_HEADERS_AUTHORIZATION", "x-team": "a"},
+    }
+    assert local["params"]["api_base"] == "os.environ/LOCAL_API_BASE"
+    assert gemini["params"]["vertex_credentials"] == "os.environ/GEMINI_VERTEX_CREDENTIALS"
+    assert not any("api_key_env" in one for one in (rock, local, gemini))
+    assert f"{path}:7: model_list.0.litellm_params.aws_secret_access_key is not copied" in done.warnings[0]
+
+
+def test_what_is_merged_is_read(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "model_list:\n"
+        "  - model_name: a\n"
+        "    litellm_params: &base {model: gemini/x, api_key: os.environ/K, timeout: 5}\n"
+        "  - model_name: b\n"
+        "    litellm_params: {<<: *base, timeout: 7}\n"
+    )
+    first, second = yaml.safe_load(settings_of(path).text)["upstreams"]
+    assert second == {**first, "name": "b", "timeouts": {"total": 7.0}, "models": ["b"]}
+    path.write_text("a: &a 1\nb: {<<: *a}\n")
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        settings_of(path)

@@ -374,6 +374,7 @@ WRITERS = {
     "lines.jsonl": lambda path: imports.lines(path, VALUES),
     "array.json": lambda path: path.write_text(json.dumps(VALUES, indent=2)),
     "page.json": lambda path: path.write_text(json.dumps({"object": "list", "data": VALUES}, indent=2)),
+    "proxy.json": lambda path: path.write_text(json.dumps({"data": VALUES, "total": 9, "page": 1})),
     "one-line.json": lambda path: path.write_text(json.dumps({"data": VALUES, "meta": {}})),
     "marked.json": lambda path: path.write_text("\ufeff" + json.dumps(VALUES)),
     "lines.jsonl.gz": lambda path: path.write_bytes(

@@ -228,6 +228,8 @@ def test_a_glob_passes_the_apps_name_on():
 def test_a_parameter_may_name_a_variable():
     params = {"model": "bedrock/x", "aws_region_name": "os.environ/REGION"}
     assert resolved(params, {"REGION": "eu-1"}) == {"model": "bedrock/x", "aws_region_name": "eu-1"}
+    within = {"extra_headers": {"authorization": "os.environ/REGION", "x": "a"}}
+    assert resolved(within, {"REGION": "eu-1"}) == {"extra_headers": {"authorization": "eu-1", "x": "a"}}
     with pytest.raises(KeyError, match="REGION"):
         resolved(params, {})
 
