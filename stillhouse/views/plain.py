@@ -9,29 +9,33 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+_LEVELS = 200  # what is nested deeper is left out: the server's own writer gives up at 255
 
-def plain(value: Any) -> Any:
+
+def plain(value: Any, levels: int = _LEVELS) -> Any:
     """Give dicts, lists, strings, numbers, booleans and None only. Bytes become JSON where they are, else text."""
+    if not levels:
+        return "…"
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, str) and not isinstance(value, Enum):
-        return _sayable(value)
     if value is None or (isinstance(value, (bool, int)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Mapping):
-        return {_sayable(str(key)): plain(item) for key, item in value.items()}
+        return {_sayable(str(key)): plain(item, levels - 1) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    return _ours(value)
+        return [plain(item, levels - 1) for item in value]
+    return _ours(value, levels)
 
 
-def _ours(value: Any) -> Any:
+def _ours(value: Any, levels: int) -> Any:
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, str):
+        return _sayable(value)
     if isinstance(value, bytes):
-        return _body(value)
+        return _body(value, levels)
     if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name), levels - 1) for field in fields(value)}
     return str(value)
 
 
@@ -40,8 +44,8 @@ def _sayable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _body(body: bytes) -> Any:
+def _body(body: bytes, levels: int) -> Any:
     try:
-        return plain(json.loads(body))
+        return plain(json.loads(body), levels)
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")

@@ -109,7 +109,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 def _object(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -1,10 +1,12 @@
 """What views say of calls: their task, a beginning of an id, how many were written."""
 
 import json
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import TypeAdapter
 from test_house import stores  # noqa: F401 - the same house
 
 from stillhouse.admin import ledger
@@ -101,6 +103,13 @@ def test_what_no_utf8_can_say_is_shown_escaped(value):
 
 def test_numbers_that_no_json_has_are_shown_as_none():
     assert plain(b'{"a": [NaN, 1e999, 1]}') == {"a": [None, None, 1]}
+
+
+@pytest.mark.parametrize("depth", [400, 3_000])
+def test_what_is_nested_too_deeply_is_shown_in_part_or_as_text(depth):
+    shown = plain({"body": b"[" * depth + b"]" * depth})
+    assert json.dumps(shown).count("[") in {199, depth}
+    TypeAdapter(Any).dump_json(shown)
 
 
 def test_an_export_counts_its_calls(kept, tmp_path):

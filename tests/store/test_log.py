@@ -331,6 +331,12 @@ def test_export_writes_an_emoji_that_was_cut_in_two(house, tmp_path):
     assert json.loads((tmp_path / "all.jsonl").read_text())["request"] == json.loads(cut.body)
 
 
+def test_export_leaves_out_what_is_nested_too_deeply(house, tmp_path):
+    house.add(call(surface="opaque", body=b'{"input":%s%s}' % (b"[" * 3_000, b"]" * 3_000)))
+    assert house.log.export(tmp_path / "all.jsonl") == 1
+    assert json.loads((tmp_path / "all.jsonl").read_text())["request"] is None
+
+
 def test_retention_takes_old_calls_with_all_that_is_theirs(house):
     old = [call(f"o{i}", ts=1_000.0, body=body("o", system="Old.")) for i in range(5)]
     new = call("new", ts=200_000.0)
