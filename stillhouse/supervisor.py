@@ -25,6 +25,7 @@ from stillhouse.errors import AlreadyRunning, Unwritable
 from stillhouse.processes import ports, stdin
 from stillhouse.processes.child import CONFIG_ERROR, Child, Spec, meaning, write_atomic
 from stillhouse.processes.lock import FileLock
+from stillhouse.processes.served import BACKLOG
 from stillhouse.processes.variables import Environment, Keys
 from stillhouse.serving import StudentServers
 from stillhouse.settings import Settings, convert, snapshot
@@ -57,12 +58,13 @@ def up(settings: Settings, config: Path | None, say: Callable[[str], None]) -> i
         ):
             sockets.append(ports.reserve(host, port, setting))
         gateway, control = (ports.port_of(sock) for sock in sockets)
-        door = None
+        door, waiting = None, None
         if any(upstream.kind == LITELLM for upstream in settings.upstreams):
-            sockets.append(ports.reserve(LOOPBACK, 0, "upstreams"))
-            url = ports.url(LOOPBACK, ports.port_of(sockets[-1]))
+            waiting = ports.listening(LOOPBACK, BACKLOG)
+            sockets.append(waiting)
+            url = ports.url(LOOPBACK, ports.port_of(waiting))
             door = Door(url=url, token=secrets.token_urlsafe(TOKEN_BYTES))
-        return Supervisor(settings, folder, config, gateway, control, door=door).run(say)
+        return Supervisor(settings, folder, config, gateway, control, door=door, waiting=waiting).run(say)
     finally:
         for sock in sockets:
             sock.close()
@@ -98,7 +100,9 @@ class Supervisor:
         control_port: int,
         *,
         door: Door | None = None,
+        waiting: socket.socket | None = None,
     ) -> None:
+        """`door` leads to the translator; `waiting` listens behind it, also while the translator starts."""
         self._folder = folder
         self._stopping = threading.Event()
         self._logs = folder.root / "logs"
@@ -122,11 +126,10 @@ class Supervisor:
             calling, "control", "stillhouse.control", "--port", str(control_port), *given
         )
         self._translators: list[Child] = []
-        if door is not None:
+        if waiting is not None:
             own = Environment(without=keys.spoken - keys.translated, told=told)
-            port = door.url.rpartition(":")[2]
-            module = "stillhouse.translator.process"
-            self._translators.append(self._child(own, "translator", module, "--port", port, *given))
+            command = ("stillhouse.translator.process", "--socket", str(waiting.fileno()), *given)
+            self._translators.append(self._child(own, "translator", *command, sockets=(waiting.fileno(),)))
         keyless = Environment(without=keys.spoken | keys.translated)
         self._servers = StudentServers(folder, partial(self._child, keyless))
 
@@ -202,7 +205,14 @@ class Supervisor:
             return False
         return True
 
-    def _child(self, environment: Environment, name: str, module: str, *arguments: str) -> Child:
+    def _child(
+        self,
+        environment: Environment,
+        name: str,
+        module: str,
+        *arguments: str,
+        sockets: tuple[int, ...] = (),
+    ) -> Child:
         run, logs = self._folder.run, self._logs
         spec = Spec(
             name=name,
@@ -210,6 +220,7 @@ class Supervisor:
             pid_file=run / f"{name}.pid",
             log_file=logs / f"{name}.log",
             environ=environment.of(os.environ),
+            sockets=sockets,
         )
         return Child(spec, time.monotonic)
 

@@ -21,12 +21,14 @@ class Told:
     door: Door  # to the translator
     port: int
     index: int
+    socket: int  # of a process that inherits one, -1 of others
 
 
 def read(program: str, keys: Collection[str] = KINDS - {LITELLM}) -> Told:
     """Read the command line, then the settings with the keys of these kinds of upstreams. Raises ConfigError."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
-    parser.add_argument("--port", type=int, required=True, help="to listen on")
+    parser.add_argument("--port", type=int, default=0, help="to listen on")
+    parser.add_argument("--socket", type=int, default=-1, help="descriptor of a socket that listens already")
     parser.add_argument("--index", type=int, default=0, help="which of several workers this is")
     parser.add_argument("--config", type=Path, help="the YAML file")
     parser.add_argument(
@@ -39,4 +41,10 @@ def read(program: str, keys: Collection[str] = KINDS - {LITELLM}) -> Told:
         settings = settings.model_copy(update={"source": given.config})
     if given.data:
         settings = settings.model_copy(update={"data": given.data})
-    return Told(settings=settings, door=Door.found(os.environ), port=given.port, index=given.index)
+    return Told(
+        settings=settings,
+        door=Door.found(os.environ),
+        port=given.port,
+        index=given.index,
+        socket=given.socket,
+    )

@@ -34,6 +34,7 @@ class Spec:
     log_file: Path
     environ: dict[str, str] | None = None
     nice: int = 0
+    sockets: tuple[int, ...] = ()  # file descriptors that it inherits
 
 
 class Child:
@@ -67,7 +68,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=spec.environ,
                 start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor only
-                close_fds=True,
+                pass_fds=spec.sockets,
             )
         except OSError as error:  # no memory, no process, no file left: all may pass
             self._failures = backoff.failures_after(self._failures, 0.0)

@@ -17,6 +17,19 @@ def reserve(host: str, port: int, setting: str) -> socket.socket:
     return shared(host, port)
 
 
+def listening(host: str, backlog: int) -> socket.socket:
+    """Listen on any free port, for a child that is handed the socket: while it starts, connections wait in it."""
+    family, address = _resolve(host, 0)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.bind(address)
+        sock.listen(backlog)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 def shared(host: str, port: int) -> socket.socket:
     """Bind a TCP socket with SO_REUSEPORT: the kernel spreads connections over all that listen."""
     family, address = _resolve(host, port)

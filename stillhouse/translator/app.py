@@ -95,7 +95,7 @@ class Translator:
             if not arguments.get("stream"):
                 await asgi.whole(send, 200, _said(answer))
                 return
-            pieces = aiter(answer)
+            pieces = _honest(answer)
             first = await anext(pieces, None)
         except Exception as error:  # noqa: BLE001 - a provider's SDK may raise anything
             await asgi.fail(send, _told(target, error, secrets))
@@ -109,6 +109,28 @@ def _told(target: Target, error: Exception, secrets: tuple[bytes, ...]) -> Failu
     body = echo.without(failure.body, secrets)
     logger.warning("%s: %d %s", target.name, failure.status, type(error).__name__)
     return Failure(status=failure.status, body=body, headers=failure.headers)
+
+
+class _CutError(ConnectionError):
+    """The provider's stream broke off, and litellm would have ended it in the provider's name."""
+
+    status_code = 502
+    message = "The provider's stream ended before its answer did."
+
+
+async def _honest(answer: Any) -> AsyncIterator[Any]:
+    """Give the pieces of a litellm stream, without the finish that it makes up where none came. Raises `_CutError`."""
+    async for piece in answer:
+        finished = any(getattr(choice, "finish_reason", None) for choice in getattr(piece, "choices", ()))
+        if finished and not _finish_came(answer):
+            raise _CutError
+        yield piece
+
+
+def _finish_came(answer: Any) -> bool:
+    """Tell whether the provider itself said how its answer finished, as litellm's stream wrapper keeps it."""
+    kept = ("received_finish_reason", "intermittent_finish_reason")
+    return not hasattr(answer, kept[0]) or any(getattr(answer, name, None) is not None for name in kept)
 
 
 async def _chained(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Mapping
 
 import uvloop
 
 from stillhouse.errors import ConfigError, StillhouseError
-from stillhouse.processes import arguments, logs, ports, stdin
+from stillhouse.processes import arguments, logs, stdin
 from stillhouse.processes.arguments import Told
 from stillhouse.processes.served import Served
 from stillhouse.settings import Settings
-from stillhouse.settings.tree import LITELLM, LOOPBACK
+from stillhouse.settings.tree import LITELLM
 from stillhouse.translator.app import Complete, Translator
 from stillhouse.translator.target import Target, quiet, resolved
 
@@ -52,7 +53,7 @@ async def serve(told: Told) -> None:
     app = Translator(targets(told.settings, os.environ), told.door.token, loaded())
     served = Served(app, drain_s=DRAIN_S)
     stdin.watch(served.stop)
-    await served.run(ports.shared(LOOPBACK, told.port))
+    await served.run(socket.socket(fileno=told.socket))
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """A server that speaks what OpenAI's clients do not: Anthropic's messages, Gemini's and Ollama's own API.
 
-What it says depends on the last words that it is asked: `tool`, `busy`, `bad key`, `cut`, `slow`, else an echo.
+What it says depends on the last words that it is asked: `tool`, `busy`, `bad key`, `cut`, `short`, `slow`, else an echo.
 """
 
 import json
@@ -79,6 +79,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         if words == "cut":
             self.event({"type": "error", "error": {"type": "overloaded_error", "message": "too much"}})
+            self.piece(b"")
+            return
+        if words == "short":  # ends in good order, but in the midst of its answer
             self.piece(b"")
             return
         self.event({"type": "content_block_stop", "index": 0})

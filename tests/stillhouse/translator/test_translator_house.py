@@ -156,10 +156,13 @@ def test_an_error_shows_no_key(api):
     assert KEY not in str(caught.value)
 
 
-def test_a_stream_that_breaks_never_ends_cleanly(api):
+@pytest.mark.parametrize("how", ["cut", "short"])
+def test_a_stream_that_breaks_never_ends_cleanly(api, how):
+    finishes = []
+    stream = asked(api, "claude", how, stream=True)
     with pytest.raises(openai.APIError):
-        for _ in asked(api, "claude", "cut", stream=True):
-            pass
+        finishes.extend(choice.finish_reason for chunk in stream for choice in chunk.choices)
+    assert set(finishes) <= {None}
 
 
 def test_an_app_that_hangs_up_ends_the_providers_answer(api, provider):
@@ -202,10 +205,8 @@ def test_no_process_but_the_translator_loads_litellm():
 def test_a_translator_that_dies_is_started_again_and_nothing_is_unaccounted(house, api):
     before = house.pid("translator")
     os.kill(before, signal.SIGKILL)
-    with pytest.raises(openai.APIStatusError) as caught:
-        asked(api, "llama", "while it is away")
-    assert caught.value.status_code in {502, 503}
-    until(lambda: answers(house), "the translator answers again")
+    while_away = asked(api, "llama", "while it is away")
+    assert "while it is away" in while_away.choices[0].message.content
     assert house.pid("translator") != before
 
     def accounts():
