@@ -49,8 +49,11 @@ def kept(house: Up) -> Kept:
 
 
 @contextmanager
-def standing(folder: Path, upstream: str) -> Iterator[Up]:
-    """Start a house, and stop it. `upstream` is the provider's base URL, version included."""
+def standing(folder: Path, upstream: str, *, administration: bool = False) -> Iterator[Up]:
+    """Start a house, and stop it. `upstream` is the provider's base URL, version included.
+
+    `administration`: the provider's administration is passed on, too.
+    """
     house = Up(
         folder=folder,
         config=folder / "stillhouse.yaml",
@@ -61,7 +64,7 @@ def standing(folder: Path, upstream: str) -> Iterator[Up]:
     timeouts = {"first_byte": FIRST_BYTE_S, "idle": FIRST_BYTE_S}
     settings = {
         "data": str(house.data),
-        "gateway": {"port": house.gateway_port, "workers": 1},
+        "gateway": {"port": house.gateway_port, "workers": 1, "administration": administration},
         "control": {"port": house.control_port},
         "upstreams": [
             {"name": kind, "kind": kind, "base_url": upstream, "timeouts": timeouts}

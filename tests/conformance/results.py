@@ -129,10 +129,7 @@ def _kept(one: Kept) -> str:
 
 def _suite(one: Suite) -> tuple[Any, ...]:
     ran = ", ".join(f"{count:,} {how}" for how, count in one.outcomes.items())
-    notes = [found.where for found in one.different]
-    if one.kept_back:
-        notes.append(f"{one.kept_back:,} tests of {one.why_kept_back}")
-    return (one.name, one.version, ran, "; ".join(notes) or "none")
+    return (one.name, one.version, ran, "; ".join(found.where for found in one.different) or "none")
 
 
 def _faults(results: Results) -> Iterator[str]:

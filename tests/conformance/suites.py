@@ -23,8 +23,6 @@ class Suite:
     name: str
     version: str
     outcomes: dict[str, int]  # of the direct run
-    kept_back: int = 0  # tests that were run directly only
-    why_kept_back: str = ""
     different: list[Difference]
 
 
