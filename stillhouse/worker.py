@@ -16,6 +16,7 @@ from functools import partial
 import uvloop
 
 from gateway import app
+from gateway.errors import AnswerCut
 from gateway.ports import Readiness
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse.errors import StillhouseError
@@ -93,7 +94,7 @@ def main() -> int:
     """Run the process; 2 tells the supervisor that the settings cannot work."""
     try:
         told = arguments.read("stillhouse.worker")
-        logs.configure(f"worker-{told.index}")
+        logs.configure(f"worker-{told.index}", told=(AnswerCut,))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(told))
     except StillhouseError as error:

@@ -14,10 +14,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from store.errors import StoreError
 from store.log.database import Database
 from store.log.rows import parsed, request_body
 
-_PAGE = 1_000
+_PAGE = 1_000  # calls
+_FEWER = 8
 _PARTS = frozenset({"cuts", "tail", "pieces", "raw"})  # of the body
 _SCHEMA = pa.schema(
     [
@@ -56,13 +58,20 @@ def export(database: Database, path: Path, fingerprints: list[str], tasks: Mappi
 
 
 def _pages(database: Database, fingerprints: list[str], tasks: Mapping[str, str]) -> Iterator[Page]:
-    after = 0
+    """Give the calls in pages, smaller ones where large calls would take more memory than the log may."""
+    after, limit = 0, _PAGE
     while True:
-        page = database.read("faces.export", fingerprints=fingerprints, after_seq=after, limit=_PAGE)
+        try:
+            page = database.read("faces.export", fingerprints=fingerprints, after_seq=after, limit=limit)
+        except StoreError:
+            if limit == 1:
+                raise
+            limit = max(1, limit // _FEWER)
+            continue
         yield [row | {"task": tasks.get(row["fingerprint"], row["task"])} for row in page]
-        if len(page) < _PAGE:
+        if len(page) < limit:
             return
-        after = page[-1]["seq"]
+        after, limit = page[-1]["seq"], min(_PAGE, 2 * limit)
 
 
 def _lines(path: Path, pages: Iterator[Page]) -> int:

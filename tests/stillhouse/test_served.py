@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from gateway.errors import AnswerCut
+from stillhouse.processes import logs
 from stillhouse.processes.served import Served
 
 
@@ -58,3 +61,22 @@ async def test_the_admin_api_takes_none():
     async with served() as url:
         with pytest.raises(InvalidStatus):
             await connect(url)
+
+
+def test_a_cut_that_the_application_tells_of_leaves_no_traceback_and_a_fault_does(capsys):
+    kept = logging.getLogger().handlers[:], logging.getLogger().level, logging.raiseExceptions
+    server = logging.getLogger("uvicorn.error")
+    filters = server.filters[:]
+    try:
+        logs.configure("worker-0", told=(AnswerCut,))
+        for error in (AnswerCut("The upstream closed."), ValueError("a fault")):
+            try:
+                raise error
+            except (AnswerCut, ValueError):
+                server.exception("Exception in ASGI application")
+        said = capsys.readouterr().err
+        assert said.count("Exception in ASGI application") == 1
+        assert "a fault" in said
+    finally:
+        logging.getLogger().handlers[:], logging.getLogger().level, logging.raiseExceptions = kept
+        server.filters[:] = filters

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
-from storebuild import attempt, body, call, drawn_choice, paired
+from storebuild import House, attempt, body, call, drawn_choice, paired
 
 from store.errors import NotFound, SchemaTooNew, StoreError
 from store.ids import new_id
@@ -329,6 +329,21 @@ def test_export_writes_an_emoji_that_was_cut_in_two(house, tmp_path):
     house.add(cut, attempt(cut))
     assert house.log.export(tmp_path / "all.jsonl") == 1
     assert json.loads((tmp_path / "all.jsonl").read_text())["request"] == json.loads(cut.body)
+
+
+def test_an_export_reads_fewer_calls_at_once_where_they_are_large(tmp_path):
+    house = House(tmp_path)
+    made = [call(body=body(f"{number} " + "y" * 2**21)) for number in range(60)]
+    for one in made:
+        house.add(one)
+    house.close()
+    log = Log.open(tmp_path / "log.duckdb", memory_limit="120MB")
+    try:
+        assert log.export(tmp_path / "all.jsonl") == 60
+    finally:
+        log.close()
+    with (tmp_path / "all.jsonl").open() as lines:
+        assert [json.loads(line)["call_id"] for line in lines] == [one.call_id for one in made]
 
 
 def test_export_leaves_out_what_is_nested_too_deeply(house, tmp_path):
