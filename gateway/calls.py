@@ -25,7 +25,7 @@ from store.ids import new_id
 from store.prompt import head_hash
 from store.vocabulary import Call, Choice, Route
 
-_SEALED = b'"encrypted_content"'  # a provider's reasoning, said back to it
+_ENCRYPTED = b'"encrypted_content"'  # a provider's reasoning, said back to it
 _MOST_RETRIES = 1000  # recorded of what an app claims
 
 
@@ -138,7 +138,7 @@ class Decider:
                 anthropic=anthropic,
                 unit=unit,
                 pinned=self.pool.contested(anthropic=anthropic) and _pinned(asked),
-                sealed=asked.surface == "responses" and _SEALED in asked.body,
+                maker_only=asked.surface == "responses" and _ENCRYPTED in asked.body,
                 own_key=caller.own_key,
             )
         )

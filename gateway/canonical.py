@@ -1,4 +1,4 @@
-"""JSON read leniently and written in one canonical way, for hashing. Knows no wire format."""
+"""JSON read leniently; written in one canonical way for hashing, or in its own order. Knows no wire format."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Wanted:
     anthropic: bool = False  # it speaks Anthropic's API
     unit: str = ""  # calls of the same unit share the draw, so a provider's prompt cache serves them
     pinned: bool = False  # it makes or needs what lives at one provider
-    sealed: bool = False  # it carries what only the provider that made it can read
+    maker_only: bool = False  # it carries what only the provider that made it can read
     own_key: bool = False  # it brings a credential of the caller's own
 
 
@@ -86,7 +86,7 @@ def order(
     if wanted.pinned:
         return (serving[0],)
     first = priority[serving[0].name]
-    resting = () if wanted.sealed else resting  # its maker is asked, however it fares
+    resting = () if wanted.maker_only else resting  # its maker is asked, however it fares
     ranked = sorted(
         serving,
         key=lambda one: (one.name in resting, one.name != home, priority[one.name], _draw(wanted.unit, one)),
@@ -94,7 +94,7 @@ def order(
     if wanted.own_key:
         shown = next((one for one in ranked if one.api_key is None and priority[one.name] == first), None)
         ranked = [one for one in ranked if one.api_key is not None or one is shown]
-    return tuple(ranked[:1] if wanted.sealed else ranked)
+    return tuple(ranked[:1] if wanted.maker_only else ranked)
 
 
 def _draw(unit: str, upstream: UpstreamSpec) -> float:

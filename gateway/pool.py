@@ -63,11 +63,11 @@ class Pool:
         now = self._clock()
         resting = {name for name, live in self._live.items() if live.rests_until > now}
         return order(
-            self._upstreams, wanted, resting, self._homes.get(wanted.unit) if wanted.sealed else None
+            self._upstreams, wanted, resting, self._homes.get(wanted.unit) if wanted.maker_only else None
         )
 
     def moved(self, unit: str, upstream: UpstreamSpec) -> None:
-        """Remember that an upstream answered a unit in place of the first: what it sealed is for it to read."""
+        """Remember that an upstream answered a unit in place of the first: what it encrypted is for it to read."""
         self._homes[unit] = upstream.name
         self._homes.move_to_end(unit)
         if len(self._homes) > _MOST_HOMES:

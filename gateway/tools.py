@@ -30,11 +30,9 @@ def _calls(message: Object) -> list[Any]:
     if isinstance(message.get("function_call"), dict):
         return [message["function_call"]]
     calls = message.get("tool_calls") or []
-    return (
-        [call.get("function") if isinstance(call, dict) else None for call in calls]
-        if isinstance(calls, list)
-        else [None]
-    )
+    if not isinstance(calls, list):
+        return [None]
+    return [call.get("function") if isinstance(call, dict) else None for call in calls]
 
 
 def _call(function: Any, offered: dict[str, Any]) -> str | None:

@@ -46,7 +46,7 @@ class Translated:
             try:
                 chat = trace.request(self.name, trace.alone(self.name, given))
             except Untranslatable:
-                return self._opaque(body, given, barred)
+                return self._not_understood(body, given, barred)
         written = canonical.written(
             chat
         )  # in its order: that of a schema is the order in which a student answers
@@ -64,7 +64,7 @@ class Translated:
         blocks = [_event(name, data) for name, data in self.translation.events(answer)]
         return Shown(content_type=f"{EVENT_STREAM}; charset=utf-8", body=b"".join(blocks) + self.closing)
 
-    def _opaque(self, body: bytes, given: Object, barred: str) -> Asked:
+    def _not_understood(self, body: bytes, given: Object, barred: str) -> Asked:
         metadata = given.get("metadata")
         said = metadata if isinstance(metadata, dict) else {}
         return Asked(

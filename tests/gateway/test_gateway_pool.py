@@ -100,8 +100,8 @@ def test_a_call_that_is_pinned_has_the_same_upstream_whatever_its_unit_and_who_r
     st.sampled_from([f"u{i}" for i in range(5)]),
 )
 def test_what_is_sealed_goes_to_its_maker_alone_however_that_fares(specs, wanted, resting, home):
-    sealed = replace(wanted, sealed=True, pinned=False)
-    whole = drawn(specs, replace(sealed, sealed=False), set())
+    sealed = replace(wanted, maker_only=True, pinned=False)
+    whole = drawn(specs, replace(sealed, maker_only=False), set())
     got = order(specs, sealed, resting, home) if whole else ()
     assert len(got) == min(1, len(whole))
     if home in {one.name for one in whole} and not wanted.own_key:
@@ -116,7 +116,7 @@ def test_what_is_sealed_goes_back_to_who_answered_in_place_of_the_first():
     wanted = Wanted(model="m", unit="u")
     pool.moved("u", specs[1])
     assert [one.name for one in pool.candidates(wanted)] == ["a", "b"]
-    sealed = replace(wanted, sealed=True)
+    sealed = replace(wanted, maker_only=True)
     assert [one.name for one in pool.candidates(sealed)] == ["b"]
     assert [one.name for one in pool.candidates(replace(sealed, unit="v"))] == ["a"]
     for n in range(10_000):
