@@ -61,10 +61,10 @@ def barred(
         return "student_away"
     if asked.barred:
         return asked.barred
-    if route.drop_head and head_hash(asked.head) != route.head_hash:
+    program = route.program
+    if program.head_hash and head_hash(asked.head) != program.head_hash:
         return "head_mismatch"
-    dropped = asked.head_messages if route.drop_head else 0
-    return fit.misfit(asked.request, route.capabilities, dropped=dropped)
+    return fit.misfit(asked.request, route.capabilities, program, heading=asked.head_messages)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from store.vocabulary import Capabilities
+from store.vocabulary import Capabilities, Program
 
 _BYTES_PER_TOKEN = 3  # on the safe side for English text and JSON
 _PER_MESSAGE = 8  # tokens that a chat template adds
@@ -15,16 +15,20 @@ _ANSWER = 512  # tokens kept free for the answer, at most
 _STATEFUL = ("previous_response_id", "conversation")
 _TOOLS = ("tools", "functions", "tool_choice", "function_call", "web_search_options")
 _STUDENT_PARTS = frozenset({"text", "refusal"})
+_PLAIN = Program()
 
 
-def misfit(request: dict[str, Any], can: Capabilities, *, dropped: int = 0) -> str | None:
-    """Give one word for what the student cannot do, or None. `dropped`: messages it will not see."""
+def misfit(
+    request: dict[str, Any], can: Capabilities, program: Program = _PLAIN, *, heading: int = 0
+) -> str | None:
+    """Give one word for what the student cannot do, or None. `heading`: messages of the request's head."""
     messages = request.get("messages")
-    if not isinstance(messages, list) or not messages[dropped:]:
+    if not isinstance(messages, list) or not messages[heading if program != _PLAIN else 0 :]:
         return "no_messages"
     if any(not isinstance(message, dict) for message in messages):
         return "malformed"
-    seen = messages[dropped:]
+    seen = messages if program.head is None else messages[heading:]
+    added = (*(program.head or ()), *program.demos)
     return (
         _state(request, can)
         or _options(request, can)
@@ -32,7 +36,7 @@ def misfit(request: dict[str, Any], can: Capabilities, *, dropped: int = 0) -> s
         or _parts(seen, can)
         or _format(request, can)
         or (None if can.multi_turn or not _turns(seen) else "multi_turn")
-        or (None if _tokens(request, seen) <= can.context else "context")
+        or (None if _tokens(request, [*added, *seen]) <= can.context else "context")
     )
 
 

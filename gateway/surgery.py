@@ -69,16 +69,30 @@ def edit(data: bytes, *, replace: Mapping[str, bytes] | None = None, drop: Colle
     return _apply(data, edits)
 
 
-def drop_first(data: bytes, key: str, count: int) -> bytes:
-    """Remove the first `count` elements of the array under `key` of the object `data`."""
-    if not count:
+def splice(data: bytes, key: str, start: int, stop: int, texts: Sequence[bytes]) -> bytes:
+    """Put `texts` in the place of elements [start, stop) of the array under `key` of the object `data`."""
+    if start == stop and not texts:
         return data
     edits = []
     for member in members(data):
         if member.key == key:
             found = elements(data, member.value)
-            edits += [(s, e, b"") for s, e in _removals(found, [i < count for i in range(len(found))])]
+            edits += [
+                (s, e, b"") for s, e in _removals(found, [start <= i < stop for i in range(len(found))])
+            ]
+            edits.append(_insertion(member, found, start, stop, texts))
     return _apply(data, edits)
+
+
+def _insertion(
+    array: Span, found: Sequence[Span], start: int, stop: int, texts: Sequence[bytes]
+) -> tuple[int, int, bytes]:
+    """Give the edit that sets `texts` before the first element that stays behind them, or at the array's end."""
+    fresh = b",".join(texts)
+    if stop < len(found):
+        return found[stop].start, found[stop].start, fresh + b"," * bool(texts)
+    at = found[-1].end if found else array.value + 1
+    return at, at, (b"," if start and texts else b"") + fresh
 
 
 def _spans(data: bytes, start: int, *, keyed: bool) -> list[Span]:

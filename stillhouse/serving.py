@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from distiller.serving.engines import MODULES
 from stillhouse.processes.child import Child
 from store.control import Control
 from store.errors import StoreError
@@ -78,8 +79,8 @@ class StudentServers:
         student = control.student(server.student_id)
         return self._make(
             f"student-{server.student_id}",
-            "distiller.serving.process",
-            *("--gguf", server.gguf),
+            MODULES[server.engine],
+            *("--weights", server.weights),
             *("--port", str(server.port)),
             *("--parallel", str(server.parallel)),
             *("--context", str(server.context)),

@@ -8,8 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from store.prompt import head_hash, leading
 from store.vocabulary import Program
+
+
+def read(value: object) -> Program:
+    """Return the program of its JSON object. Raises ValueError."""
+    known = set(Program.__dataclass_fields__)
+    if not isinstance(value, dict) or set(value) - known:
+        raise ValueError(f"a program is an object with the fields {', '.join(Program.__dataclass_fields__)}")
+    try:
+        return msgspec.convert(value, Program)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"this is no program: {error}") from error
 
 
 def rewrite(request: dict[str, Any], program: Program) -> dict[str, Any] | None:
@@ -18,11 +31,13 @@ def rewrite(request: dict[str, Any], program: Program) -> dict[str, Any] | None:
     None means that this request is not for this student: its head is another than the one that the
     student learnt, or nothing would be left of it.
     """
-    if not program.drop_head:
+    if program == Program():
         return dict(request)
-    if head_hash(request) != program.head_hash:
+    if program.head_hash and head_hash(request) != program.head_hash:
         return None
     messages = request.get("messages")
-    if not isinstance(messages, list) or not messages[leading(messages) :]:
+    heading = leading(messages)
+    if not isinstance(messages, list) or not messages[heading:]:
         return None
-    return {**request, "messages": messages[leading(messages) :]}
+    head = messages[:heading] if program.head is None else program.head
+    return {**request, "messages": [*head, *program.demos, *messages[heading:]]}

@@ -13,6 +13,7 @@ from distiller.pipeline.errors import FailedError
 from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
 from distiller.serving import probe
+from distiller.serving.engines import WEIGHTS
 from store.vocabulary import Server, Student
 
 _POLL_S = 0.2
@@ -101,7 +102,8 @@ def _server(parts: Parts, student: Student) -> Server:
     return Server(
         student_id=student.student_id,
         port=port,
-        gguf=str(parts.artifacts.folder("students", student.student_id) / "student.gguf"),
+        weights=str(parts.artifacts.folder("students", student.student_id) / WEIGHTS[student.engine]),
+        engine=student.engine,
         parallel=own.parallel,
         context=own.context,
         threads=own.threads,

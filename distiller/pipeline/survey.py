@@ -88,4 +88,4 @@ def wording(exchanges: Sequence[Exchange]) -> Program:
     if not heads:
         return Program()
     head, calls = heads.most_common(1)[0]
-    return Program(drop_head=True, head_hash=head) if calls >= _CONSTANT * len(exchanges) else Program()
+    return Program(head=(), head_hash=head) if calls >= _CONSTANT * len(exchanges) else Program()

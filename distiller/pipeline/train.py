@@ -19,7 +19,8 @@ from distiller.scoring.shape import Shape
 from distiller.serving.capabilities import capabilities
 from distiller.training.spec import TrainSpec
 from distiller.trainset import read_rows
-from store.vocabulary import Capabilities, Program, Student
+from store.program import read as read_program
+from store.vocabulary import Capabilities, Student
 
 KIND = "students"
 _SHOWN = ("step", "of", "loss", "tokens_per_s", "eta_s", "peak_mb")
@@ -48,7 +49,7 @@ def _write_spec(parts: Parts, keeper: Keeper, folder: Path) -> None:
         base=parts.artifacts.folder("base", name_slug(student.base)),
         out=folder / "out",
         base_name=student.base,
-        program=Program(**keeper.result("program")),
+        program=read_program(keeper.result("program")),
         task_id=keeper.job.task_id,
         epochs=float(training.epochs),
         lr=training.lr,

@@ -1,4 +1,4 @@
-"""`python -m distiller.serving.process --gguf PATH --port N …`: one student behind an OpenAI-compatible server.
+"""`python -m distiller.serving.process --weights PATH --port N …`: one student behind an OpenAI-compatible server.
 
 llama.cpp inside this process (xllamacpp), on 127.0.0.1 only. Says on standard output when it has completed a
 first answer, in one JSON line, and stops when standard input closes. A server that listens and does not
@@ -36,7 +36,7 @@ class ServingError(Exception):
 class Serving:
     """What to serve, and how."""
 
-    gguf: Path
+    weights: Path  # a GGUF file
     port: int  # 0: any free one; the ready line says which
     parallel: int = 4  # requests at a time
     context: int = 4096  # tokens of one request, prompt and answer together
@@ -49,7 +49,7 @@ def read_arguments(argv: Sequence[str]) -> Serving:
     parser = argparse.ArgumentParser(
         prog="python -m distiller.serving.process", description="Serve one student."
     )
-    parser.add_argument("--gguf", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--context", type=int, default=4096, help="tokens of one request")
@@ -60,8 +60,8 @@ def read_arguments(argv: Sequence[str]) -> Serving:
 
 def check(serving: Serving) -> None:
     """Raise ServingError for what would make the server die without a clear word."""
-    if not serving.gguf.is_file():
-        raise ServingError(f"no student at {serving.gguf}")
+    if not serving.weights.is_file():
+        raise ServingError(f"no student at {serving.weights}")
     if min(serving.parallel, serving.context, serving.threads) < 1:
         raise ServingError("parallel, context and threads must be at least 1")
     with socket.socket() as probe:
@@ -79,7 +79,7 @@ def start(serving: Serving) -> Any:
     except ImportError as error:
         raise ServingError('serving needs the local extra: run `pip install "stillhouse[local]"`') from error
     params = xllamacpp.CommonParams()
-    params.model.path = str(serving.gguf)
+    params.model.path = str(serving.weights)
     params.model_alias = {serving.model}
     params.hostnames = [HOST]
     params.port = serving.port
@@ -100,7 +100,7 @@ def start(serving: Serving) -> Any:
     try:
         server = xllamacpp.Server(params)
     except (RuntimeError, ValueError) as error:
-        raise ServingError(f"the server did not start with {serving.gguf}: {error}") from error
+        raise ServingError(f"the server did not start with {serving.weights}: {error}") from error
     if not answers(server.listening_address, serving.model, FIRST_S):
         raise ServingError(f"the server gave no first token within {FIRST_S:g} s")
     return server

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from store.program import read as read_program
 from store.vocabulary import Program
 
 DEFAULT_BASE = "smollm2-135m-instruct"
@@ -120,7 +121,7 @@ def _read(name: str, kind: Any, value: Any) -> Any:
 
 
 def _program(value: Any) -> Program:
-    known = {f.name: str(f.type) for f in fields(Program)}
-    if not isinstance(value, dict) or set(value) - set(known):
-        raise SpecError(f"program must be an object with the fields {', '.join(known)}")
-    return Program(**value)
+    try:
+        return read_program(value)
+    except ValueError as error:
+        raise SpecError(f"program: {error}") from error

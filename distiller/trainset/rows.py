@@ -100,7 +100,7 @@ def _unfit(exchange: Exchange, shape: Shape, program: Program | None) -> str | N
         return f"outcome {exchange.outcome}"
     if (exchange.request.get("n") or 1) != 1:
         return "several answers asked for"
-    if program is not None and program.drop_head and exchange.head_hash != program.head_hash:
+    if program is not None and program.head_hash and exchange.head_hash != program.head_hash:
         return "other instructions"
     message = read.of_completion(exchange.answer)
     if exchange.correction is not None:

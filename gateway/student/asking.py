@@ -7,7 +7,7 @@ from gateway.attempt import Exchange
 from gateway.calls import Job
 from gateway.settings import Timeouts
 from gateway.upstream.port import Outgoing
-from store.vocabulary import Release, Role, Route, Who
+from store.vocabulary import Program, Release, Role, Route, Who
 
 PATH = "/chat/completions"  # below a student's base URL: students speak chat
 LIMIT = 16 * 1024 * 1024  # bytes of a student's answer
@@ -38,8 +38,7 @@ def request_for(job: Job, route: Route, *, stream: bool, patient: bool = False) 
         replace={"model": canonical.dumps(route.model)},
         drop=() if stream else ("stream", "stream_options"),
     )
-    if route.drop_head:
-        body = surgery.drop_first(body, "messages", job.asked.head_messages)
+    body = rewritten(body, route.program, job.asked.head_messages)
     limit = route.timeout_s
     return Outgoing(
         method="POST",
@@ -50,6 +49,12 @@ def request_for(job: Job, route: Route, *, stream: bool, patient: bool = False) 
             connect=min(limit, 2.0), first_byte=limit, idle=limit, total=None if patient else limit
         ),
     )
+
+
+def rewritten(body: bytes, program: Program, heading: int) -> bytes:
+    """Give a request's bytes as a program means it; `heading`: messages of its head."""
+    fresh = [canonical.dumps(message) for message in (*(program.head or ()), *program.demos)]
+    return surgery.splice(body, "messages", heading if program.head is None else 0, heading, fresh)
 
 
 def exchange_for(job: Job, route: Route, role: Role) -> Exchange:

@@ -18,7 +18,7 @@ from store.vocabulary import Server
 def swap_weights(servers: Sequence[Server]) -> str:
     """Overwrite the first live student's weights and kill its server; return what was done, in words."""
     server = next(s for s in servers if s.wanted and s.pid)
-    target = Path(server.gguf)
+    target = Path(server.weights)
     target.parent.chmod(0o700)
     spare = target.with_suffix(".wrong")
     shutil.copyfile(packaged_gguf(), spare)

@@ -51,7 +51,7 @@ def agreement(options: DemoOptions, data: Path, instructions: str) -> Agreement 
 
 @contextmanager
 def _served(gguf: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "distiller.serving.process", "--gguf", str(gguf), "--port", "0"]
+    command = [sys.executable, "-m", "distiller.serving.process", "--weights", str(gguf), "--port", "0"]
     command += ["--parallel", str(_AT_ONCE), "--context", "1024"]
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

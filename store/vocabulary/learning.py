@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from store.vocabulary.routing import Capabilities
+from store.vocabulary.routing import Capabilities, Program
 
 
 class TaskMode(StrEnum):
@@ -115,16 +115,12 @@ class Trainset:
     card: dict[str, Any] = field(default_factory=dict)  # what went in, what was left out and why
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Program:
-    """How a request is rewritten for a student, identically in training, evaluation and serving.
+class Engine(StrEnum):
+    """What serves a student."""
 
-    `drop_head`: serve without the constant leading system/developer messages, whose hash must
-    equal `head_hash` (prompt internalisation); on a mismatch the teacher answers.
-    """
-
-    drop_head: bool = False
-    head_hash: str = ""
+    LLAMA = "llama"  # llama.cpp: `student.gguf`
+    CLASSIFIER = "classifier"  # an encoder and a linear head: `classifier/`
+    ENDPOINT = "endpoint"  # an OpenAI-compatible server that somebody else runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,12 +130,13 @@ class Student:
     student_id: str
     task_id: str
     task_version: int
-    recipe: str  # the rung: "finetune" (later: base, fewshot, instructions, both)
-    base: str  # name of the base model
+    recipe: str  # the rung that made it (`distiller.recipes`)
+    base: str  # name of the base model, or of the encoder
     trainset_id: str
     created: float
-    weights: str | None = None  # folder below artifacts/: adapter safetensors and student.gguf
+    weights: str | None = None  # folder below artifacts/: all that its server needs
     weights_sha256: str | None = None
+    engine: Engine = Engine.LLAMA
     model: str = "student"  # model name that its server expects
     base_url: str = ""  # http://127.0.0.1:PORT/v1 when served locally; "" until served
     program: Program = field(default_factory=Program)
@@ -216,7 +213,8 @@ class Server:
 
     student_id: str
     port: int
-    gguf: str  # absolute path
+    weights: str  # absolute path of what the engine loads
+    engine: Engine = Engine.LLAMA
     parallel: int = 4
     context: int = 4096  # tokens for one request
     threads: int = 2

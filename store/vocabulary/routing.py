@@ -52,6 +52,25 @@ class Capabilities:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """How a request is rewritten for a student, identically in training, evaluation and serving.
+
+    The rewritten messages are `head` (None: the leading system/developer messages stay; empty: prompt
+    internalisation), then `demos`, then the rest of the request's own. A program that was made for one head
+    names its hash: a request with another is the teacher's.
+    """
+
+    head: tuple[dict[str, Any], ...] | None = None  # messages
+    demos: tuple[dict[str, Any], ...] = ()  # messages, in turns of user and assistant
+    head_hash: str = ""  # "": any; always given where `head` is
+
+    @property
+    def silent(self) -> bool:
+        """Whether it leaves the instructions out: the weights have learned them."""
+        return self.head == ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """The published weights of one task version: all that a gateway needs to choose."""
 
@@ -69,8 +88,7 @@ class Route:
     base_url: str  # of the student's OpenAI-compatible server
     model: str
     timeout_s: float = 30.0
-    drop_head: bool = False
-    head_hash: str = ""
+    program: Program = field(default_factory=Program)
     release: Release = Release.WHOLE
     capabilities: Capabilities = field(default_factory=Capabilities)
     epoch: int = 0  # fencing epoch under which it was written

@@ -144,7 +144,7 @@ async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
     b.clock.tick()
     await b.work(b.executor())
     ((student, _),) = b.announced
-    assert student.program.drop_head
+    assert student.program.silent
     (server,) = b.servers.values()
     asked = [body for body in server.bodies if body != probe.question(student.model)]
     assert all(body["model"] == student.model for body in server.bodies)
@@ -152,7 +152,7 @@ async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
     assert len(server.bodies) == len(asked) + 2  # before each of the two phases that need it
     assert len(asked) == 30  # at temperature 0 the parity prompts are the same requests
     spec = json.loads((b.house.root / "jobs" / b.job.job_id / "spec.json").read_text())
-    assert spec["program"] == {"drop_head": True, "head_hash": student.program.head_hash}
+    assert spec["program"] == {"head": [], "demos": [], "head_hash": student.program.head_hash}
 
 
 async def test_a_busy_server_that_leaves_prompts_unanswered_is_not_called_another_model(bench):
@@ -358,7 +358,7 @@ async def test_no_server_outlives_a_job_that_came_to_nothing(bench, house):
 
 async def test_the_server_of_a_finished_rollout_is_stopped(bench, house):
     b = bench()
-    house.control.save_server(Server(student_id="old", port=1, gguf="/x"), house.epoch)
+    house.control.save_server(Server(student_id="old", port=1, weights="/x"), house.epoch)
     rollout = Rollout(
         rollout_id="r0", task_id="colours", task_version=1, student_id="old", trial=1, state=State.ROLLED_BACK
     )
@@ -368,5 +368,5 @@ async def test_the_server_of_a_finished_rollout_is_stopped(bench, house):
 
 
 def test_instructions_that_vary_are_not_left_out():
-    assert wording([exchange(i) for i in range(10)]).drop_head
-    assert not wording([exchange(i, head_hash=f"h{i}") for i in range(10)]).drop_head
+    assert wording([exchange(i) for i in range(10)]).silent
+    assert not wording([exchange(i, head_hash=f"h{i}") for i in range(10)]).silent

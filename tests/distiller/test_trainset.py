@@ -159,7 +159,7 @@ def test_scores_by_agreement_say_nothing_and_others_decide():
 
 
 def test_other_instructions_do_not_teach_an_internalised_student():
-    program = Program(drop_head=True, head_hash="h1")
+    program = Program(head=(), head_hash="h1")
     found = screened(exchange(1), exchange(2, head_hash="h2"), program=program)
     assert [r.seq for r in found.rows] == [1]
     assert found.left_out == {"other instructions": 1}

@@ -29,7 +29,7 @@ def test_rows_of_every_surface_teach_the_same_task(told, tmp_path):
     told.add(*goes_on("and this?", "id-thing 1", "r1"), *goes_on("and that?", "r1", "r2"))
     exchanges = told.log.exchanges([FP], limit=100)
     program = wording(exchanges)
-    assert program.drop_head
+    assert program.silent
     found = screen(exchanges, shape=Shape.LABEL, threshold=0.5, judged=False, program=program)
     assert found.left_out == {"not said in chat: earlier_unknown": 1}
     freeze(split(found.rows, heldout=15), tmp_path / "trainset", {"task_id": "t"})

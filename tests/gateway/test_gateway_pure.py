@@ -17,6 +17,7 @@ from gateway.fingerprint import fingerprint, skeleton
 from gateway.keys import AcceptedKeys, Caller, KeyRing, onward_credential
 from gateway.pairs import second
 from gateway.settings import ClientKey, GatewaySettings, SettingsError, Timeouts, UpstreamSpec
+from gateway.student.asking import rewritten
 from gateway.wire import parse
 from store.program import rewrite
 from store.prompt import head_hash
@@ -48,15 +49,19 @@ request = st.fixed_dictionaries(
 written = st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}])
 
 
-@given(request, text, written)
-def test_surgery_means_what_the_program_means(req, model, how):
+turns = st.lists(message, max_size=2).map(tuple)
+
+
+@given(request, text, written, st.none() | turns, turns)
+def test_surgery_means_what_the_program_means(req, model, how, head, demos):
     body = json.dumps(req, **how).encode()
-    program = Program(drop_head=True, head_hash=head_hash(req))
+    program = Program(head=head, demos=demos, head_hash=head_hash(req))
     wanted = rewrite(req, program)
     asked = parse(body, max_depth=100)
-    cut = surgery.drop_first(body, "messages", asked.head_messages)
+    cut = rewritten(body, program, asked.head_messages)
     if wanted is None:
-        assert not json.loads(cut)["messages"]
+        kept = asked.request["messages"] if head is None else list(head)
+        assert json.loads(cut)["messages"] == [*kept, *demos]
         return
     edited = surgery.edit(cut, replace={"model": json.dumps(model).encode()}, drop=("stream",))
     wanted["model"] = model
@@ -76,7 +81,7 @@ def test_dropping_members_leaves_the_others(obj, gone, how):
 def test_an_edit_of_nothing_changes_no_byte(obj, how):
     body = json.dumps(obj, **how).encode()
     assert surgery.edit(body) == body
-    assert surgery.drop_first(body, "messages", 0) == body
+    assert surgery.splice(body, "messages", 0, 0, []) == body
 
 
 def test_surgery_keeps_number_spelling_nulls_and_whitespace():

@@ -264,13 +264,13 @@ async def test_the_student_gets_the_request_without_its_head_as_the_program_mean
     }
     async with house() as place, app(place) as client:
         await accepted(place, client)
-        publish(place, drop_head=True, head_hash=head_hash(asked))
+        publish(place, program=Program(head=(), head_hash=head_hash(asked)))
         await client.chat.completions.create(**asked)
         await client.chat.completions.create(
             **{**asked, "messages": [{"role": "system", "content": "Be e."}, *ASK["messages"]]}
         )
         await client.chat.completions.create(**{**asked, "messages": asked["messages"][:1]})
-        program = Program(drop_head=True, head_hash=head_hash(asked))
+        program = Program(head=(), head_hash=head_hash(asked))
         assert [s.json for s in place.student.seen] == [
             {**(rewrite(asked, program) or {}), "model": "student-model"}
         ]

@@ -49,7 +49,7 @@ def test_a_backup_becomes_a_data_folder_like_the_one_it_was_made_of(planted, tmp
     with closing(Control.open(folder.control)) as control:
         gguf = str(folder.artifacts / "students" / "student-1" / "student.gguf")
         control.save_server(
-            Server(student_id="student-1", port=1, gguf=gguf, pid=4242), control.take_epoch("x")
+            Server(student_id="student-1", port=1, weights=gguf, pid=4242), control.take_epoch("x")
         )
     made = back_up(planted, tmp_path / "backup")
     assert {"control.sqlite", "log.duckdb", "salt"} <= set(made.files)
@@ -74,7 +74,7 @@ def test_a_backup_becomes_a_data_folder_like_the_one_it_was_made_of(planted, tmp
     assert stat.S_IMODE((trainset / "train.jsonl").stat().st_mode) == 0o400
     with closing(Control.open(fresh.control)) as control:
         (server,) = control.servers()
-        assert server.gguf == str(fresh.artifacts / "students" / "student-1" / "student.gguf")
+        assert server.weights == str(fresh.artifacts / "students" / "student-1" / "student.gguf")
         assert server.pid is None
         assert control.students()[0].student_id == "student-1"
 

@@ -125,7 +125,7 @@ def test_student_servers_follow_the_control_state(tmp_path):
 
     control = Control.open(folder.control)
     epoch = control.take_epoch("test")
-    control.save_server(Server(student_id="s1", port=5001, gguf="/x.gguf"), epoch)
+    control.save_server(Server(student_id="s1", port=5001, weights="/x.gguf"), epoch)
 
     def seen():
         servers.tick()
@@ -135,7 +135,7 @@ def test_student_servers_follow_the_control_state(tmp_path):
     assert made[0][:2] == ("student-s1", "distiller.serving.process")
     assert (tmp_path / "student-s1.pid").read_text() == str(pid)
 
-    control.save_server(Server(student_id="s1", port=5001, gguf="/x.gguf", wanted=False), epoch)
+    control.save_server(Server(student_id="s1", port=5001, weights="/x.gguf", wanted=False), epoch)
 
     def gone():
         servers.tick()

@@ -57,8 +57,7 @@ ROUTE = Route(
     reverse_shadow=1.0,
     base_url="http://127.0.0.1:9/v1",
     model="student",
-    drop_head=True,
-    head_hash="h",
+    program=Program(head=({"role": "system", "content": "Be."},), head_hash="h"),
     release=Release.FIRST_TOKEN,
     capabilities=Capabilities(context=512, tools=True),
     updated=3.0,
@@ -140,7 +139,7 @@ def test_every_noun_comes_back_as_it_was(control, epoch):
         base="smol",
         trainset_id="x",
         created=1.0,
-        program=Program(drop_head=True, head_hash="h"),
+        program=Program(head=(), head_hash="h"),
         capabilities=Capabilities(n=2),
         training={"loss": 0.5},
         parity=1.0,
@@ -159,7 +158,7 @@ def test_every_noun_comes_back_as_it_was(control, epoch):
         why="Well.",
         detail={"x": {"y": None}},
     )
-    server = Server(student_id="s1", port=4100, gguf="/x.gguf")
+    server = Server(student_id="s1", port=4100, weights="/x.gguf")
     control.save_task(TASK, epoch)
     control.save_version(version, epoch)
     control.save_trainset(trainset, epoch)
@@ -269,7 +268,7 @@ def test_every_write_of_a_replaced_leader_fails(rolling, epoch):
         lambda: rolling.lease(JobKind.DISTILL, 1.0, 1.0, epoch),
         lambda: rolling.finish_order("o", "done", epoch),
         lambda: rolling.heartbeat(epoch, 99.0),
-        lambda: rolling.save_server(Server(student_id="s", port=1, gguf="x"), epoch),
+        lambda: rolling.save_server(Server(student_id="s", port=1, weights="x"), epoch),
     ]
     for write in writes:
         with pytest.raises(StaleEpoch):
@@ -337,7 +336,7 @@ def test_orders_wait_until_they_are_finished(control, epoch):
 
 
 def test_the_supervisors_pid_survives_what_control_wants(control, epoch):
-    server = Server(student_id="s1", port=4100, gguf="/x.gguf")
+    server = Server(student_id="s1", port=4100, weights="/x.gguf")
     control.save_server(server, epoch)
     control.seen_pid("s1", 77)
     control.save_server(replace(server, wanted=False), epoch)

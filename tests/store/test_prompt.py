@@ -109,7 +109,7 @@ def test_input_hash_leaves_out_what_cannot_change_the_answer():
 @given(requests)
 def test_rewrite_drops_the_leading_messages_and_nothing_else(request_):
     kept = json.loads(json.dumps(request_))
-    program = Program(drop_head=True, head_hash=head_hash(request_))
+    program = Program(head=(), head_hash=head_hash(request_))
     seen = rewrite(request_, program)
     assert request_ == kept
     conversation = request_.get("messages", [])
@@ -117,14 +117,14 @@ def test_rewrite_drops_the_leading_messages_and_nothing_else(request_):
         assert seen is None
     else:
         assert seen == {**request_, "messages": conversation[leading(conversation) :]}
-    assert rewrite(request_, Program(drop_head=True, head_hash="another")) is None
+    assert rewrite(request_, Program(head=(), head_hash="another")) is None
     assert rewrite(request_, Program()) == request_
 
 
 @given(requests)
 def test_rewrite_agrees_with_the_hash_that_the_log_keeps(request_):
     parts = split(json.dumps(request_).encode())
-    program = Program(drop_head=True, head_hash=parts.head_hash)
+    program = Program(head=(), head_hash=parts.head_hash)
     conversation = request_.get("messages", [])
     assert (rewrite(request_, program) is not None) == bool(conversation[leading(conversation) :])
 

@@ -20,11 +20,11 @@ def test_what_a_local_student_can_do() -> None:
 
 
 def test_arguments_have_defaults_and_are_checked(tmp_path: Path) -> None:
-    serving = read_arguments(["--gguf", str(tmp_path / "x.gguf"), "--port", "0", "--parallel", "2"])
-    assert serving == Serving(gguf=tmp_path / "x.gguf", port=0, parallel=2)
+    serving = read_arguments(["--weights", str(tmp_path / "x.gguf"), "--port", "0", "--parallel", "2"])
+    assert serving == Serving(weights=tmp_path / "x.gguf", port=0, parallel=2)
     with pytest.raises(ServingError, match="no student at"):
         check(serving)
     (tmp_path / "x.gguf").touch()
     check(serving)
     with pytest.raises(ServingError, match="at least 1"):
-        check(Serving(gguf=tmp_path / "x.gguf", port=0, parallel=0))
+        check(Serving(weights=tmp_path / "x.gguf", port=0, parallel=0))

@@ -59,7 +59,7 @@ def test_the_schedule_stays_between_nothing_and_the_peak(of: int, data: st.DataO
 def test_a_spec_survives_its_file(tmp_path: Path) -> None:
     spec = TrainSpec(
         trainset=tmp_path / "t", base=tmp_path / "b", out=tmp_path / "o", epochs=1, lr=2e-3,
-        program=Program(drop_head=True, head_hash="ab"),
+        program=Program(head=(), head_hash="ab"),
     )  # fmt: skip
     spec.save(tmp_path / "job")
     assert TrainSpec.load(tmp_path / "job") == spec
@@ -73,7 +73,7 @@ def test_a_spec_survives_its_file(tmp_path: Path) -> None:
         ({"device": "tpu"}, "device must be one of auto, cpu, cuda"),
         ({"batch": "8"}, "batch must be a int, not '8'"),
         ({"colour": 1}, "unknown field 'colour'"),
-        ({"program": {"x": 1}}, "program must be an object with the fields drop_head, head_hash"),
+        ({"program": {"x": 1}}, "program: a program is an object with the fields head, demos, head_hash"),
     ],
 )
 def test_a_bad_spec_is_refused_in_words(change: dict[str, Any], sentence: str) -> None:
@@ -95,7 +95,7 @@ def test_rows_are_rewritten_by_the_reader(tmp_path: Path) -> None:
     ]  # fmt: skip
     path = tmp_path / "train.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = read_rows(path, Program(drop_head=True, head_hash=head_hash(mine)))
+    found = read_rows(path, Program(head=(), head_hash=head_hash(mine)))
     assert [r.request["messages"] for r in found.rows] == [[{"role": "user", "content": "u"}]] * 2
     assert [r.passed for r in found.rows] == [True, False]
     assert found.foreign == 1

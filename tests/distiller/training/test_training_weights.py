@@ -39,7 +39,7 @@ def test_smollm2_learns_and_is_served(tmp_path: Path, child: Callable[[Path], Ch
     lines = (job / "out" / "heldout_outputs.jsonl").read_text().splitlines()
     trained = {line["call_id"]: line["text"] for line in map(json.loads, lines)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "distiller.serving.process", "--gguf", str(job / "out" / "student.gguf"),
+        [sys.executable, "-m", "distiller.serving.process", "--weights", str(job / "out" / "student.gguf"),
          "--port", "0", "--context", "512"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
     )  # fmt: skip

@@ -27,7 +27,7 @@ def held_rows(done: Finished) -> dict[str, dict[str, Any]]:
 def server(finished: Finished) -> Iterator[str]:
     gguf = finished.job / "out" / "student.gguf"
     process = subprocess.Popen(
-        [sys.executable, "-m", "distiller.serving.process", "--gguf", str(gguf), "--port", "0", "--model", "tiny",
+        [sys.executable, "-m", "distiller.serving.process", "--weights", str(gguf), "--port", "0", "--model", "tiny",
          "--context", "256", "--threads", "1"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
     )  # fmt: skip
@@ -132,7 +132,7 @@ def test_a_second_server_on_the_same_port_says_so(finished: Finished, server: st
     gguf = finished.job / "out" / "student.gguf"
     port = server.rsplit(":", 1)[1]
     done = subprocess.run(
-        [sys.executable, "-m", "distiller.serving.process", "--gguf", str(gguf), "--port", port],
+        [sys.executable, "-m", "distiller.serving.process", "--weights", str(gguf), "--port", port],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -143,7 +143,7 @@ def test_a_file_that_is_no_model_is_refused_in_words(tmp_path: Path) -> None:
     broken = tmp_path / "student.gguf"
     broken.write_bytes(b"GGUF and then nothing")
     done = subprocess.run(
-        [sys.executable, "-m", "distiller.serving.process", "--gguf", str(broken), "--port", "0"],
+        [sys.executable, "-m", "distiller.serving.process", "--weights", str(broken), "--port", "0"],
         stdin=subprocess.PIPE, capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
     assert done.returncode == 1
