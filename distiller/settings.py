@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from store.vocabulary import Task, TaskMode
 
 METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
+RUNGS = ("base", "internalised", "finetune")  # all there are (`distiller.recipes`)
+LADDER = ("base", "finetune")
 SCREEN_N = 200
 USER_METRIC = "python:"  # "python:package.module:function"
 
@@ -77,7 +79,8 @@ class TaskPolicy:
     judge: JudgeSettings | None = None
     threshold: float = 0.5  # an answer passes when its score is at least this
     delta: float = 0.03  # margin within which a student counts as equal
-    internalise: bool = False  # train and serve without the constant instructions
+    ladder: tuple[str, ...] = LADDER  # rungs to try, cheapest first; the first that passes is rolled out
+    optimizer_usd: float = 2.0  # US dollars that one distillation may spend on models that rewrite prompts
     timeout_s: float = 10.0  # of one student answer, as when it serves
 
     def __post_init__(self) -> None:
@@ -89,6 +92,9 @@ class TaskPolicy:
             )
         if self.metric == "judge" and self.judge is None:
             raise SettingsError("metric is judge, but no judge model is configured (policy.judge.model).")
+        if not self.ladder or (unknown := [name for name in self.ladder if name not in RUNGS]):
+            what = f"names {unknown[0]!r}" if self.ladder else "is empty"
+            raise SettingsError(f"ladder {what}; choose of {', '.join(RUNGS)}, in the order to try them.")
         for key in ("threshold", "delta"):
             if not 0 < getattr(self, key) <= 1:
                 raise SettingsError(f"{key} is {getattr(self, key)}; it must lie above 0 and be at most 1.")

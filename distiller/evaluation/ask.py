@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ class Reply:
 
     message: dict[str, Any] | None
     error: str | None = None
+    ms: float = 0.0  # of the server; what it waited for a free place here is not counted
 
 
 def greedy(body: dict[str, Any]) -> dict[str, Any]:
@@ -83,10 +85,12 @@ class Endpoint:
 
     async def _try(self, body: dict[str, Any]) -> Reply:
         """Ask once. Raises NetworkError or RemoteProtocolError where the server is gone."""
+        began = time.monotonic()
         try:
-            return _read(await self._client.post(self._url, json=body, timeout=self._timeout_s))
+            reply = _read(await self._client.post(self._url, json=body, timeout=self._timeout_s))
         except httpx.TimeoutException as error:
-            return _failed(error)
+            reply = _failed(error)
+        return replace(reply, ms=(time.monotonic() - began) * 1000)
 
 
 def _failed(error: httpx.HTTPError) -> Reply:

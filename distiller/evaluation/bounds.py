@@ -19,6 +19,11 @@ def lower_bound(values: Sequence[float], level: float = 0.8) -> float:
     return fmean(values) - t_quantile(level, n - 1) * stdev(values) / sqrt(n)
 
 
+def upper_bound(values: Sequence[float], level: float) -> float:
+    """Return the mirror image of `lower_bound`; inf for fewer than two."""
+    return -lower_bound([-value for value in values], level)
+
+
 def t_quantile(level: float, freedom: int) -> float:
     """Return the quantile of Student's t by its expansion about the normal's.
 

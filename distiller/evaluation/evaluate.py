@@ -7,19 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from distiller.evaluation import ask
 from distiller.evaluation.parity import Parity, compare
-from distiller.evaluation.verdict import MIN_UNITS, Judged, Screen, decide
+from distiller.evaluation.verdict import MIN_UNITS, PEEK, Judged, Screen, decide, futile
 from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer
 from store.program import rewrite
 from store.vocabulary import Student
 
+Row = dict[str, Any]
 _EXAMPLES = 5  # wrong answers kept for a person to look at
 _EXAMPLE_CHARS = 400
+Pair = TypeVar("Pair")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,14 +67,18 @@ class Evaluator:
         self, student: Student, heldout: Sequence[dict[str, Any]], outputs: Path | None
     ) -> Findings:
         """Ask, score and decide. `outputs`: the trainer's own answers, for parity. Raises ScorerUnavailable."""
+        pairs: Sequence[tuple[Row, Row]]
         fitting = [(row, rewrite(row["request"], student.program)) for row in heldout]
         pairs = [(row, ask.body(request, student.model)) for row, request in fitting if request is not None]
         trained = _outputs(outputs)
-        checked = [(row, body) for row, body in pairs if row["call_id"] in trained]
         async with httpx.AsyncClient() as client:
             endpoint = ask.Endpoint(
                 client, student.base_url, concurrency=self._concurrency, timeout_s=self._timeout_s
             )
+            few = spread(pairs, PEEK)
+            if hopeless := len(few) < len(pairs) and await self._hopeless(endpoint, few):
+                pairs = few
+            checked = [(row, body) for row, body in pairs if row["call_id"] in trained]
             of = len(pairs) + len(checked)
             replies = await endpoint.ask_all([b for _, b in pairs], lambda done: self._tell(done, of))
             likeliest = await endpoint.ask_all(
@@ -82,15 +88,22 @@ class Evaluator:
         twins = [_Asked(row=row, reply=reply) for (row, _), reply in zip(checked, likeliest, strict=True)]
         judged = await self._judge(asked)
         parity = await self._parity(twins, trained)
-        screen = decide(judged, delta=self._delta, parity=parity, min_units=self._min_units)
+        least = 1 if hopeless else self._min_units
+        screen = decide(judged, delta=self._delta, parity=parity, min_units=least)
         detail = {
             **_detail(asked, judged),
             "metric": self._metric.name,
             "agreement": self._metric.agreement,
             "unsuited": len(heldout) - len(pairs),
             "parity_prompts": len(twins),
+            "stopped_early": hopeless,
         }
         return Findings(screen=screen, parity=parity, detail=detail)
+
+    async def _hopeless(self, endpoint: ask.Endpoint, few: Sequence[tuple[Row, Row]]) -> bool:
+        replies = await endpoint.ask_all([body for _, body in few], lambda done: self._tell(done, len(few)))
+        asked = [_Asked(row=row, reply=reply) for (row, _), reply in zip(few, replies, strict=True)]
+        return futile(await self._judge(asked), delta=self._delta)
 
     async def _judge(self, asked: Sequence[_Asked]) -> list[Judged]:
         student = await self._scores(asked)
@@ -146,6 +159,11 @@ class Evaluator:
 _SILENT: dict[str, Any] = {"role": "assistant", "content": ""}
 
 
+def spread(items: Sequence[Pair], most: int) -> Sequence[Pair]:
+    """Return at most `most` of the items, evenly spread over them; all where they are less than twice as many."""
+    return items if len(items) < 2 * most else items[:: len(items) // most][:most]
+
+
 def _outputs(path: Path | None) -> dict[str, dict[str, Any]]:
     """Return the trainer's own answers as messages, by call id."""
     if path is None or not path.is_file():
@@ -155,6 +173,14 @@ def _outputs(path: Path | None) -> dict[str, dict[str, Any]]:
         line["call_id"]: line.get("message") or {"role": "assistant", "content": line["text"]}
         for line in lines
     }
+
+
+def _latency(times: Sequence[float]) -> dict[str, float] | None:
+    """Return median and 95th percentile in milliseconds, as asked a few at once; None without an answer."""
+    if not times:
+        return None
+    ordered = sorted(times)
+    return {f"p{q}": round(ordered[min(len(ordered) - 1, len(ordered) * q // 100)], 1) for q in (50, 95)}
 
 
 def _detail(asked: Sequence[_Asked], judged: Sequence[Judged]) -> dict[str, Any]:
@@ -168,6 +194,7 @@ def _detail(asked: Sequence[_Asked], judged: Sequence[Judged]) -> dict[str, Any]
         "rows": len(asked),
         "failed": sum(j.failed for j in judged),
         "errors": dict(errors.most_common(_EXAMPLES)),
+        "latency_ms": _latency([one.reply.ms for one in asked if one.reply.message is not None]),
         "unscored": sum(j.student is None or j.teacher is None for j in judged),
         "worse": [
             {

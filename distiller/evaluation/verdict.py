@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from distiller.evaluation.bounds import lower_bound
+from distiller.evaluation.bounds import lower_bound, upper_bound
 from distiller.evaluation.parity import Parity
 from distiller.settings import SCREEN_N
 from store.vocabulary import Verdict
 
 LEVEL = 0.8
 MIN_UNITS = SCREEN_N
+PEEK = 48  # held-out calls of the first look
 _MAX_MISSING = 0.02
+_HOPELESS = 0.99
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,15 @@ class Screen:
     delta_lower: float | None
     verdict: Verdict
     why: str
+
+
+def futile(judged: Sequence[Judged], *, delta: float) -> bool:
+    """Tell whether a first look leaves no hope: the one-sided 99% upper bound of D lies below -2 delta.
+
+    Stopping then can only fail a student, never pass one, so it costs no alpha.
+    """
+    deltas = _deltas([j for j in judged if j.student is not None and j.teacher is not None])
+    return len(deltas) >= PEEK // 2 and upper_bound(deltas, _HOPELESS) < -2 * delta
 
 
 def decide(
@@ -73,22 +84,28 @@ class _Figures:
     lower: float | None = None
 
 
-def _figures(scored: Sequence[Judged]) -> _Figures:
+def _units(scored: Sequence[Judged]) -> list[tuple[float, float]]:
+    """Return the mean scores of student and teacher, by conversation."""
     units: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for one in scored:
         units[one.unit].append((one.student or 0.0, one.teacher or 0.0))
+    return [(fmean(s for s, _ in pairs), fmean(t for _, t in pairs)) for pairs in units.values()]
+
+
+def _deltas(scored: Sequence[Judged]) -> list[float]:
+    return [student - teacher for student, teacher in _units(scored)]
+
+
+def _figures(scored: Sequence[Judged]) -> _Figures:
+    units, deltas = _units(scored), _deltas(scored)
     if not units:
         return _Figures()
-    students = [fmean(s for s, _ in pairs) for pairs in units.values()]
-    teachers = [fmean(t for _, t in pairs) for pairs in units.values()]
-    deltas = [s - t for s, t in zip(students, teachers, strict=True)]
-    enough = len(deltas) > 1
     return _Figures(
         n=len(deltas),
-        student=fmean(students),
-        teacher=fmean(teachers),
+        student=fmean(student for student, _ in units),
+        teacher=fmean(teacher for _, teacher in units),
         mean=fmean(deltas),
-        lower=lower_bound(deltas, LEVEL) if enough else None,
+        lower=lower_bound(deltas, LEVEL) if len(deltas) > 1 else None,
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,12 @@ _LOG = "log.txt"
 class TrainingChild:
     """One child in one job folder. Its standard input is the lifeline: it stops when that closes."""
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
         self._command = (*command, str(folder))
         self._folder = folder
+        self._variables = variables or {}  # its own, beside those of this process
 
     async def run(self) -> AsyncGenerator[dict[str, Any]]:
         """Yield the child's events until it is done. Raises FailedError with the child's own sentence.
@@ -54,7 +57,11 @@ class TrainingChild:
     async def _start(self) -> asyncio.subprocess.Process:
         with (self._folder / _LOG).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **self._variables},
             )
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, process.pid, _LOWEST_PRIORITY)

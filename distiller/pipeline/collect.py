@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from distiller.pipeline.errors import HopelessError
 from distiller.pipeline.keeper import Keeper
@@ -21,7 +21,7 @@ LEAST_TRAIN = 20
 
 
 async def collect(parts: Parts, keeper: Keeper) -> None:
-    """Freeze and publish a trainset; leaves `trainset_id`, `task_version`, `examples`, `program`."""
+    """Freeze and publish a trainset; leaves `trainset_id`, `task_version`, `examples`."""
     seen = await asyncio.to_thread(look, parts, keeper.job.task_id)
     if seen is None:
         raise HopelessError(f"the task {keeper.job.task_id} has no calls to learn from")
@@ -42,7 +42,6 @@ async def collect(parts: Parts, keeper: Keeper) -> None:
         task_version=seen.version.version,
         examples=seen.tally.examples,
         complete=keeper.result("complete") or await asyncio.to_thread(_complete, parts, keeper.job.task_id),
-        program=asdict(seen.program),
     )
 
 
@@ -110,7 +109,6 @@ def _card(task_id: str, seen: Survey) -> dict[str, object]:
         "task_version": seen.version.version,
         "metric": seen.metric.name,
         "shape": seen.shape,
-        "program": asdict(seen.program),
         "examples": seen.tally.examples,
         "passing": seen.tally.passing,
         "judged": seen.tally.judged,

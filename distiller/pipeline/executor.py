@@ -90,4 +90,4 @@ class Executor:
     def _unfinished_students(self) -> list[str]:
         open_states = (JobState.QUEUED, JobState.RUNNING)
         jobs = [j for j in self._parts.control.jobs() if j.state in open_states]
-        return [str(j.result["student_id"]) for j in jobs if "student_id" in j.result]
+        return [str(j.result["student_id"]) for j in jobs if j.result.get("student_id")]

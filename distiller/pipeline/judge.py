@@ -12,7 +12,9 @@ from distiller.pipeline.collect import KIND as TRAINSETS
 from distiller.pipeline.errors import FailedError, HopelessError
 from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
+from distiller.pipeline.rungs import climbed, record
 from distiller.pipeline.serve import stop_serving, student_of, wait_healthy
+from distiller.recipes.climb import Rung, best
 from distiller.scoring.spec import ScorerUnavailable
 from distiller.trainset import read_rows, verify
 from store.ids import new_id
@@ -47,28 +49,53 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
     )
     parts.control.save_evaluation(evaluation, parts.epoch)
     keeper.made(evaluation_id=evaluation.evaluation_id, verdict=evaluation.verdict.value)
-    if evaluation.verdict is Verdict.ERROR:
+    if evaluation.verdict is not Verdict.PASS:
         stop_serving(parts, student.student_id)
+    if evaluation.verdict is Verdict.ERROR:
         raise HopelessError(f"evaluation failed: {evaluation.why}")
 
 
-async def announce(parts: Parts, keeper: Keeper) -> None:
-    """Tell of the student, once, and stop its server where no rollout needs it. Raises HopelessError if refused."""
-    student = student_of(parts, keeper)
-    wanted = keeper.result("evaluation_id")
-    evaluation = next(
-        (e for e in parts.control.evaluations(student.student_id) if e.evaluation_id == wanted), None
+def leave(parts: Parts, keeper: Keeper) -> None:
+    """Record the rung that was evaluated."""
+    evaluation = _found(parts, keeper.result("student_id"), keeper.result("evaluation_id"))
+    rung = Rung(
+        recipe=keeper.result("recipe"),
+        verdict=evaluation.verdict,
+        why=evaluation.why,
+        student_id=evaluation.student_id,
+        evaluation_id=evaluation.evaluation_id,
+        lower=evaluation.delta_lower,
     )
-    if evaluation is None:
-        raise FailedError(f"the evaluation {wanted} is not in the control state")
+    record(keeper, rung)
+
+
+async def announce(parts: Parts, keeper: Keeper) -> None:
+    """Tell of the best rung's student, once. Raises HopelessError if it is refused; leaves what was chosen."""
+    rung = best(climbed(keeper))
+    if rung is None:
+        raise HopelessError("no rung of the ladder has an evaluation")
+    evaluation = _found(parts, rung.student_id, rung.evaluation_id)
+    keeper.made(
+        recipe=rung.recipe,
+        student_id=rung.student_id,
+        evaluation_id=rung.evaluation_id,
+        verdict=evaluation.verdict.value,
+    )
+    student = student_of(parts, keeper)
     if not _begun(parts, keeper, student):
         refusal = await asyncio.to_thread(parts.on_student, student, evaluation)
         if refusal is not None:
             keeper.made(refused=refusal)
             stop_serving(parts, student.student_id)
             raise HopelessError(f"the student {student.student_id} is not rolled out: {refusal}")
-    if evaluation.verdict is not Verdict.PASS:
-        stop_serving(parts, student.student_id)
+
+
+def _found(parts: Parts, student_id: str | None, evaluation_id: str | None) -> Evaluation:
+    known = parts.control.evaluations(str(student_id))
+    found = next((e for e in known if e.evaluation_id == evaluation_id), None)
+    if found is None:
+        raise FailedError(f"the evaluation {evaluation_id} is not in the control state")
+    return found
 
 
 def _begun(parts: Parts, keeper: Keeper, student: Student) -> bool:

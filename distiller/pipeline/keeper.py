@@ -36,6 +36,10 @@ class Keeper:
         """Persist what a phase has made, before what follows from it is done."""
         self._save(result={**self.job.result, **results})
 
+    def turned(self, **results: Any) -> None:
+        """Persist results with which something else begins: attempts begin anew."""
+        self._save(attempts=1, result={**self.job.result, **results})
+
     def enter(self, phase: str) -> None:
         """Persist that `phase` is the next thing to do; reaching it is progress, so attempts begin anew."""
         attempts = self.job.attempts if phase == self.job.phase else 1

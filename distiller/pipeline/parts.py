@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from distiller.recipes import Access
 from distiller.scoring.shapes import Shapes
 from distiller.scoring.spec import Scorer
 from distiller.settings import DistillerSettings, Policies, TaskPolicy
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from store.control import Control
     from store.log import Log
 
-TRAINING_CHILD = (sys.executable, "-m", "distiller.training.child")
+
+def python(module: str) -> tuple[str, ...]:
+    """Return the command of a child."""
+    return (sys.executable, "-m", module)
 
 
 class OnStudent(Protocol):
@@ -27,6 +32,14 @@ class OnStudent(Protocol):
 
     def __call__(self, student: Student, evaluation: Evaluation) -> str | None:
         """Begin a rollout, or return why there is none, as one sentence. May be told of one student twice."""
+        ...
+
+
+class OpenAccess(Protocol):
+    """Opens a way to models for one job, with a budget of its own."""
+
+    def __call__(self, name: str, usd: float) -> AbstractContextManager[Access]:
+        """Give it for as long as the context lasts; `usd` are US dollars."""
         ...
 
 
@@ -44,7 +57,8 @@ class Parts:
     on_student: OnStudent
     settings: DistillerSettings = field(default_factory=DistillerSettings)
     policies: Policies = field(default_factory=Policies)
-    training_child: tuple[str, ...] = TRAINING_CHILD
+    child: Callable[[str], tuple[str, ...]] = python  # the command of a module
+    access: OpenAccess | None = None  # None: no upstream key for background work
     now: Callable[[], float] = time.time
 
     def policy(self, task_id: str) -> TaskPolicy:

@@ -13,14 +13,13 @@ from distiller.scoring.shapes import Shapes
 from distiller.scoring.spec import MetricSpec
 from distiller.settings import DistillerSettings, TaskPolicy
 from distiller.trainset.rows import Screened, screen
-from store.vocabulary import Exchange, Outcome, Program, TaskVersion
+from store.vocabulary import Exchange, Outcome, TaskVersion
 
 if TYPE_CHECKING:
     from store.control import Control
     from store.log import Log
 
 _RECENT = 500  # newest calls that tell which wording is current
-_CONSTANT = 0.9  # share of calls with one head, from which it counts as constant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +29,6 @@ class Survey:
     version: TaskVersion
     metric: MetricSpec
     shape: Shape | None
-    program: Program
     screened: Screened
     tally: Tally
 
@@ -54,21 +52,18 @@ def survey(
     if version is None:
         return None
     own = [e for e in found if e.fingerprint in version.fingerprints]
-    program = wording(own) if policy.internalise else Program()
     shape = shapes.of(task_id)
     screened = screen(
         own,
         shape=shape or Shape.TEXT,
         threshold=policy.threshold,
         judged=not metric.agreement,
-        program=program,
     )
     examples = sum(e.outcome == Outcome.COMPLETE for e in own)
     return Survey(
         version=version,
         metric=metric,
         shape=shape,
-        program=program,
         screened=screened,
         tally=tally(screened.rows, examples=examples, shape=shape),
     )
@@ -80,12 +75,3 @@ def current(versions: Sequence[TaskVersion], exchanges: Sequence[Exchange]) -> T
     newest = sorted((e for e in exchanges if e.fingerprint in owner), key=lambda e: -e.seq)[:_RECENT]
     calls = Counter(owner[e.fingerprint].version for e in newest)
     return max(versions, key=lambda v: (calls[v.version], v.version)) if calls else None
-
-
-def wording(exchanges: Sequence[Exchange]) -> Program:
-    """Return the program that leaves out the constant instructions; the plain one where they vary."""
-    heads = Counter(e.head_hash for e in exchanges)
-    if not heads:
-        return Program()
-    head, calls = heads.most_common(1)[0]
-    return Program(head=(), head_hash=head) if calls >= _CONSTANT * len(exchanges) else Program()

@@ -1,10 +1,10 @@
-"""The phase `train`: fine-tunes in a child process and publishes the weights. Knows no torch."""
+"""The phase `train`: takes the next rung of the ladder, has its child make the student, and publishes it. Knows no torch."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,95 +12,149 @@ from typing import Any
 from distiller.grouping.words import name_slug
 from distiller.pipeline.child import TrainingChild
 from distiller.pipeline.collect import KIND as TRAINSETS
-from distiller.pipeline.errors import FailedError
+from distiller.pipeline.errors import FailedError, HopelessError
 from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
+from distiller.pipeline.rungs import climbed, record
+from distiller.recipes import RECIPES, Access, Case, Recipe, following
+from distiller.recipes.climb import best
 from distiller.scoring.shape import Shape
 from distiller.serving.capabilities import capabilities
-from distiller.training.spec import TrainSpec
+from distiller.serving.engines import WEIGHTS
 from distiller.trainset import read_rows
 from store.program import read as read_program
-from store.vocabulary import Capabilities, Student
+from store.vocabulary import Capabilities, Program, Student
 
 KIND = "students"
+TOKEN = "STILLHOUSE_JOB_TOKEN"  # noqa: S105 - the variable in which a child gets its access
 _SHOWN = ("step", "of", "loss", "tokens_per_s", "eta_s", "peak_mb")
 
 
 async def train(parts: Parts, keeper: Keeper) -> None:
-    """Train, publish, save the student; leaves `student_id`. Goes on where a killed run stopped."""
-    folder = parts.jobs / keeper.job.job_id
+    """Make the student of the next rung; leaves `recipe`, `student_id`. Goes on where a killed run stopped.
+
+    Where no rung is left that suits the task it leaves neither. Raises HopelessError where none has ever made one.
+    """
+    recipe = await asyncio.to_thread(_next, parts, keeper)
+    if recipe is None:
+        return
+    folder = _folder(parts, keeper, recipe)
     if keeper.result("student_id") is None:
-        _write_spec(parts, keeper, folder)
-        if not _trained(folder):
-            await _run_child(parts, keeper, folder)
+        if not _made(folder, recipe):
+            await _make(parts, keeper, recipe, folder)
         sha256 = await asyncio.to_thread(parts.artifacts.sha256, folder / "out")
         student_id = f"{keeper.job.task_id}-{sha256[:12]}"
         keeper.made(student_id=student_id, weights_sha256=sha256)
-    await asyncio.to_thread(_publish, parts, keeper, folder)
+    await asyncio.to_thread(_publish, parts, keeper, recipe, folder)
 
 
-def _write_spec(parts: Parts, keeper: Keeper, folder: Path) -> None:
-    """Write spec.json once: a job keeps the settings that it was begun with."""
-    if (folder / "spec.json").is_file():
-        return
-    student, training = parts.settings.student, parts.settings.training
-    TrainSpec(
-        trainset=parts.artifacts.folder(TRAINSETS, keeper.result("trainset_id")),
-        base=parts.artifacts.folder("base", name_slug(student.base)),
-        out=folder / "out",
-        base_name=student.base,
-        program=read_program(keeper.result("program")),
-        task_id=keeper.job.task_id,
-        epochs=float(training.epochs),
-        lr=training.lr,
-        rank=training.rank,
-        batch=training.batch,
-        max_length=training.max_length,
-        device=student.device,
-        threads=student.threads,
-        seed=training.seed,
-    ).save(folder)
+def _next(parts: Parts, keeper: Keeper) -> Recipe | None:
+    """Return the rung under way, or the one to begin, None where none is left."""
+    if keeper.result("recipe") is not None:
+        return RECIPES[keeper.result("recipe")]
+    ladder = parts.policy(keeper.job.task_id).ladder
+    name, skipped = following(
+        ladder, climbed(keeper), lambda name: RECIPES[name].unfit(_case(parts, keeper, RECIPES[name]))
+    )
+    for rung in skipped:
+        record(keeper, rung)
+    if name is None and best(climbed(keeper)) is not None:
+        return None
+    if name is None:
+        told = "; ".join(f"{rung.recipe}: {rung.why}" for rung in climbed(keeper))
+        raise HopelessError(f"no rung of the ladder can make a student ({told})")
+    keeper.made(recipe=name)
+    return RECIPES[name]
 
 
-def _trained(folder: Path) -> bool:
-    return (folder / "result.json").is_file() and (folder / "out" / "student.gguf").is_file()
+def _case(parts: Parts, keeper: Keeper, recipe: Recipe, access: Access | None = None) -> Case:
+    task_id = keeper.job.task_id
+    trainset = parts.artifacts.folder(TRAINSETS, keeper.result("trainset_id"))
+    return Case(
+        task_id=task_id,
+        shape=Shape(json.loads((trainset / "card.json").read_text("utf-8"))["shape"]),
+        metric=parts.shapes.metric(task_id),
+        policy=parts.policy(task_id),
+        settings=parts.settings,
+        trainset=trainset,
+        base=parts.artifacts.folder("base", name_slug(parts.settings.student.base)),
+        folder=_folder(parts, keeper, recipe),
+        program=_best_program(parts, keeper),
+        background=parts.access is not None,
+        access=access,
+    )
 
 
-async def _run_child(parts: Parts, keeper: Keeper, folder: Path) -> None:
-    async with aclosing(TrainingChild(parts.training_child, folder).run()) as events:
-        async for event in events:
-            if event.get("event") == "checkpoint":
-                keeper.advanced(int(event.get("step") or 0))
-            elif event.get("event") == "progress":
-                keeper.tell(doing=event.get("phase"), **{key: event.get(key) for key in _SHOWN})
-    if not _trained(folder):
-        raise FailedError(f"the training child left no result in {folder}")
+def _best_program(parts: Parts, keeper: Keeper) -> Program:
+    """Return the program of the best rung so far that rewrites prompts, the plain one where none does."""
+    made = [rung for rung in climbed(keeper) if rung.student_id and rung.lower is not None]
+    for rung in sorted(made, key=lambda rung: -(rung.lower or 0.0)):
+        student = parts.control.student(str(rung.student_id))
+        if student is not None and not student.program.silent:
+            return student.program
+    return Program()
 
 
-def _publish(parts: Parts, keeper: Keeper, folder: Path) -> None:
-    """Publish the weights and save the student. Each step may find itself done already."""
+def _folder(parts: Parts, keeper: Keeper, recipe: Recipe) -> Path:
+    return parts.jobs / keeper.job.job_id / recipe.name
+
+
+def _made(folder: Path, recipe: Recipe) -> bool:
+    return (folder / "result.json").is_file() and (folder / "out" / WEIGHTS[recipe.engine]).exists()
+
+
+async def _make(parts: Parts, keeper: Keeper, recipe: Recipe, folder: Path) -> None:
+    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+    budget = parts.policy(keeper.job.task_id).optimizer_usd
+    with parts.access(keeper.job.job_id, budget) if parts.access else nullcontext() as access:
+        if not (folder / "spec.json").is_file():
+            await asyncio.to_thread(recipe.write, _case(parts, keeper, recipe, access))
+        own = {TOKEN: access.token} if access else {}
+        child = TrainingChild(parts.child(recipe.child), folder, own)
+        async with aclosing(child.run()) as events:
+            async for event in events:
+                if event.get("event") == "checkpoint":
+                    keeper.advanced(int(event.get("step") or 0))
+                elif event.get("event") == "progress":
+                    shown = {key: event.get(key) for key in _SHOWN}
+                    keeper.tell(recipe=recipe.name, doing=event.get("phase"), **shown)
+    if not _made(folder, recipe):
+        raise FailedError(f"the child of the rung {recipe.name} left no result in {folder}")
+
+
+def _publish(parts: Parts, keeper: Keeper, recipe: Recipe, folder: Path) -> None:
+    """Publish what was made and save the student. Each step may find itself done already."""
     student_id = str(keeper.result("student_id"))
     if parts.control.student(student_id) is not None:
         return
     if not parts.artifacts.folder(KIND, student_id).is_dir():
         parts.artifacts.publish(KIND, student_id, folder / "out")
+    made = parts.artifacts.folder(KIND, student_id)
     result: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
-    spec = TrainSpec.load(folder)
+    program = read_program(json.loads((made / "program.json").read_text("utf-8")))
+    trainset = parts.artifacts.folder(TRAINSETS, keeper.result("trainset_id"))
     student = Student(
         student_id=student_id,
         task_id=keeper.job.task_id,
         task_version=int(keeper.result("task_version")),
-        recipe="finetune",
-        base=spec.base_name,
+        recipe=recipe.name,
+        base=str(result.get("base") or parts.settings.student.base),
         trainset_id=str(keeper.result("trainset_id")),
         created=parts.now(),
         weights=f"{KIND}/{student_id}",
         weights_sha256=str(keeper.result("weights_sha256")),
-        program=spec.program,
-        capabilities=_capabilities(parts, spec.trainset),
-        training=result,
+        engine=recipe.engine,
+        program=program,
+        capabilities=_capabilities(parts, trainset),
+        training=result | {"bytes": _bytes(made / WEIGHTS[recipe.engine])},
     )
     parts.control.save_student(student, parts.epoch)
+
+
+def _bytes(weights: Path) -> int:
+    """Return the size of what is served."""
+    files = [weights] if weights.is_file() else [file for file in weights.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
 def _capabilities(parts: Parts, trainset: Path) -> Capabilities:

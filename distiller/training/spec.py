@@ -32,6 +32,7 @@ class TrainSpec:
     base_name: str = DEFAULT_BASE  # the default, a local Hugging Face folder, or a hub id
     program: Program = field(default_factory=Program)
     task_id: str = ""
+    tuned: bool = True  # False: the base as it is, only exported
     student_name: str = "student"
     epochs: float = 2.0  # passes over the training rows, may be a fraction
     lr: float = 1e-3  # peak learning rate; cosine down to 5% of it

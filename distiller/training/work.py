@@ -22,13 +22,14 @@ from distiller.training.encode import Encoded, encode, tokens
 from distiller.training.errors import Stopped, TooFewRows
 from distiller.training.export import export
 from distiller.training.generate import generate
-from distiller.training.model import Loaded, load, pick_device
+from distiller.training.model import Loaded, load, load_tokenizer, pick_device
 from distiller.training.report import Report, peak_mb
 from distiller.training.rows import Row, RowFile, read_rows
 from distiller.training.spec import TrainSpec
 from distiller.training.template import read_answer, render
 from distiller.training.trainer import Trained, Trainer
 
+PROGRAM = "program.json"  # in `out`: how requests are rewritten for this student
 _log = logging.getLogger("distiller.training")
 
 
@@ -47,6 +48,11 @@ class Work:
         """Do it all, and write result.json last. Raises TrainingError; Stopped when asked to stop."""
         began = time.time()
         torch.set_num_threads(self._spec.threads)
+        self._spec.out.mkdir(parents=True, exist_ok=True)
+        _write(self._spec.out / PROGRAM, json.dumps(asdict(self._spec.program), ensure_ascii=False))
+        if not self._spec.tuned:
+            self._as_it_is(began)
+            return
         rows = self._rows()
         loaded = self._load()
         self._report.progress("bootstrap", 0, len(rows.rows))
@@ -55,6 +61,25 @@ class Work:
         self._export(loaded)
         answered = self._answer(loaded, causal)
         self._result(student, rows, answered, time.time() - began)
+
+    def _as_it_is(self, began: float) -> None:
+        """Export the base without an adapter; nothing is learnt, so there is nothing to compare it with."""
+        spec = self._spec
+        base = self._prepare()
+        self._report.progress("export", 0, 1)
+        export(
+            base, None, spec.out / "student.gguf", tokenizer=load_tokenizer(base), name=spec.student_name,
+            tell=lambda step, of: self._report.progress("export", step, of),
+        )  # fmt: skip
+        result = {"student": spec.student_name, "task_id": spec.task_id, "rows": 0, "seconds": 0.0}
+        told = {"wall_s": round(time.time() - began, 1), "peak_mb": peak_mb(), "spec": spec.to_json()}
+        _write(self._job / "result.json", json.dumps({**result, **told}, indent=1))
+
+    def _prepare(self) -> Path:
+        spec = self._spec
+        base = prepare(spec.base_name, spec.base, lambda words: _log.info("%s", words))
+        self._check()
+        return base
 
     def _rows(self) -> RowFile:
         rows = read_rows(self._spec.trainset / "train.jsonl", self._spec.program)
@@ -70,8 +95,7 @@ class Work:
     def _load(self) -> Loaded:
         self._report.progress("load", 0, 1)
         spec = self._spec
-        base = prepare(spec.base_name, spec.base, lambda words: _log.info("%s", words))
-        self._check()
+        base = self._prepare()
         loaded = load(
             base,
             rank=spec.rank,

@@ -10,7 +10,7 @@ from typing import Any
 from distiller.scoring import message as read
 from distiller.scoring.shape import Shape
 from distiller.scoring.valid import invalid
-from store.vocabulary import Exchange, Outcome, Program
+from store.vocabulary import Exchange, Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +60,6 @@ def screen(
     shape: Shape,
     threshold: float,
     judged: bool,
-    program: Program | None = None,
 ) -> Screened:
     """Keep complete, valid calls; of calls with the same input, be they tries of one, the latest (a corrected one first).
 
@@ -71,7 +70,7 @@ def screen(
     left_out: Counter[str] = Counter()
     kept: dict[str, Row] = {}
     for exchange in sorted(exchanges, key=lambda e: e.seq):
-        why = _unfit(exchange, shape, program)
+        why = _unfit(exchange, shape)
         if why is not None:
             left_out[why] += 1
             continue
@@ -92,7 +91,7 @@ def passing(rows: Sequence[Row]) -> int:
     return sum(row.passed for row in rows)
 
 
-def _unfit(exchange: Exchange, shape: Shape, program: Program | None) -> str | None:
+def _unfit(exchange: Exchange, shape: Shape) -> str | None:
     """Return why a call cannot teach, None where it can."""
     if exchange.untold:
         return f"not said in chat: {exchange.untold}"
@@ -100,8 +99,6 @@ def _unfit(exchange: Exchange, shape: Shape, program: Program | None) -> str | N
         return f"outcome {exchange.outcome}"
     if (exchange.request.get("n") or 1) != 1:
         return "several answers asked for"
-    if program is not None and program.head_hash and exchange.head_hash != program.head_hash:
-        return "other instructions"
     message = read.of_completion(exchange.answer)
     if exchange.correction is not None:
         return None if exchange.correction.strip() else "empty correction"

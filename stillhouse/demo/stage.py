@@ -157,7 +157,7 @@ class Stage:
                 "delta": self.options.margin,
                 "alpha": self.options.alpha,
                 "profile": "replay",
-                "internalise": True,
+                "ladder": ["internalised"],
                 "ramp_shadow": 0.25,  # the student shares two cores with everything else here
                 # The stand-in costs nothing, but its price is unknown: that must not end the pairs.
                 "shadow_usd_per_day": 50 if self.options.teacher_url else 1000,

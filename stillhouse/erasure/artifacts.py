@@ -102,7 +102,7 @@ def _told(scene: Scene, earlier: dict[str, Any], remains: dict[str, Remains]) ->
         for job in scene.control.jobs()
         if job.state in _OPEN
         and job.result.get("trainset_id") in learnt
-        and (scene.folder.jobs / job.job_id / "result.json").exists()
+        and any((scene.folder.jobs / job.job_id).glob("*/result.json"))
     }
     return {
         "trainsets": rows,
@@ -127,7 +127,7 @@ def _clear_outputs(scene: Scene, calls: frozenset[str]) -> None:
     for path in parent.glob(f"*/{_OUTPUTS}"):
         if (left := _lines_left(path, calls)) is not None:
             scene.artifacts.rewrite(STUDENTS, path.parent.name, {_OUTPUTS: left})
-    for path in scene.folder.jobs.glob(f"*/out/{_OUTPUTS}"):
+    for path in scene.folder.jobs.glob(f"*/*/out/{_OUTPUTS}"):
         if (left := _lines_left(path, calls)) is not None:
             rewrite(path, left)
 
@@ -143,8 +143,9 @@ def _clear_jobs(scene: Scene, ticket: Ticket, calls: frozenset[str]) -> None:
     """Remove what jobs can make again, and the lines of their logs that quote the subject."""
     quoted = [form for text in (*ticket.texts, *calls) for form in forms(text)]
     for folder in scene.folder.jobs.glob("*/"):
-        for name in ("trainset", "cache"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.rmtree(folder / "trainset", ignore_errors=True)
+    for folder in scene.folder.jobs.glob("*/*/"):  # one for each rung
+        shutil.rmtree(folder / "cache", ignore_errors=True)
         log = folder / "log.txt"
         lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
         left = [line for line in lines if not any(form in line for form in quoted)]

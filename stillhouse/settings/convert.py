@@ -25,7 +25,7 @@ from stillhouse.settings.tree import LITELLM, Policy, Settings, Upstream
 from stillhouse.translator.door import Door
 from store.vocabulary import Release, State, Task, TaskMode
 
-FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "internalise", "timeout_s")
+FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "ladder", "optimizer_usd", "timeout_s")
 FOR_ROUTER = (
     *(
         "mode",

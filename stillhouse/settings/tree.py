@@ -210,7 +210,8 @@ class Policy(Branch):
     metric: Name | None = None
     judge: Judge | None = None
     threshold: Annotated[Real, Field(gt=0, le=1)] | None = None
-    internalise: bool | None = None
+    ladder: tuple[Name, ...] | None = None
+    optimizer_usd: Annotated[Real, Field(ge=0)] | None = None
     timeout_s: Seconds | None = None
     delta: Annotated[Real, Field(gt=0, lt=1)] | None = None
     alpha: Annotated[Real, Field(gt=0, lt=1)] | None = None

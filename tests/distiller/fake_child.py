@@ -18,7 +18,7 @@ def emit(**event):
 def main():
     job = Path(sys.argv[1])
     threading.Thread(target=lambda: (sys.stdin.read(), _leave()), daemon=True).start()
-    behaviour = (job.parent / "behaviour").read_text().strip()
+    behaviour = (job.parent.parent / "behaviour").read_text().strip()
     with (job / "starts").open("a") as starts:
         starts.write("start\n")
     spec = json.loads((job / "spec.json").read_text())
@@ -26,7 +26,7 @@ def main():
     emit(event="progress", phase="train", step=1, of=2, loss=1.0, eta_s=1.0)
     if behaviour == "hang":
         time.sleep(60)
-    if behaviour == "fail":
+    if behaviour in ("fail", f"fail {job.name}"):
         emit(event="error", message="the base model is missing")
         return 1
     if behaviour == "die once" and len((job / "starts").read_text().split()) == 1:
@@ -35,10 +35,11 @@ def main():
     out = Path(spec["out"])
     (out / "adapter").mkdir(parents=True, exist_ok=True)
     (out / "student.gguf").write_text("weights")
+    (out / "program.json").write_text(json.dumps(spec["program"]))
     rows = [json.loads(line) for line in (Path(spec["trainset"]) / "heldout.jsonl").open()]
     wrong = behaviour == "other outputs"
     with (out / "heldout_outputs.jsonl").open("w") as lines:
-        for row in rows:
+        for row in rows if spec["tuned"] else ():
             text = "pink" if wrong else row["completion"]["content"]
             lines.write(json.dumps({"call_id": row["call_id"], "text": text}) + "\n")
     (job / "result.json").write_text(json.dumps({"loss": 0.1, "rows": len(rows)}))

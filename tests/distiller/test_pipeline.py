@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from slowpath import COLOURS, InProcessScorer, exchange
+from slowpath import COLOURS, InProcessScorer
 from standin import StandIn
 
 from distiller.clock import Clock
 from distiller.pipeline import Executor, Parts, Pipeline
-from distiller.pipeline.survey import wording
 from distiller.serving import probe
 from distiller.settings import DistillerSettings, Policies, TaskPolicy
 from store.artifacts import Artifacts
@@ -43,7 +42,7 @@ class Bench:
         house.colours(100)
         (house.root / "jobs").mkdir()
         self.behave(behaviour)
-        policies = Policies(default=policy or TaskPolicy())
+        policies = Policies(default=policy or TaskPolicy(ladder=("finetune",)))
         self.parts = Parts(
             log=house.log,
             control=house.control,
@@ -55,7 +54,7 @@ class Bench:
             on_student=self._on_student,
             settings=SETTINGS,
             policies=policies,
-            training_child=CHILD,
+            child=lambda module: CHILD,
         )
         self.clock = Clock(
             log=house.log, control=house.control, epoch=house.epoch, shapes=self.parts.shapes,
@@ -92,7 +91,7 @@ class Bench:
 
     async def until_training(self):
         async with asyncio.timeout(20):
-            while not (self.house.root / "jobs" / self.job.job_id / "starts").exists():  # noqa: ASYNC110
+            while not (self.house.root / "jobs" / self.job.job_id / "finetune" / "starts").exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     def ended(self):
@@ -136,11 +135,11 @@ async def test_a_ready_task_becomes_an_evaluated_student(bench):
     assert (weights / "student.gguf").read_text() == "weights"
     assert student.base_url.endswith(f":{b.house.control.servers()[0].port}/v1")
     assert not student.capabilities.multi_turn
-    assert "a human line" in (b.house.root / "jobs" / b.job.job_id / "log.txt").read_text()
+    assert "a human line" in (b.house.root / "jobs" / b.job.job_id / "finetune" / "log.txt").read_text()
 
 
 async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
-    b = bench(policy=TaskPolicy(internalise=True))
+    b = bench(policy=TaskPolicy(ladder=("internalised",)))
     b.clock.tick()
     await b.work(b.executor())
     ((student, _),) = b.announced
@@ -151,7 +150,7 @@ async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
     assert all([m["role"] for m in body["messages"]] == ["user"] for body in asked)
     assert len(server.bodies) == len(asked) + 2  # before each of the two phases that need it
     assert len(asked) == 30  # at temperature 0 the parity prompts are the same requests
-    spec = json.loads((b.house.root / "jobs" / b.job.job_id / "spec.json").read_text())
+    spec = json.loads((b.house.root / "jobs" / b.job.job_id / "internalised" / "spec.json").read_text())
     assert spec["program"] == {"head": [], "demos": [], "head_hash": student.program.head_hash}
 
 
@@ -197,15 +196,15 @@ async def test_a_child_that_dies_is_started_again_and_goes_on(bench):
     b.clock.tick()
     await b.work(b.executor())
     assert b.job.state is JobState.DONE
-    assert (b.house.root / "jobs" / b.job.job_id / "starts").read_text().count("start") == 2
-    assert b.job.result["checkpoint"] == 1
+    assert (b.house.root / "jobs" / b.job.job_id / "finetune" / "starts").read_text().count("start") == 2
+    assert [rung["verdict"] for rung in b.job.result["rungs"]] == ["pass"]
 
 
 async def test_a_child_waits_for_the_orphan_of_a_killed_control(bench, house):
     b = bench()
     b.clock.tick()
-    folder = house.root / "jobs" / b.job.job_id
-    folder.mkdir()
+    folder = house.root / "jobs" / b.job.job_id / "finetune"
+    folder.mkdir(parents=True)
     command = [sys.executable, "-c", "import time; time.sleep(1.5)", str(folder)]
     orphan = subprocess.Popen(command)  # noqa: ASYNC220
     (folder / "child.pid").write_text(str(orphan.pid))
@@ -220,7 +219,7 @@ async def test_a_child_that_fails_three_times_fails_the_job_with_its_own_sentenc
     b.clock.tick()
     await b.work(b.executor())
     assert (b.job.state, b.job.error) == (JobState.FAILED, "the base model is missing")
-    assert (b.house.root / "jobs" / b.job.job_id / "starts").read_text().count("start") == 3
+    assert (b.house.root / "jobs" / b.job.job_id / "finetune" / "starts").read_text().count("start") == 3
 
 
 async def test_a_student_that_nobody_serves_fails_after_three_tries(bench, house):
@@ -306,7 +305,7 @@ async def test_a_job_is_given_back_and_begins_again_after_it_was_kept_still(benc
     b.behave("work")
     async with executor.still():
         assert b.job.state is JobState.QUEUED
-        starts = house.root / "jobs" / b.job.job_id / "starts"
+        starts = house.root / "jobs" / b.job.job_id / "finetune" / "starts"
         await asyncio.sleep(0.1)  # the executor polls each 0.02 s
         assert starts.read_text().split() == ["start"]
         assert b.job.state is JobState.QUEUED
@@ -367,6 +366,46 @@ async def test_the_server_of_a_finished_rollout_is_stopped(bench, house):
     assert [s.wanted for s in house.control.servers()] == [False]
 
 
-def test_instructions_that_vary_are_not_left_out():
-    assert wording([exchange(i) for i in range(10)]).silent
-    assert not wording([exchange(i, head_hash=f"h{i}") for i in range(10)]).silent
+async def test_the_ladder_is_climbed_no_further_than_needed(bench):
+    """The base answers badly, so the next rung is tried; it passes, and the one above is not."""
+    answered = {"base": 0, "other": 0}
+
+    def by_rung(body):
+        first = b.house.control.students("colours")[0].base_url
+        wrong = body.get("max_tokens") != 1 and len(b.house.control.students("colours")) == 1
+        answered["base" if wrong else "other"] += bool(first)
+        return "mauve" if wrong else right(body)
+
+    b = bench(answer=by_rung, policy=TaskPolicy(ladder=("base", "internalised", "finetune")))
+    b.clock.tick()
+    await b.work(b.executor())
+    assert (b.job.state, b.job.error) == (JobState.DONE, None)
+    rungs = [(rung["recipe"], rung["verdict"]) for rung in b.job.result["rungs"]]
+    assert rungs == [("base", "fail"), ("internalised", "pass")]
+    ((student, evaluation),) = b.announced
+    assert (student.recipe, evaluation.verdict) == ("internalised", Verdict.PASS)
+    assert b.job.result["student_id"] == student.student_id
+    wanted = {server.student_id for server in b.house.control.servers() if server.wanted}
+    assert wanted <= {student.student_id}
+    assert len(b.house.control.students("colours")) == 2
+
+
+async def test_a_rung_that_cannot_be_made_is_left_for_the_next(bench):
+    b = bench(behaviour="fail base", policy=TaskPolicy(ladder=("base", "finetune")))
+    b.clock.tick()
+    await b.work(b.executor())
+    assert (b.job.state, b.job.error) == (JobState.DONE, None)
+    first, second = b.job.result["rungs"]
+    assert (first["recipe"], first["verdict"]) == ("base", "error")
+    assert "the base model is missing" in first["why"]
+    assert (second["recipe"], second["verdict"]) == ("finetune", "pass")
+
+
+async def test_where_no_rung_passes_the_best_is_announced(bench):
+    b = bench(answer=lambda body: "mauve", policy=TaskPolicy(ladder=("base", "finetune")))
+    b.clock.tick()
+    await b.work(b.executor())
+    assert [rung["verdict"] for rung in b.job.result["rungs"]] == ["fail", "error"]
+    ((student, evaluation),) = b.announced
+    assert (student.recipe, evaluation.verdict) == ("base", Verdict.FAIL)
+    assert not any(server.wanted for server in b.house.control.servers())

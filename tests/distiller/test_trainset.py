@@ -11,7 +11,6 @@ from distiller.settings import DistillerSettings, SettingsError
 from distiller.trainset import LeakageError, Row, freeze, read_rows, screen, split, verify
 from distiller.trainset.rows import passing
 from distiller.trainset.split import common_users
-from store.vocabulary import Program
 
 
 def row(seq, *, unit=None, user=None, passed=True):
@@ -156,13 +155,6 @@ def test_scores_by_agreement_say_nothing_and_others_decide():
     assert kept.score is None
     (judged,) = screened(exchange(1, score=0.1), judged=True).rows
     assert not judged.passed
-
-
-def test_other_instructions_do_not_teach_an_internalised_student():
-    program = Program(head=(), head_hash="h1")
-    found = screened(exchange(1), exchange(2, head_hash="h2"), program=program)
-    assert [r.seq for r in found.rows] == [1]
-    assert found.left_out == {"other instructions": 1}
 
 
 def test_freezing_is_deterministic_and_keeps_the_order_of_members(tmp_path):

@@ -50,7 +50,7 @@ class Demo:
         """Wait until training has written a checkpoint after a time."""
         deadline = time.monotonic() + ENDED
         while time.monotonic() < deadline:
-            found = self.folder.glob("*/stillhouse-data/jobs/*/checkpoint.pt")
+            found = self.folder.glob("*/stillhouse-data/jobs/*/*/checkpoint.pt")
             if any(file.stat().st_mtime > after for file in found):
                 return
             assert self.process.poll() is None, self.log()

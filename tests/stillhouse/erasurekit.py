@@ -90,7 +90,7 @@ def plant_artifacts(folder, control, epoch, calls):
         json.dumps({"call_id": r.call_id, "text": r.completion["content"]}, ensure_ascii=False) + "\n"
         for r in rows
     )
-    job = folder.jobs / "job-1"
+    job = folder.jobs / "job-1" / "finetune"
     (job / "out").mkdir(parents=True)
     (job / "out" / "heldout_outputs.jsonl").write_text(outputs)
     (job / "log.txt").write_text(f"began\nnot a row: {MARK}\nended\n")

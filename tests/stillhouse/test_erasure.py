@@ -83,7 +83,7 @@ def test_everything_of_a_subject_goes_and_nothing_of_another(planted):
     details, ids, rows = rows_of(planted, SUBJECT)
     assert (details, ids, rows) == ([None] * 10, [], [])
     verify(folder.artifacts / "trainsets" / planted.trainset_id)
-    assert "ended" in (folder.jobs / "job-1" / "log.txt").read_text()
+    assert "ended" in (folder.jobs / "job-1" / "finetune" / "log.txt").read_text()
     assert len(list((folder.journal / "rejected").iterdir())) == 1
 
 

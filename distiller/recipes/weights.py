@@ -1,0 +1,69 @@
+"""The rungs that the training child makes: the base as it is, and LoRA adapters on it. Knows no torch."""
+
+from __future__ import annotations
+
+from distiller.recipes.case import Case
+from distiller.recipes.recipe import Recipe
+from distiller.training.spec import TrainSpec
+from store.vocabulary import Engine, Program
+
+CHILD = "distiller.training.child"
+
+
+def spec_of(case: Case, program: Program, *, tuned: bool) -> TrainSpec:
+    """Return what the training child is told; `tuned`: it trains, else it exports the base as it is."""
+    student, training = case.settings.student, case.settings.training
+    return TrainSpec(
+        trainset=case.trainset,
+        base=case.base,
+        out=case.folder / "out",
+        base_name=student.base,
+        program=program,
+        task_id=case.task_id,
+        epochs=float(training.epochs),
+        lr=training.lr,
+        rank=training.rank,
+        batch=training.batch,
+        max_length=training.max_length,
+        device=student.device,
+        threads=student.threads,
+        seed=training.seed,
+        tuned=tuned,
+    )
+
+
+def silent(case: Case) -> Program:
+    """Return the program that leaves out the constant instructions; the plain one where they vary."""
+    head = case.constant_head
+    return Program() if head is None else Program(head=(), head_hash=head)
+
+
+def _fits(case: Case) -> str | None:  # noqa: ARG001 - any task may be tried
+    return None
+
+
+def _silenced(case: Case) -> str | None:
+    return "the instructions are not the same in all calls" if case.constant_head is None else None
+
+
+BASE = Recipe(
+    name="base",
+    child=CHILD,
+    engine=Engine.LLAMA,
+    unfit=_fits,
+    write=lambda case: spec_of(case, Program(), tuned=False).save(case.folder),
+)
+INTERNALISED = Recipe(
+    name="internalised",
+    child=CHILD,
+    engine=Engine.LLAMA,
+    unfit=_silenced,
+    write=lambda case: spec_of(case, silent(case), tuned=True).save(case.folder),
+)
+FINETUNE = Recipe(
+    name="finetune",
+    child=CHILD,
+    engine=Engine.LLAMA,
+    unfit=_fits,
+    write=lambda case: spec_of(case, Program(), tuned=True).save(case.folder),
+)
