@@ -38,6 +38,7 @@ _OPEN = (JobState.QUEUED, JobState.RUNNING)
 class Facts:
     """What decides whether a task is queued now, cheap ones first."""
 
+    left_alone: bool = False
     mode: TaskMode
     open_job: bool
     live_rollout: bool
@@ -47,6 +48,8 @@ class Facts:
 
 def why_not(facts: Facts, settings: DistillerSettings) -> str | None:
     """Return why a task is not queued now, None where only its readiness is left to ask. Pure."""
+    if facts.left_alone:
+        return "left alone"
     if facts.mode is TaskMode.OBSERVE:
         return "only observed"
     if facts.open_job:
@@ -135,6 +138,7 @@ class Clock:
         jobs = self._control.jobs(task.task_id)
         tried = [int(j.result["complete"]) for j in jobs if "complete" in j.result]
         return Facts(
+            left_alone=task.left_alone,
             mode=task.mode,
             open_job=any(j.state in _OPEN for j in jobs),
             live_rollout=bool(self._control.rollouts(task.task_id, live=True)),

@@ -84,6 +84,8 @@ class Grouper:
             models=frozenset(s.model for s in sightings),
             headless=bool(sightings) and not any(s.text for s in sightings),
             versions=tuple(self._known_version(v) for v in sorted(versions, key=lambda v: v.version)),
+            called=task.called,
+            last_version=task.last_version,
         )
 
     def _known_version(self, version: TaskVersion) -> KnownVersion:
@@ -104,6 +106,7 @@ class Grouper:
                 tenant=seen.tenant,
                 name=placement.name,
                 explicit=placement.explicit,
+                called=(placement.name,) if placement.explicit else (),
                 created=now,
             )
             mode = self._mode(task, headless=placement.headless)

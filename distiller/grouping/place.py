@@ -50,6 +50,8 @@ class Known:
     models: frozenset[str]
     headless: bool
     versions: tuple[KnownVersion, ...]
+    called: tuple[str, ...] = ()  # by apps
+    last_version: int = 0  # the greatest number that went to another task with its version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +91,7 @@ def place(seen: Sighting, known: Sequence[Known], similarity: float = 0.6) -> Pl
 
 def _by_name(seen: Sighting, name: str, known: Sequence[Known]) -> Placement:
     for task in known:
-        if task.explicit and task.name == name and task.tenant == seen.tenant:
+        if name in task.called and task.tenant == seen.tenant:
             version = _same_head(task, seen)
             return _join(task, version) if version is not None else _next(task)
     placement = _new(seen, known, name_slug(name))
@@ -137,7 +139,7 @@ def _join(task: Known, version: int) -> Placement:
 
 
 def _next(task: Known) -> Placement:
-    version = max((v.version for v in task.versions), default=0) + 1
+    version = max((task.last_version, *(v.version for v in task.versions))) + 1
     return Placement(
         kind=Kind.NEW_VERSION,
         task_id=task.task_id,

@@ -93,6 +93,8 @@ class Scoring:
         """Score what came in, at most `score_limit` attempts a task; return how many scores were written."""
         written = 0
         for task in await asyncio.to_thread(self._control.tasks):
+            if task.left_alone:
+                continue
             place = self._places.setdefault(task.task_id, _Place())
             began = time.monotonic()
             if began < place.rested:

@@ -27,9 +27,14 @@ tasks = Table(
     Column("tenant", String, nullable=False),
     Column("name", String, nullable=False),
     Column("explicit", Boolean, nullable=False),
+    Column("called", JSON, nullable=False),
+    Column("settings_of", JSON, nullable=False),
     Column("mode", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("trials", Integer, nullable=False),
+    Column("last_version", Integer, nullable=False),
+    Column("ignored", Boolean, nullable=False),
+    Column("merged_into", String, nullable=False),
 )
 
 task_versions = Table(
@@ -40,6 +45,7 @@ task_versions = Table(
     Column("head_hash", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("fingerprints", JSON, nullable=False),
+    Column("moved_from", String, nullable=False),
 )
 
 fingerprints = Table(

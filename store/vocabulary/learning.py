@@ -24,15 +24,25 @@ class Task:
     task_id: str  # slug, unique: the explicit name, or one made from the instructions
     tenant: str = ""
     name: str  # what a person reads
-    explicit: bool = False
+    explicit: bool = False  # only calls that name it belong to it
+    called: tuple[str, ...] = ()  # names that apps give it
+    settings_of: tuple[str, ...] = ()  # names of the task that it was split from
     mode: TaskMode = TaskMode.APPROVE
     created: float = 0.0
     trials: int = 0  # k of the statistics; only ever grows
+    last_version: int = 0  # the greatest number of a version that went to another task
+    ignored: bool = False  # by an operator
+    merged_into: str = ""  # id of the task that has its versions now
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names under which settings may speak of it, nearest first: its id, then what the apps call it."""
-        return (self.task_id, self.name) if self.explicit else (self.task_id,)
+        """Names under which settings may speak of it, nearest first: its id, what apps call it, its parent's."""
+        return (self.task_id, *self.called, *self.settings_of)
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether it is neither scored, distilled nor listed."""
+        return self.ignored or bool(self.merged_into)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +54,7 @@ class TaskVersion:
     head_hash: str  # hash of the constant part of the prompt (store/log prompts.hash)
     created: float = 0.0
     fingerprints: tuple[str, ...] = ()
+    moved_from: str = ""  # `<task>@<version>` under which it was known before a merge or a split
 
 
 class ScoreSource(StrEnum):

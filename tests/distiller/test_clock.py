@@ -25,6 +25,7 @@ def clock(house, **options):
 @given(
     st.builds(
         Facts,
+        left_alone=st.booleans(),
         mode=st.sampled_from(TaskMode),
         open_job=st.booleans(),
         live_rollout=st.booleans(),
@@ -35,6 +36,7 @@ def clock(house, **options):
 def test_nothing_is_queued_twice_or_under_a_rollout_or_without_news(facts):
     if why_not(facts, DistillerSettings()) is None:
         assert facts.mode is not TaskMode.OBSERVE
+        assert not facts.left_alone
         assert not facts.open_job
         assert not facts.live_rollout
         assert facts.complete >= 500
@@ -89,6 +91,15 @@ def test_an_observed_task_is_left_alone(house):
     house.colours(20)
     house.control.save_task(replace(house.control.task("colours"), mode=TaskMode.OBSERVE), house.epoch)
     assert clock(house, policies=Policies(default=TaskPolicy(mode=TaskMode.OBSERVE))).tick() == []
+
+
+def test_an_ignored_task_is_left_alone(house):
+    house.task()
+    house.colours(20)
+    house.control.save_task(replace(house.control.task("colours"), ignored=True), house.epoch)
+    assert clock(house).tick() == []
+    house.control.save_task(replace(house.control.task("colours"), ignored=False), house.epoch)
+    assert [job.task_id for job in clock(house).tick()] == ["colours"]
 
 
 async def test_it_ticks_by_itself(house):

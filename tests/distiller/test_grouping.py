@@ -34,6 +34,7 @@ def known(task_id="triage", *, text=TRIAGE, model="gpt-x", tenant="", explicit=F
         tenant=tenant,
         name=name or task_id,
         explicit=explicit,
+        called=(name or task_id,) if explicit else (),
         models=frozenset({model}),
         headless=not text,
         versions=(
@@ -122,6 +123,7 @@ def test_every_placement_is_consistent_with_what_is_known(sightings):
             tasks[placed.task_id] = Known(
                 task_id=placed.task_id, tenant=sighting.tenant, name=placed.name, explicit=placed.explicit,
                 models=frozenset(), headless=placed.headless, versions=(),
+                called=(placed.name,) if placed.explicit else (),
             )  # fmt: skip
         task = tasks[placed.task_id]
         assert task.tenant == sighting.tenant
@@ -141,6 +143,7 @@ def test_every_placement_is_consistent_with_what_is_known(sightings):
         tasks[placed.task_id] = Known(
             task_id=task.task_id, tenant=task.tenant, name=task.name, explicit=task.explicit,
             models=task.models | {sighting.model}, headless=task.headless, versions=(*task.versions, *kept),
+            called=task.called,
         )  # fmt: skip
         again = place(sighting, list(tasks.values()))
         assert again.kind is Kind.JOIN or sighting.task_name is None

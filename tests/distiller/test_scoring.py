@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from slowpath import InProcessScorer, feedback, served, shadowed
 
 from distiller.scoring.scoring import FEEDBACK, Scoring
@@ -36,6 +38,18 @@ async def test_pairs_get_both_scores_and_the_teacher_agrees_with_itself(house):
     assert (one.student_score, one.teacher_score) == (1.0, 1.0)
     assert (two.student_score, two.teacher_score) == (0.0, 1.0)
     assert await loop.step() == 0
+
+
+async def test_a_task_that_is_ignored_or_merged_away_is_not_scored(house):
+    house.task()
+    house.colours(30)
+    for aside in ({"ignored": True}, {"merged_into": "others"}):
+        house.control.save_task(replace(house.control.task("colours"), **aside), house.epoch)
+        assert await scoring(house).step() == 0
+        house.control.save_task(
+            replace(house.control.task("colours"), ignored=False, merged_into=""), house.epoch
+        )
+    assert await scoring(house).step() == 30
 
 
 async def test_feedback_and_late_corrections_become_scores(house):

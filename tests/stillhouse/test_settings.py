@@ -198,7 +198,8 @@ def test_a_name_speaks_of_every_task_that_apps_call_so_and_an_id_wins(tmp_path):
     path = written(tmp_path, f"tasks:\n  triage: {keys}\n  triage-3: {{delta: 0.1}}\n")
     settings = load(path, {})
     named = [
-        Task(task_id=f"triage{end}", tenant=end, name="triage", explicit=True) for end in ("", "-2", "-3")
+        Task(task_id=f"triage{end}", tenant=end, name="Renamed", explicit=True, called=("triage",))
+        for end in ("", "-2", "-3")
     ]
     found = Task(task_id="triage-4", name="triage")  # a likeness of words, not the apps' own
     everyone = [*named, found]

@@ -17,9 +17,14 @@ CREATE TABLE tasks (
     tenant VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
     explicit BOOLEAN NOT NULL,
+    called JSON NOT NULL,
+    settings_of JSON NOT NULL,
     mode VARCHAR NOT NULL,
     created FLOAT NOT NULL,
     trials INTEGER NOT NULL,
+    last_version INTEGER NOT NULL,
+    ignored BOOLEAN NOT NULL,
+    merged_into VARCHAR NOT NULL,
     PRIMARY KEY (task_id)
 );
 
@@ -29,6 +34,7 @@ CREATE TABLE task_versions (
     head_hash VARCHAR NOT NULL,
     created FLOAT NOT NULL,
     fingerprints JSON NOT NULL,
+    moved_from VARCHAR NOT NULL,
     PRIMARY KEY (task_id, version)
 );
 
