@@ -48,10 +48,8 @@ class Facts:
 
 def why_not(facts: Facts, settings: DistillerSettings) -> str | None:
     """Return why a task is not queued now, None where only its readiness is left to ask. Pure."""
-    if facts.left_alone:
-        return "left alone"
-    if facts.mode is TaskMode.OBSERVE:
-        return "only observed"
+    if facts.left_alone or facts.mode is TaskMode.OBSERVE:
+        return "left alone" if facts.left_alone else "only observed"
     if facts.open_job:
         return "already at it"
     if facts.live_rollout:
