@@ -31,11 +31,13 @@ def main(argv: list[str]) -> dict[str, Any]:
     for name in wish.task:
         play = tasks.make(name, wish.data, wish.calls, wish.tests)
         training = TrainingSettings(epochs=wish.epochs)
-        with tempfile.TemporaryDirectory(dir=wish.folder) as folder:
-            with prepared(Path(folder), play, base=str(wish.base), training=training) as ground:
-                for rung in wish.rung:
-                    rows.append({"task": name, "calls": len(play.train), **_rung(ground, play, rung)})
-                    print(json.dumps(rows[-1]), flush=True)
+        with (
+            tempfile.TemporaryDirectory(dir=wish.folder) as folder,
+            prepared(Path(folder), play, base=str(wish.base), training=training) as ground,
+        ):
+            for rung in wish.rung:
+                rows.append({"task": name, "calls": len(play.train), **_rung(ground, play, rung)})
+                print(json.dumps(rows[-1]), flush=True)
     return {"rows": rows}
 
 
