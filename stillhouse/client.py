@@ -92,6 +92,10 @@ class AdminClient:
         """Give the operator's orders and what became of them."""
         return self.get("/api/orders", pending=pending)  # type: ignore[no-any-return]
 
+    def ladder(self, task_id: str) -> dict[str, Any]:
+        """Give the rungs that were tried for a task, with their figures."""
+        return self.get(f"/api/ladder/{_part(task_id)}")  # type: ignore[no-any-return]
+
     def explain(self, task_id: str) -> dict[str, Any]:
         """Give the story of a task. Raises Missing."""
         return self.get(f"/api/explain/{_part(task_id)}")  # type: ignore[no-any-return]

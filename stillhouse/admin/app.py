@@ -18,7 +18,7 @@ from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
 from stillhouse.loopback import Loopback
-from stillhouse.views import calls, doctor, explain, status, tasks
+from stillhouse.views import calls, doctor, explain, ladder, status, tasks
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from store.errors import NotFound, StoreError
@@ -85,6 +85,10 @@ def _reads(app: FastAPI, stores: Stores) -> None:
     @app.get("/api/tasks/{task_id}")
     def one_task(task_id: str) -> dict[str, Any]:
         return tasks.task(stores, task_id)
+
+    @app.get("/api/ladder/{task_id}")
+    def rungs(task_id: str) -> dict[str, Any]:
+        return ladder.ladder(stores, task_id)
 
     @app.get("/api/explain/{task_id}")
     def story(task_id: str) -> dict[str, Any]:

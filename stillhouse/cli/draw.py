@@ -54,7 +54,7 @@ def tasks(console: Console, rows: list[Row]) -> None:
     if not rows:
         console.print("No task yet. Calls that repeat their instructions become a task.")
         return
-    table = _table(console, "task", "calls", "mode", "state", "share", "proof", "score")
+    table = new_table(console, "task", "calls", "mode", "state", "share", "proof", "score")
     for row in rows:
         seen = row["evidence"]
         table.add_row(
@@ -99,7 +99,7 @@ def calls(console: Console, page: Row) -> None:
 def _calls(console: Console, rows: list[Row]) -> None:
     names = ("time", "call", "task", "by", "outcome", "surface", "model", "ms", "tokens", "cost")
     shown = len(names) if console.width >= WIDE else 5  # a narrow terminal keeps the ids whole instead
-    table = _table(console, *names[:shown])
+    table = new_table(console, *names[:shown])
     for row in rows:
         tokens = f"{row['prompt_tokens'] or 0}+{row['completion_tokens'] or 0}"
         cells = (
@@ -132,7 +132,7 @@ def students(console: Console, rows: list[Row]) -> None:
         return
     names = ("student", "task", "verdict", "server", "made", "base", "parity")
     shown = len(names) if console.width >= WIDE else 4
-    table = _table(console, *names[:shown])
+    table = new_table(console, *names[:shown])
     for row in rows:
         evaluation, server = row["evaluation"], row["server"]
         cells = (
@@ -232,7 +232,7 @@ def _evidence(seen: Row) -> str:
     )
 
 
-def _table(console: Console, *columns: str) -> Table:
+def new_table(console: Console, *columns: str) -> Table:
     """Make a table; its first column and those of WHOLE are for copying and comparing, so never broken."""
     gap = 2 if console.width >= WIDE else 1
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, gap, 0, 0))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stillhouse.cli import draw
+from stillhouse.cli import draw, draw_ladder
 from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
 from store.vocabulary import Outcome, Who
 
@@ -128,6 +128,14 @@ def students(
     """List the students."""
     own = house(config, data, as_json=json)
     own.show(own.ask(lambda face: face.students(task)), draw.students)
+
+
+def ladder(
+    task: TaskArgument, config: ConfigOption = None, data: DataOption = None, *, json: JsonOption = False
+) -> None:
+    """Show the rungs that were tried for a task side by side: what each was worth and what it cost."""
+    own = house(config, data, as_json=json)
+    own.show(own.ask(lambda face: face.ladder(task)), draw_ladder.ladder)
 
 
 def explain(
