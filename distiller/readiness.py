@@ -18,10 +18,6 @@ class Counts(Protocol):
     def complete(self) -> int:
         """Complete answers of the teacher."""
 
-    @property
-    def mean_score(self) -> float | None:
-        """Mean of the scored answers, in [0, 1]."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
@@ -62,20 +58,20 @@ def check(
     policy: TaskPolicy,
     settings: DistillerSettings | None = None,
     found: Tally | None = None,
-    feedback: float | None = None,
+    measured: float | None = None,
 ) -> list[Check]:
     """Return every condition of a distillation, met or not.
 
-    Without a tally the passing traces are taken to be the complete ones, an upper bound, and `feedback` is
-    the mean of what people said. Scores that compare the teacher with itself are no baseline: they are 1.0
-    by construction. What the baseline `have`s is the one score of the teacher to show.
+    Without a tally the passing traces are taken to be the complete ones, an upper bound, and `measured` is the
+    mean score of the teacher by what counts (`distiller.scoring.rank`). What the baseline `have`s is the one
+    score of the teacher to show.
     """
     limits = settings or DistillerSettings()
     examples = found.examples if found else counts.complete
     return [
         _count("examples", "complete calls", examples, limits.min_examples),
         _count("passing", "passing traces", found.passing if found else examples, limits.min_passing),
-        _baseline(found.baseline if found else _measured(counts, policy, feedback), limits.min_baseline),
+        _baseline(found.baseline if found else measured, limits.min_baseline),
         _metric(policy, found),
     ]
 
@@ -94,11 +90,6 @@ def _count(name: str, what: str, have: int, need: int) -> Check:
     words = f"{have:,} of {need:,} {what}"
     short = "" if have >= need else f", {need - have:,} more needed"
     return Check(name=name, ok=have >= need, words=words + short, have=have, need=need)
-
-
-def _measured(counts: Counts, policy: TaskPolicy, feedback: float | None) -> float | None:
-    mean = counts.mean_score if independent(policy) else None
-    return feedback if mean is None else mean
 
 
 def _baseline(mean: float | None, need: float) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from store.vocabulary import Task, TaskMode
@@ -10,6 +11,14 @@ METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
 RUNGS = ("base", "internalised", "finetune")  # all there are (`distiller.recipes`)
 LADDER = ("base", "finetune")
 SCREEN_N = 200
+SIGNALS = {  # what an app may tell of an answer's fate, and what that says of the answer
+    "accepted": 1.0,
+    "copied": 0.9,
+    "edited": 0.5,
+    "abandoned": 0.2,
+    "regenerated": 0.1,
+    "escalated": 0.0,
+}
 USER_METRIC = "python:"  # "python:package.module:function"
 
 
@@ -82,6 +91,7 @@ class TaskPolicy:
     ladder: tuple[str, ...] = LADDER  # rungs to try, cheapest first; the first that passes is rolled out
     optimizer_usd: float = 2.0  # US dollars that one distillation may spend on models that rewrite prompts
     timeout_s: float = 10.0  # of one student answer, as when it serves
+    signals: Mapping[str, float] = field(default_factory=lambda: dict(SIGNALS))  # scores in [0, 1], by signal
 
     def __post_init__(self) -> None:
         """Raise SettingsError for an unknown metric or a value out of range."""
@@ -95,6 +105,9 @@ class TaskPolicy:
         if not self.ladder or (unknown := [name for name in self.ladder if name not in RUNGS]):
             what = f"names {unknown[0]!r}" if self.ladder else "is empty"
             raise SettingsError(f"ladder {what}; choose of {', '.join(RUNGS)}, in the order to try them.")
+        for word, value in self.signals.items():
+            if not 0 <= value <= 1:
+                raise SettingsError(f"signals.{word} is {value}; it must lie between 0 and 1.")
         for key in ("threshold", "delta"):
             if not 0 < getattr(self, key) <= 1:
                 raise SettingsError(f"{key} is {getattr(self, key)}; it must lie above 0 and be at most 1.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from typing import Any
 
@@ -14,7 +15,8 @@ from store.vocabulary import Feedback
 
 MOST = 1024 * 1024  # bytes of a feedback request
 _LONGEST = {"id": 200, "label": 200, "comment": 20_000, "correction": 500_000}  # characters
-_SAYS = ("score", "label", "comment", "correction")
+_SAYS = ("score", "signal", "label", "comment", "correction")
+_WORD = re.compile(r"(?=.{1,50}\Z)[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
 
 def read(body: bytes, caller: Caller) -> Feedback:
@@ -38,6 +40,7 @@ def read(body: bytes, caller: Caller) -> Feedback:
         tenant=caller.tenant,
         key_id=caller.key_id,
         score=_score(given.get("score")),
+        signal=_signal(given.get("signal")),
         label=_text(given, "label"),
         comment=_text(given, "comment"),
         correction=_text(given, "correction"),
@@ -55,6 +58,15 @@ def _score(value: Any) -> float | None:
     if not 0 <= value <= 1:
         raise _wrong("score", "must be a number from 0 to 1")
     return float(value)
+
+
+def _signal(value: Any) -> str | None:
+    """Return the word for what was done with the answer. Which words count, the task's policy says."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise _wrong("signal", "must be one snake_case word of at most 50 characters, as in accepted")
+    return value
 
 
 def _text(given: dict[str, Any], name: str) -> str | None:

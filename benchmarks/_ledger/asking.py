@@ -56,7 +56,7 @@ def questions(ground: Ground) -> dict[str, Callable[[], Any]]:
         "page: a text": page(text=some.text[:40]),
         "page: a text of no call": page(text="nobody ever said this"),
         "page: nothing matches": page(tenant="nobody"),
-        "counts": lambda: log.counts([triage], score_name=METRIC),
+        "counts": lambda: log.counts([triage], score_names=[METRIC]),
         "unscored": lambda: log.unscored([triage], METRIC, METRIC_VERSION, _UNSCORED),
         "seen fingerprints": log.seen_fingerprints,
         "drawn": lambda: log.drawn(ROLLOUT, 0, METRIC, 1_000),

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from distiller.scoring import message as read
+from distiller.scoring.late import Late, Owner
+from distiller.scoring.rank import compared
 from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer, ScorerUnavailable
 from distiller.settings import DistillerSettings
-from store.vocabulary import Exchange, Score, ScoreSource, Who
+from store.vocabulary import Exchange, Score, Who
 
 if TYPE_CHECKING:
     from distiller.scoring.shapes import Shapes
@@ -23,11 +25,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-FEEDBACK = "feedback"  # name of the scores that users gave
-_FEEDBACK_VERSION = "1"
 _CORRECTED = "+correction"  # suffix of a metric's version, where it compares with a correction
 _LATE_S = 1800.0  # an attempt that is this late for its score gets none
 _TRIES = 3  # of one attempt that cannot be scored
+_CORRECTIONS = 200  # corrected calls in one step
 
 
 @dataclass
@@ -40,6 +41,9 @@ class _Place:
     sampled: int = 0  # sequence up to which calls outside pairs were offered to a judge
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)  # tries, by version and attempt id
     hopeless: dict[tuple[str, str], int] = field(default_factory=dict)  # seq, by the same
+    corrected: dict[str, float] = field(
+        default_factory=dict
+    )  # calls to score again -> when they were corrected
 
     def mark(self, now: float, newest: int) -> None:
         """Note what was seen; what was seen _LATE_S ago is settled."""
@@ -82,6 +86,7 @@ class Scoring:
         self._limit = (settings or DistillerSettings()).score_limit
         self._rest = rest  # seconds of rest for each second at work, once a task has no backlog
         self._now = now
+        self._late = Late(log, self._owner, now)
         self._places: dict[str, _Place] = {}
         self._unavailable = ""  # the last sentence logged, so that an outage is logged once
 
@@ -91,7 +96,7 @@ class Scoring:
 
     async def step(self) -> int:
         """Score what came in, at most `score_limit` attempts a task; return how many scores were written."""
-        written = 0
+        written = await self._hear()
         for task in await asyncio.to_thread(self._control.tasks):
             if task.left_alone:
                 continue
@@ -117,12 +122,25 @@ class Scoring:
         version = await self._scorer.version(spec)
         found = await asyncio.to_thread(self._find, fingerprints, spec, version, place)
         scores = await self._score(spec, version, found, place)
-        corrected = await self._corrections(fingerprints, spec, version, place)
-        liked = await asyncio.to_thread(self._feedback, fingerprints)
-        every = [*scores, *corrected, *liked]
+        every = [*scores, *await self._corrections(spec, version, place)]
         if every:
             await asyncio.to_thread(self._log.add_scores, every)
         return len(every)
+
+    async def _hear(self) -> int:
+        """Make scores of what users said since the last look, and note what they corrected."""
+        heard = await asyncio.to_thread(self._late.look, self._limit)
+        if heard.scores:
+            await asyncio.to_thread(self._log.add_scores, heard.scores)
+        for task_id, calls in heard.corrected.items():
+            self._places.setdefault(task_id, _Place()).corrected |= calls
+        return len(heard.scores)
+
+    def _owner(self, fingerprint: str) -> Owner | None:
+        version = self._control.version_of(fingerprint)
+        if version is None:
+            return None
+        return Owner(task_id=version.task_id, worth=self._shapes.policy(version.task_id).signals)
 
     def _find(
         self, fingerprints: Sequence[str], spec: MetricSpec, version: str, place: _Place
@@ -153,38 +171,24 @@ class Scoring:
         place.sampled = max([place.sampled, *(e.seq for e in rest)])
         return [e for e in rest if _draw(e.call_id) < share]
 
-    async def _corrections(
-        self, fingerprints: Sequence[str], spec: MetricSpec, version: str, place: _Place
-    ) -> list[Score]:
-        """Score answers against corrections that came later than their first scores."""
-        version += _CORRECTED
-        found = await asyncio.to_thread(
-            self._log.unscored,
-            fingerprints,
-            spec.name,
-            version,
-            self._limit,
-            said="correction",
-            but=place.passed_over(version),
-        )
-        return await self._score(spec, version, found, place)
+    async def _corrections(self, spec: MetricSpec, version: str, place: _Place) -> list[Score]:
+        """Score answers against corrections that came later than their first scores.
 
-    def _feedback(self, fingerprints: Sequence[str]) -> list[Score]:
-        """Return users' own scores as Scores of the answer that they saw."""
-        found = self._log.unscored(fingerprints, FEEDBACK, _FEEDBACK_VERSION, self._limit, said="score")
-        return [
-            Score(
-                attempt_id=e.attempt_id,
-                call_id=e.call_id,
-                name=FEEDBACK,
-                version=_FEEDBACK_VERSION,
-                value=e.feedback,
-                source=ScoreSource.FEEDBACK,
-                ts=self._now(),
-            )
-            for e in found
-            if e.feedback is not None
-        ]
+        A call is done when each of its answers has such a score or is given up.
+        """
+        version += _CORRECTED
+        calls = dict(list(place.corrected.items())[:_CORRECTIONS])
+        if not calls:
+            return []
+        found = await asyncio.to_thread(self._log.corrected, calls, spec.name, version)
+        found = [e for e in found if (version, e.attempt_id) not in place.hopeless]
+        scores = await self._score(spec, version, found, place)
+        done = {score.attempt_id for score in scores}
+        left = {e.call_id for e in found if e.attempt_id not in done}
+        place.corrected = {
+            call: ts for call, ts in place.corrected.items() if call in left or call not in calls
+        }
+        return scores
 
     async def _score(
         self, spec: MetricSpec, version: str, found: Sequence[Exchange], place: _Place
@@ -213,7 +217,7 @@ class Scoring:
             name=spec.name,
             version=version,
             value=result.value,
-            source=spec.source if exchange.correction is None else ScoreSource.CORRECTION,
+            source=compared(spec.source, corrected=exchange.correction is not None),
             ts=self._now(),
             reason=result.reason,
         )

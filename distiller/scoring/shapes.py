@@ -39,9 +39,13 @@ class Shapes:
             self._settled[task_id] = shape
         return self._settled[task_id]
 
+    def policy(self, task_id: str) -> TaskPolicy:
+        """Return the policy of a task."""
+        return self._policies.of(self._control.task(task_id))
+
     def metric(self, task_id: str) -> MetricSpec:
         """Return the metric of a task: the policy's, or that of its shape (text while unknown)."""
-        return self._choose(task_id, self._policies.of(self._control.task(task_id)))
+        return self._choose(task_id, self.policy(task_id))
 
     def closed(self, task: Task) -> bool:
         """Tell whether right and wrong are plain: a label, fields, a tool call, or the user's own metric."""

@@ -31,8 +31,10 @@ class MetricSpec:
 
     @property
     def source(self) -> ScoreSource:
-        """Return where its scores come from."""
-        return ScoreSource.METRIC if self.judge is None else ScoreSource.JUDGE
+        """Return where its scores come from, a correction apart."""
+        if self.judge is not None:
+            return ScoreSource.JUDGE
+        return ScoreSource.METRIC if self.by_user else ScoreSource.AGREEMENT
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distiller.scoring import message as read
+from distiller.scoring.rank import known, of_teacher
 from distiller.scoring.shape import Shape
 from distiller.scoring.valid import invalid
 from store.vocabulary import Exchange, Outcome
@@ -63,8 +64,8 @@ def screen(
 ) -> Screened:
     """Keep complete, valid calls; of calls with the same input, be they tries of one, the latest (a corrected one first).
 
-    `judged`: the exchanges' scores come from people, a judge or the user's own metric. A score by
-    agreement compares the teacher with itself and says nothing here. A call that was judged below
+    `judged`: the task is scored by a judge or the user's own metric, not by agreement, which compares the
+    teacher with itself. A call that was judged below
     `threshold` is kept as not passed: it counts, it is not trained on.
     """
     left_out: Counter[str] = Counter()
@@ -109,9 +110,8 @@ def _unfit(exchange: Exchange, shape: Shape) -> str | None:
 def _row(exchange: Exchange, *, threshold: float, judged: bool) -> Row:
     answer = read.of_completion(exchange.answer) or {}
     corrected = exchange.correction is not None
-    score = exchange.feedback
-    if score is None and judged:
-        score = exchange.score
+    ranked = of_teacher(known(exchange), judged=judged)
+    score = ranked.value if ranked else None
     return Row(
         call_id=exchange.call_id,
         seq=exchange.seq,

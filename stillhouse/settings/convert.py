@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from distiller.settings import (
+    SIGNALS,
     DistillerSettings,
     JudgeSettings,
     Policies,
@@ -25,7 +26,7 @@ from stillhouse.settings.tree import LITELLM, Policy, Settings, Upstream
 from stillhouse.translator.door import Door
 from store.vocabulary import Release, State, Task, TaskMode
 
-FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "ladder", "optimizer_usd", "timeout_s")
+FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "ladder", "optimizer_usd", "timeout_s", "signals")
 FOR_ROUTER = (
     *(
         "mode",
@@ -138,6 +139,8 @@ def _task_policy(policy: Policy) -> TaskPolicy:
     given = _only(policy.given(), FOR_DISTILLER)
     if "mode" in given:
         given["mode"] = TaskMode(given["mode"])
+    if "signals" in given:
+        given["signals"] = {**SIGNALS, **given["signals"]}
     judge = JudgeSettings(**policy.judge.given()) if policy.judge else None
     return TaskPolicy(**given, judge=judge)
 

@@ -40,6 +40,7 @@ Share = Annotated[Real, Field(ge=0, le=1)]
 Positive = Annotated[Whole, Field(ge=1)]
 Seconds = Annotated[Real, Field(gt=0)]
 Usd = Annotated[Real, Field(ge=0)]
+Signal = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 Step = Literal["shadow", "canary_1", "canary_5", "canary_25", "canary_50"]
 _SIZE = r"^\d+(\.\d+)?\s?([KMGT]i?)?B$"
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -213,6 +214,7 @@ class Policy(Branch):
     ladder: tuple[Name, ...] | None = None
     optimizer_usd: Annotated[Real, Field(ge=0)] | None = None
     timeout_s: Seconds | None = None
+    signals: dict[Signal, Share] | None = None  # by what an app tells of an answer's fate
     delta: Annotated[Real, Field(gt=0, lt=1)] | None = None
     alpha: Annotated[Real, Field(gt=0, lt=1)] | None = None
     profile: Literal["standard", "replay"] | None = None

@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from distiller import readiness
-from distiller.scoring.scoring import FEEDBACK
+from distiller.scoring.late import FEEDBACK, SIGNAL
+from distiller.scoring.rank import GOLD, countable
 from router import steps
 from stillhouse.errors import Missing
 from stillhouse.settings import convert
@@ -68,6 +69,7 @@ def task(stores: Stores, task_id: str) -> dict[str, Any]:
     students = stores.control.students(task_id)
     return {
         **summary(stores, found),
+        "signals": stores.log.signals(fingerprints),
         "wordings": plain(stores.control.versions(task_id)),
         "last_hour": [plain(row) for row in traffic if row.fingerprint in fingerprints],
         "students": plain(students),
@@ -96,11 +98,11 @@ def checks(stores: Stores, task: Task) -> list[dict[str, Any]]:
     """Give each condition of a distillation: name, ok, words, have, need."""
     policy = convert.task_policies(stores.settings).of(task)
     fingerprints = fingerprints_of(stores, task.task_id)
-    said = stores.log.counts(fingerprints, score_name=FEEDBACK)
-    own = policy.metric if readiness.independent(policy) else None
-    counts = stores.log.counts(fingerprints, score_name=own) if own else said
+    judged = readiness.independent(policy)
+    names = (FEEDBACK, SIGNAL, GOLD, *([policy.metric] if judged else []))
+    counts = stores.log.counts(fingerprints, score_names=names, sources=countable(judged=judged))
     limits = convert.distiller(stores.settings)
-    found = readiness.check(counts, policy, limits, feedback=said.mean_score)
+    found = readiness.check(counts, policy, limits, measured=counts.mean_score)
     return [plain(check) for check in found]
 
 

@@ -62,6 +62,15 @@ class Batch:
     dead_writers: set[str] = field(default_factory=set)  # whose open calls are lost
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Loaded:
+    """What the next batch starts from."""
+
+    next_seq: int
+    next_feedback: int
+    prompts: set[str]  # hashes of this batch's, which are in the hot file now
+
+
 _BESIDE = {Role.SHADOW: Who.STUDENT, Role.REVERSE_SHADOW: Who.TEACHER}
 
 
@@ -76,6 +85,7 @@ class Loader:
         self._database = database
         self._trace = trace
         self._next_seq = 0  # 0: not asked yet
+        self._next_feedback = 0  # the same; feedback is numbered too
         self._prompts: set[str] = set()  # hashes of prompts that are in the hot file
 
     def forget(self) -> None:
@@ -112,14 +122,14 @@ class Loader:
         with self._database.turn:
             with self._database.writing() as writing:
                 _check_starts(writing, batch.starts)
-                next_seq, prompts = self._load_records(writing, batch)
+                loaded = self._load_records(writing, batch)
                 if batch.dead_writers:
                     _close_lost(writing, batch.dead_writers)
                 _save_offsets(writing, batch.offsets)
-            self._next_seq = next_seq
-            self._prompts |= prompts
+            self._next_seq, self._next_feedback = loaded.next_seq, loaded.next_feedback
+            self._prompts |= loaded.prompts
             if len(self._prompts) > _REMEMBERED:
-                self._prompts = prompts
+                self._prompts = loaded.prompts
 
     def rehearse(self, batch: Batch) -> None:
         """Raise what loading the batch's records would raise; keep nothing."""
@@ -132,16 +142,21 @@ class Loader:
         with self._database.writing() as writing:
             writing.load("ingest.insert_scores", tables.table(scores, tables.SCORES))
 
-    def _load_records(self, writing: Writing, batch: Batch) -> tuple[int, set[str]]:
-        """Insert the records; return the next sequence number and the prompts that are there now."""
-        loaded = self._load_calls(writing, batch.calls)
+    def _load_records(self, writing: Writing, batch: Batch) -> _Loaded:
+        next_seq, prompts = self._load_calls(writing, batch.calls)
         writing.load("ingest.insert_attempts", attempts_table(batch.attempts))
-        writing.load("ingest.insert_feedback", tables.table(batch.feedback, tables.FEEDBACK))
+        next_feedback = self._load_feedback(writing, batch.feedback)
         latest = {tally.writer: tally for tally in batch.tallies}
         tallies = tables.table(list(latest.values()), tables.TALLIES)
         writing.load("ingest.forget_tallies", tallies)
         writing.load("ingest.insert_tallies", tallies)
-        return loaded
+        return _Loaded(next_seq=next_seq, next_feedback=next_feedback, prompts=prompts)
+
+    def _load_feedback(self, writing: Writing, feedback: Sequence[Feedback]) -> int:
+        first = self._next_feedback or int(writing.run("ingest.next_feedback")[0]["next_seq"])
+        numbers = range(first, first + len(feedback))
+        writing.load("ingest.insert_feedback", tables.table(feedback, tables.FEEDBACK, seq=numbers))
+        return first + len(feedback)
 
     def _load_calls(self, writing: Writing, calls: Sequence[tuple[Call, str]]) -> tuple[int, set[str]]:
         first = self._next_seq or int(writing.run("ingest.next_seq")[0]["next_seq"])

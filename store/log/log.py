@@ -29,13 +29,14 @@ from store.log.views import (
     Hit,
     Removed,
     Retention,
+    Said,
     Subject,
     TaskCounts,
     TaskTraffic,
     Totals,
 )
 from store.trace import ChatOnly, Trace
-from store.vocabulary import Drawn, Exchange, Score, Tally
+from store.vocabulary import Drawn, Exchange, Score, ScoreSource, Tally
 
 
 class Log:
@@ -85,9 +86,23 @@ class Log:
         """Return the fingerprints with a call after `after_seq`, with totals over the whole log."""
         return self._sightings.after(after_seq)
 
-    def counts(self, fingerprints: Iterable[str], *, score_name: str | None = None) -> TaskCounts:
-        """Count what there is to learn from; `score_name` None counts scores of any name."""
-        rows = self._database.read("learning.counts", fingerprints=list(fingerprints), score_name=score_name)
+    def counts(
+        self,
+        fingerprints: Iterable[str],
+        *,
+        score_names: Iterable[str] = (),
+        sources: Iterable[ScoreSource] = ScoreSource,
+    ) -> TaskCounts:
+        """Count what there is to learn from, with the scores of these names (any, for none).
+
+        Of an answer's scores the one counts whose source comes first in `sources`; others do not.
+        """
+        rows = self._database.read(
+            "learning.counts",
+            fingerprints=list(fingerprints),
+            score_names=list(score_names),
+            sources=[str(source) for source in sources],
+        )
         return TaskCounts(**rows[0])
 
     def exchanges(
@@ -121,14 +136,12 @@ class Log:
         after_seq: int = 0,
         drawn: bool | None = None,
         referenced: bool = False,
-        said: str = "",
         but: Sequence[str] = (),
     ) -> list[Exchange]:
         """Return complete attempts, the student's too, without that score; drawn pairs first.
 
         `drawn`: only calls that drew a pair, or only those that did not. `referenced`: only calls with
-        a complete answer of the teacher. `said`: only calls with feedback that has a "score" (their
-        served attempts) or a "correction". `but`: attempts that are not asked for.
+        a complete answer of the teacher. `but`: attempts that are not asked for.
         """
         picked = self._database.read(
             "learning.pick_unscored",
@@ -139,10 +152,30 @@ class Log:
             after_seq=after_seq,
             drawn=drawn,
             referenced=referenced,
-            said=said,
             wanted=list(but),
         )
         return self._reader.exchanges(picked, score_name)
+
+    def said(self, after: int, limit: int, waiting: Sequence[int] = ()) -> list[Said]:
+        """Return feedback loaded after a place in its order, oldest first, and that of the places in `waiting`."""
+        rows = self._database.read("learning.said", after=after, limit=limit, waiting=list(waiting))
+        return [Said(**row) for row in rows]
+
+    def corrected(self, times: Mapping[str, float], score_name: str, version: str) -> list[Exchange]:
+        """Return the complete attempts of calls, by id with the time of the correction, without such a score since."""
+        picked = self._database.read(
+            "learning.pick_corrected",
+            call_ids=list(times),
+            times=list(times.values()),
+            score_name=score_name,
+            version=version,
+        )
+        return self._reader.exchanges(picked, score_name)
+
+    def signals(self, fingerprints: Iterable[str]) -> dict[str, int]:
+        """Return how often each signal was sent about these calls, the most frequent first."""
+        rows = self._database.read("learning.signals", fingerprints=list(fingerprints))
+        return {row["signal"]: row["calls"] for row in rows}
 
     def add_scores(self, scores: Sequence[Score]) -> None:
         """Append scores; the latest of a name counts."""

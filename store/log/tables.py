@@ -49,9 +49,15 @@ ATTEMPTS = _schema(
     flag=(_FLAG, "served"),
     bytes=(_BYTES, "raw"),
 )
-SCORES = _schema(text=(_TEXT, "attempt_id call_id name version source reason"), real=(_REAL, "value ts"))
+SCORES = _schema(
+    text=(_TEXT, "attempt_id call_id name version source reason"),
+    real=(_REAL, "value ts position propensity"),
+    flag=(_FLAG, "drawn"),
+)
 FEEDBACK = _schema(
-    text=(_TEXT, "feedback_id target tenant key_id label comment correction"), real=(_REAL, "ts score")
+    text=(_TEXT, "feedback_id target tenant key_id signal label comment correction"),
+    real=(_REAL, "ts score"),
+    long=(_LONG, "seq"),
 )
 PROMPTS = _schema(text=(_TEXT, "prompt_hash head_hash"), pieces=(pa.list_(_TEXT), "pieces"))
 INGEST_LOG = _schema(

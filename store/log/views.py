@@ -38,7 +38,24 @@ class TaskCounts:
     scored: int  # of those, with a score
     feedback: int  # of the calls, with a feedback score
     corrections: int  # of the calls, with a corrected answer
-    mean_score: float | None  # of the scored answers' latest values
+    mean_score: float | None  # of the scored answers, each with the latest value of the source that counts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """One piece of feedback with the answer that its user saw; None while the log does not have that."""
+
+    seq: int  # order of loading
+    ts: float
+    score: float | None
+    signal: str | None
+    corrected: bool
+    call_id: str | None
+    attempt_id: str | None
+    fingerprint: str | None
+    counted: bool  # its score is one of the answer's
+    worth: str | None  # version of the latest score that was made of its signal
+    worth_ts: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

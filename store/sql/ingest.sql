@@ -10,6 +10,9 @@ SELECT greatest(
     coalesce((SELECT max(value) FROM log_meta WHERE key = 'last_seq'), 0)
 ) + 1 AS next_seq;
 
+-- name: next_feedback
+SELECT coalesce(max(seq), 0) + 1 AS next_seq FROM feedback;
+
 -- name: insert_calls
 INSERT INTO log.calls BY NAME SELECT * FROM batch;
 

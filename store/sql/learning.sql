@@ -32,11 +32,16 @@ answered AS (
     SELECT a.attempt_id FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
     WHERE a.served AND a.who = 'teacher' AND a.outcome = 'complete'
 ),
-scored AS (
-    SELECT s.attempt_id, arg_max(s.value, s.ts) AS value
+latest AS (
+    SELECT s.attempt_id, s.name, arg_max(s.value, s.ts) AS value, arg_max(s.source, s.ts) AS source
     FROM scores AS s SEMI JOIN answered AS a ON a.attempt_id = s.attempt_id
-    WHERE $score_name::VARCHAR IS NULL OR s.name = $score_name
-    GROUP BY s.attempt_id
+    WHERE len($score_names::VARCHAR[]) = 0 OR list_contains($score_names::VARCHAR[], s.name)
+    GROUP BY s.attempt_id, s.name
+),
+scored AS (
+    SELECT attempt_id, arg_min(value, list_position($sources::VARCHAR[], source)) AS value
+    FROM latest WHERE list_contains($sources::VARCHAR[], source)
+    GROUP BY attempt_id
 ),
 said AS (SELECT f.* FROM latest_feedback AS f SEMI JOIN asked AS c ON c.call_id = f.call_id)
 SELECT
@@ -59,25 +64,16 @@ WHERE c.seq >= $after AND c.seq < $until AND c.origin <> 'internal' AND c.prompt
 ORDER BY c.seq * $direction::INTEGER
 LIMIT $limit;
 
--- Calls that drew a pair come first: the router waits for their scores. Users' scores are of the served attempt
--- alone: a call that has one is done. What is not asked for counts as scored.
+-- Calls that drew a pair come first: the router waits for their scores. What is not asked for counts as scored.
 -- name: pick_unscored
 WITH asked AS MATERIALIZED (
     SELECT seq, call_id, pairing FROM calls
     WHERE origin <> 'internal' AND prompt_hash IS NOT NULL AND seq > $after_seq
         AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
         AND ($drawn::BOOLEAN IS NULL OR (pairing <> 'none') = $drawn)
-        AND ($said::VARCHAR = '' OR call_id IN (
-            SELECT call_id FROM latest_feedback
-            WHERE $said::VARCHAR <> ''
-                AND CASE WHEN $said = 'score' THEN score IS NOT NULL ELSE correction IS NOT NULL END
-        ))
-        AND ($said::VARCHAR <> 'score' OR call_id NOT IN (
-            SELECT call_id FROM scores WHERE $said::VARCHAR = 'score' AND name = $score_name AND version = $version
-        ))
 ),
 made AS MATERIALIZED (
-    SELECT a.attempt_id, a.call_id, a.who, a.served
+    SELECT a.attempt_id, a.call_id, a.who
     FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
     WHERE a.outcome = 'complete'
 ),
@@ -90,9 +86,78 @@ SELECT a.attempt_id, c.seq
 FROM asked AS c JOIN made AS a ON a.call_id = c.call_id
 WHERE a.attempt_id NOT IN (SELECT attempt_id FROM scored)
     AND (NOT $referenced::BOOLEAN OR a.call_id IN (SELECT call_id FROM made WHERE who = 'teacher'))
-    AND ($said::VARCHAR <> 'score' OR a.served)
 ORDER BY c.pairing = 'none', c.seq, a.attempt_id
 LIMIT $limit;
+
+-- What users said since a mark, each with the answer that they saw, where the log has it by now, and which of it is a
+-- score already.
+-- name: said
+WITH given AS MATERIALIZED (
+    (SELECT * FROM feedback WHERE seq > $after ORDER BY seq LIMIT $limit)
+    UNION ALL
+    SELECT * FROM feedback WHERE seq <= $after AND seq IN (SELECT unnest($waiting::BIGINT[]))
+),
+direct AS (
+    SELECT f.seq, c.call_id FROM given AS f JOIN calls AS c ON c.call_id = try_cast(f.target AS UUID) AND c.tenant = f.tenant
+),
+named AS (
+    SELECT a.completion_id, c.tenant, arg_max(c.call_id, c.seq) AS call_id
+    FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
+    WHERE a.served AND a.completion_id IN (SELECT target FROM given WHERE seq NOT IN (SELECT seq FROM direct))
+    GROUP BY a.completion_id, c.tenant
+),
+meant AS MATERIALIZED (
+    SELECT f.seq, coalesce(d.call_id, n.call_id) AS call_id
+    FROM given AS f
+    LEFT JOIN direct AS d ON d.seq = f.seq
+    LEFT JOIN named AS n ON n.completion_id = f.target AND n.tenant = f.tenant
+),
+found AS (
+    SELECT m.seq, c.call_id, c.fingerprint, a.attempt_id
+    FROM meant AS m
+    JOIN calls AS c ON c.call_id = m.call_id
+    JOIN attempts AS a ON a.call_id = m.call_id AND a.served
+),
+made AS (
+    SELECT
+        f.seq,
+        bool_or(s.name = 'feedback' AND s.ts = g.ts AND s.value = g.score) AS counted,
+        arg_max(s.version, s.ts) FILTER (WHERE s.name = 'signal' AND s.reason = g.signal) AS worth,
+        max(s.ts) FILTER (WHERE s.name = 'signal' AND s.reason = g.signal) AS worth_ts
+    FROM found AS f
+    JOIN given AS g ON g.seq = f.seq
+    JOIN scores AS s ON s.attempt_id = f.attempt_id AND s.ts >= g.ts AND s.ts < g.ts + 0.001
+    GROUP BY f.seq
+)
+SELECT
+    g.seq, g.ts, g.score, g.signal, g.correction IS NOT NULL AS corrected, f.call_id, f.attempt_id, f.fingerprint,
+    coalesce(m.counted, false) AS counted, m.worth, m.worth_ts
+FROM given AS g LEFT JOIN found AS f ON f.seq = g.seq LEFT JOIN made AS m ON m.seq = g.seq
+ORDER BY g.seq;
+
+-- The complete answers to calls that were corrected at these times, but those that were scored since then.
+-- name: pick_corrected
+WITH said AS MATERIALIZED (
+    SELECT unnest($call_ids::VARCHAR[])::UUID AS call_id, unnest($times::DOUBLE[]) AS ts
+)
+SELECT a.attempt_id, c.seq
+FROM said AS f JOIN calls AS c ON c.call_id = f.call_id JOIN attempts AS a ON a.call_id = f.call_id
+WHERE c.prompt_hash IS NOT NULL AND a.outcome = 'complete'
+    AND NOT EXISTS (
+        SELECT 1 FROM scores AS s
+        WHERE s.attempt_id = a.attempt_id AND s.name = $score_name AND s.version = $version AND s.ts >= f.ts
+    )
+ORDER BY c.seq, a.attempt_id;
+
+-- How often each word was said of a task's answers.
+-- name: signals
+SELECT f.signal, count(*) AS calls
+FROM resolved_feedback AS f SEMI JOIN (
+    SELECT call_id FROM calls WHERE fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+) AS c ON c.call_id = f.call_id
+WHERE f.signal IS NOT NULL
+GROUP BY f.signal
+ORDER BY calls DESC, f.signal;
 
 -- A teacher answers on the surface of the call, a student that nobody saw in chat.
 -- The teacher's complete answer that was served is its own reference; for the others it is looked up.
@@ -110,15 +175,21 @@ teacher AS (
     GROUP BY call_id
 ),
 scored AS (
-    SELECT attempt_id, arg_max(value, ts) AS value FROM scores
-    WHERE name = $score_name AND attempt_id IN (SELECT attempt_id FROM made)
+    SELECT
+        attempt_id,
+        arg_max(value, ts) FILTER (WHERE name = $score_name) AS score,
+        arg_max(source, ts) FILTER (WHERE name = $score_name) AS source,
+        arg_max(value, ts) FILTER (WHERE name = 'signal') AS signal,
+        arg_max(value, ts) FILTER (WHERE name = 'gold') AS gold
+    FROM scores
+    WHERE name IN ($score_name, 'signal', 'gold') AND attempt_id IN (SELECT attempt_id FROM made)
     GROUP BY attempt_id
 )
 SELECT
     a.attempt_id, c.call_id, c.seq, c.ts, c.tenant, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash,
     lower(hex(c.input_hash)) AS input_hash, c.surface, c.cuts, c.tail, p.pieces, a.surface AS answer_surface, a.answer,
     a.outcome, a.who, a.role, c.retry_count, a.own_reference, t.answer AS reference, f.correction,
-    CASE WHEN a.served THEN f.score END AS feedback, s.value AS score
+    CASE WHEN a.served THEN f.score END AS feedback, s.score, s.source, s.signal, s.gold
 FROM made AS a
 JOIN calls AS c ON c.call_id = a.call_id AND c.seq BETWEEN $low AND $high
 JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash

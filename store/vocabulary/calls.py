@@ -139,6 +139,7 @@ class Feedback:
     tenant: str = ""
     key_id: str = ""
     score: float | None = None  # in [0, 1]
+    signal: str | None = None  # what was done with the answer, one snake_case word
     label: str | None = None
     comment: str | None = None
     correction: str | None = None  # the answer that would have been right, as text

@@ -60,10 +60,13 @@ class TaskVersion:
 class ScoreSource(StrEnum):
     """Where a score came from, most trusted first."""
 
-    CORRECTION = "correction"
-    FEEDBACK = "feedback"
-    METRIC = "metric"
+    CORRECTION = "correction"  # compared with the answer that a user gave as the right one
+    GOLD = "gold"  # a person, asked to audit a judge
+    FEEDBACK = "feedback"  # a user, in a number
+    SIGNAL = "signal"  # what a user did with the answer
+    METRIC = "metric"  # the team's own function
     JUDGE = "judge"
+    AGREEMENT = "agreement"  # with the teacher's own answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +79,15 @@ class Score:
     version: str
     value: float  # in [0, 1]
     source: ScoreSource
-    ts: float
+    ts: float  # when it was made; of what users said, when they said it
     reason: str | None = None
+    position: float | None = (
+        None  # of two answers compared in both orders: what the first place was worth, in [-1, 1]
+    )
+    propensity: float | None = (
+        None  # probability with which a person was asked as well; None: never drawn for that
+    )
+    drawn: bool | None = None  # whether a person was
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +117,10 @@ class Exchange:
     retry_count: int = 0
     correction: str | None = None  # latest corrected answer, if any
     feedback: float | None = None  # latest feedback score, if any
+    signal: float | None = None  # latest score of what the user did with the answer, if any
+    gold: float | None = None  # latest score of a person who was asked, if any
     score: float | None = None  # latest value of the score asked for, if any
+    source: str | None = None  # ScoreSource of that
     before: tuple[str, ...] = ()  # ids of the calls that it goes on from at its upstream, oldest first
     untold: str = ""  # why chat cannot say it, in one snake_case word
 

@@ -8,8 +8,8 @@ from distiller.trainset import screen
 from store.log import TaskCounts
 
 
-def counts(complete, mean=None):
-    return TaskCounts(calls=complete, complete=complete, scored=0, feedback=0, corrections=0, mean_score=mean)
+def counts(complete):
+    return TaskCounts(calls=complete, complete=complete, scored=0, feedback=0, corrections=0, mean_score=None)
 
 
 def found(exchanges, **options):
@@ -24,7 +24,8 @@ def test_what_is_missing_is_said_with_numbers():
 
 
 def test_a_teacher_that_agrees_with_itself_is_no_baseline():
-    (baseline,) = [c for c in check(counts(500, mean=1.0), TaskPolicy()) if c.name == "baseline"]
+    calls = [exchange(i, score=1.0, source="agreement") for i in range(600)]
+    (baseline,) = [c for c in check(counts(500), TaskPolicy(), found=found(calls)) if c.name == "baseline"]
     assert baseline.have is None
     assert baseline.ok
 
@@ -39,14 +40,13 @@ def test_bad_feedback_takes_away_passing_traces_and_the_baseline():
 
 
 def test_a_users_metric_is_a_baseline_without_a_tally():
-    names = [c.name for c in check(counts(500, mean=0.4), TaskPolicy(metric="python:a.b:c")) if not c.ok]
+    policy = TaskPolicy(metric="python:a.b:c")
+    names = [c.name for c in check(counts(500), policy, measured=0.4) if not c.ok]
     assert names == ["baseline"]
 
 
-def test_without_a_tally_peoples_scores_are_the_baseline_of_an_agreement_metric():
-    (baseline,) = [
-        c for c in check(counts(500, mean=1.0), TaskPolicy(), feedback=0.25) if c.name == "baseline"
-    ]
+def test_without_a_tally_what_was_measured_is_the_baseline():
+    (baseline,) = [c for c in check(counts(500), TaskPolicy(), measured=0.25) if c.name == "baseline"]
     assert (baseline.have, baseline.ok) == (0.25, False)
 
 

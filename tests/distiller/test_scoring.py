@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from slowpath import InProcessScorer, feedback, served, shadowed
 
-from distiller.scoring.scoring import FEEDBACK, Scoring
+from distiller.scoring.late import FEEDBACK
+from distiller.scoring.scoring import Scoring
 from distiller.scoring.spec import Scored, ScorerUnavailable
 from distiller.settings import DistillerSettings, JudgeSettings, Policies, TaskPolicy
 

@@ -150,10 +150,10 @@ def test_a_correction_replaces_the_answer_even_an_invalid_one():
 
 
 def test_scores_by_agreement_say_nothing_and_others_decide():
-    (kept,) = screened(exchange(1, score=0.1)).rows
+    (kept,) = screened(exchange(1, score=0.1, source="agreement")).rows
     assert kept.passed
     assert kept.score is None
-    (judged,) = screened(exchange(1, score=0.1), judged=True).rows
+    (judged,) = screened(exchange(1, score=0.1, source="judge"), judged=True).rows
     assert not judged.passed
 
 

@@ -435,12 +435,24 @@ def test_a_fallback_needs_no_second_teacher(pairing, answered, due):
         (b'{"id":7,"score":1}', 422),
         (b'{"id":"x","rating":1}', 422),
         (b'{"id":"x","comment":""}', 422),
+        (b'{"id":"x","signal":""}', 422),
+        (b'{"id":"x","signal":1}', 422),
+        (b'{"id":"x","signal":"Thumbs up"}', 422),
+        (b'{"id":"x","signal":"copied\\n"}', 422),
+        (b'{"id":"x","signal":"_"}', 422),
+        (b'{"id":"x","signal":"%b"}' % (b"a" * 51), 422),
     ],
 )
 def test_bad_feedback_gets_one_sentence(body, status):
     with pytest.raises(Refusal) as info:
         read(body, Caller(tenant="", key_id="k", identity=b""))
     assert info.value.status == status
+
+
+@pytest.mark.parametrize("word", ["accepted", "opened_in_editor2", "a" * 50])
+def test_a_signal_is_one_word_known_or_not(word):
+    got = read(b'{"id":"c","signal":"%b"}' % word.encode(), Caller(tenant="", key_id="k", identity=b""))
+    assert (got.signal, got.score) == (word, None)
 
 
 def test_good_feedback_is_read():

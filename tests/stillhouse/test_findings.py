@@ -90,7 +90,7 @@ def scored(here, *scores):
     )
 
 
-OWN = ("label", 1.0, ScoreSource.METRIC)
+OWN = ("label", 1.0, ScoreSource.AGREEMENT)
 SAID = ("feedback", 0.25, ScoreSource.FEEDBACK)
 
 

@@ -23,11 +23,11 @@ CREATE TABLE attempts (
 
 CREATE TABLE scores (
     attempt_id UUID, call_id UUID, name VARCHAR, version VARCHAR, value DOUBLE, source VARCHAR, ts DOUBLE,
-    reason VARCHAR
+    reason VARCHAR, position DOUBLE, propensity DOUBLE, drawn BOOLEAN
 );
 
 CREATE TABLE feedback (
-    feedback_id UUID, ts DOUBLE, target VARCHAR, tenant VARCHAR, key_id VARCHAR, score DOUBLE, label VARCHAR,
+    seq BIGINT, feedback_id UUID, ts DOUBLE, target VARCHAR, tenant VARCHAR, key_id VARCHAR, score DOUBLE, signal VARCHAR, label VARCHAR,
     comment VARCHAR, correction VARCHAR
 );
 
