@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,9 +49,9 @@ class AdminClient:
         """Give figures, tasks, work and last decisions."""
         return self.get("/api/status")  # type: ignore[no-any-return]
 
-    def tasks(self) -> list[dict[str, Any]]:
-        """Give all tasks, busiest first."""
-        return self.get("/api/tasks")  # type: ignore[no-any-return]
+    def tasks(self, *, everything: bool = False) -> list[dict[str, Any]]:
+        """Give the tasks, busiest first; `everything`: also those that are left alone."""
+        return self.get("/api/tasks", everything=everything)  # type: ignore[no-any-return]
 
     def task(self, task_id: str) -> dict[str, Any]:
         """Give everything about a task. Raises Missing."""
@@ -137,6 +138,29 @@ class AdminClient:
     def order(self, target: str, verb: str, reason: str = "") -> dict[str, Any]:
         """Order something of a rollout, named by its id or its task. Raises Refused."""
         return self._post(f"/api/rollouts/{_part(target)}/{verb}", {"reason": reason})
+
+    def rename(self, task_id: str, name: str, reason: str = "") -> dict[str, Any]:
+        """Order that a task is called otherwise; gives the order. Raises Missing or Refused."""
+        return self._post(f"/api/tasks/{_part(task_id)}/rename", {"name": name, "reason": reason})
+
+    def merge(self, task_id: str, into: str, reason: str = "") -> dict[str, Any]:
+        """Order that all versions of a task become another one's; gives the order. Raises Missing or Refused."""
+        return self._post(f"/api/tasks/{_part(task_id)}/merge", {"into": into, "reason": reason})
+
+    def split(
+        self, task_id: str, versions: Sequence[int], name: str = "", reason: str = ""
+    ) -> dict[str, Any]:
+        """Order that some versions become a task of their own; gives the order. Raises Missing or Refused."""
+        body = {"versions": list(versions), "name": name, "reason": reason}
+        return self._post(f"/api/tasks/{_part(task_id)}/split", body)
+
+    def ignore(self, task_id: str, reason: str = "", *, undo: bool = False) -> dict[str, Any]:
+        """Order that a task is left alone, or no more; gives the order. Raises Missing or Refused."""
+        return self._post(f"/api/tasks/{_part(task_id)}/ignore", {"undo": undo, "reason": reason})
+
+    def lineage(self, task: str | None = None) -> list[dict[str, Any]]:
+        """Give the orders about tasks, or about one, and what became of them, oldest first."""
+        return self.get("/api/lineage", task=task)  # type: ignore[no-any-return]
 
     def erase(self, **wish: Any) -> dict[str, Any]:
         """Have somebody forgotten; the keys are those of `stillhouse.erasure.Wish`. Gives the erasure. Raises Refused."""

@@ -137,9 +137,13 @@ def _loops(
         for part in stores.log.seal(time.time()):
             logger.info("the log's month %s is sealed", part)
 
+    def group() -> None:
+        parts.lineage.step()
+        parts.grouper.step()
+
     return [
         every("ingest", INGEST_S, in_thread(parts.ingester.catch_up)),
-        every("grouping", GROUP_S, in_thread(parts.grouper.step)),
+        every("grouping", GROUP_S, in_thread(group)),
         every("scoring", SCORE_S, parts.quiet.score),
         every("cutover", DECIDE_S, in_thread(parts.controller.tick)),
         every("jobs", DECIDE_S, parts.executor.run),

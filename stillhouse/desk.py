@@ -14,10 +14,12 @@ from router.verbs import VERBS
 from stillhouse import backup
 from stillhouse.erasure import Erasing, Wish
 from stillhouse.errors import Missing, Refused
+from stillhouse.lineage.verbs import checked_name
 from stillhouse.views import tasks
+from stillhouse.views.lineage import why_alone
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
-from store.control import Order
+from store.control import Order, TaskOrder
 from store.ids import new_id
 from store.vocabulary import Job, JobKind, JobState, Rollout
 
@@ -40,6 +42,8 @@ class ControlDesk:
         task = self._control.task(task_id)
         if task is None:
             raise Missing(f"There is no task {task_id!r}.")
+        if (why := why_alone(task)) is not None:
+            raise Refused(f"The task {task_id!r} {why}.")
         under_way = {JobState.QUEUED, JobState.RUNNING}
         if any(job.state in under_way for job in self._control.jobs(task_id)):
             raise Refused(f"A distillation of {task_id!r} is under way already.")
@@ -75,6 +79,35 @@ class ControlDesk:
             ts=time.time(),
         )
         self._control.order(order)
+        shown: dict[str, Any] = plain(order)
+        return shown
+
+    def order_task(
+        self,
+        verb: str,
+        task_id: str,
+        *,
+        other: str = "",
+        versions: tuple[int, ...] = (),
+        name: str = "",
+        reason: str = "",
+    ) -> dict[str, Any]:
+        """Write an order about a task; gives the order. Raises Missing or Refused."""
+        for named in (task_id, other) if verb == "merge" else (task_id,):
+            if self._control.task(named) is None:
+                raise Missing(f"There is no task {named!r}.")
+        order = TaskOrder(
+            order_id=new_id(),
+            verb=verb,
+            task_id=task_id,
+            other=other,
+            versions=versions,
+            name=checked_name(name) if verb == "rename" or name else "",
+            actor="operator",
+            reason=reason.strip(),
+            ts=time.time(),
+        )
+        self._control.order_task(order)
         shown: dict[str, Any] = plain(order)
         return shown
 

@@ -24,6 +24,7 @@ from router.opening import open_rollout
 from router.settings import RolloutPolicy
 from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.grants import Grants
+from stillhouse.lineage import Keeper
 from stillhouse.prices import PriceBook
 from stillhouse.settings import convert
 from stillhouse.views.stores import Stores
@@ -41,6 +42,7 @@ class House:
     """Everything that the loops of control turn."""
 
     ingester: Ingester
+    lineage: Keeper
     grouper: Grouper
     scorer: ScorerClient
     scoring: Scoring
@@ -98,6 +100,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         erasing=Erasing(scene, quiet),
         clock=Clock(log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits),
         ingester=Ingester(log, folder.journal, read_answer, prices.price),
+        lineage=Keeper(control, settings, epoch),
         grouper=Grouper(
             log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits
         ),

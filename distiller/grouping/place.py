@@ -151,12 +151,12 @@ def _next(task: Known) -> Placement:
 
 
 def _new(seen: Sighting, known: Sequence[Known], wish: str, *, headless: bool = False) -> Placement:
-    task_id = _free(wish, {task.task_id for task in known})
+    task_id = free(wish, {task.task_id for task in known})
     name = f"calls to {seen.model} without instructions" if headless else task_id.replace("-", " ")
     return Placement(kind=Kind.NEW_TASK, task_id=task_id, version=1, name=name, headless=headless)
 
 
-def _free(wish: str, taken: Iterable[str]) -> str:
+def free(wish: str, taken: Iterable[str]) -> str:
     """Return `wish`, or `wish-2`, `wish-3`, ... : the first that nobody has."""
     names = set(taken)
     if wish not in names:

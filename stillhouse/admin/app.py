@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp
 
-from stillhouse.admin import ledger, metrics
+from stillhouse.admin import ledger, lineage, metrics
 from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
@@ -24,7 +24,7 @@ from stillhouse.views.stores import Stores
 from store.errors import NotFound, StoreError
 
 
-class Desk(ledger.Keeper, Protocol):
+class Desk(ledger.Keeper, lineage.Genealogist, Protocol):
     """What an operator may order."""
 
     def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
@@ -64,6 +64,7 @@ def build(stores: Stores, desk: Desk, loopback: Loopback, *, token: str, hosts: 
     _learning(app, stores)
     _orders(app, desk)
     ledger.mount(app, stores, desk)
+    lineage.mount(app, stores, desk)
     loopback.mount(app)
     _errors(app)
     return Guard(app, token=token, hosts=hosts, csp=page.csp)
@@ -74,13 +75,16 @@ def _reads(app: FastAPI, stores: Stores) -> None:
     simple: dict[str, Callable[[], Any]] = {
         "/api/status": lambda: status.status(stores),
         "/api/totals": lambda: plain(stores.log.totals()),
-        "/api/tasks": lambda: tasks.tasks(stores),
         "/api/doctor": lambda: doctor.examine(stores.settings, stores),
         "/api/routes": lambda: plain(control.routes()),
         "/api/servers": lambda: plain(control.servers()),
     }
     for path, view in simple.items():
         app.add_api_route(path, view, methods=["GET"])
+
+    @app.get("/api/tasks")
+    def all_tasks(*, everything: bool = False) -> list[dict[str, Any]]:
+        return tasks.tasks(stores, everything=everything)
 
     @app.get("/api/tasks/{task_id}")
     def one_task(task_id: str) -> dict[str, Any]:

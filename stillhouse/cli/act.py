@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from stillhouse.processes import alive
 ENDED = frozenset({"done", "failed", "cancelled"})
 POLL_S = 0.5
 SEEN_S = 2.0
+OBEYED_S = 5.0
 
 
 class Verb(StrEnum):
@@ -72,7 +74,7 @@ def rollout(
         raise Refused("force needs a reason: --reason '...'.")
     own = house(config, data, as_json=json)
     with own.client() as client:
-        order = _finished(client, client.order(target, verb.value, reason))
+        order = finished(client.order(target, verb.value, reason), client.orders)
     outcome = order["outcome"] or "waiting for the controller"
     typer.echo(jsonlib.dumps(order, indent=1) if json else f"{verb.value} {target}: {outcome}")
 
@@ -128,11 +130,12 @@ def _seen(own: House, *, stopped: bool) -> dict[str, bool]:
         time.sleep(0.05)
 
 
-def _finished(client: AdminClient, order: dict[str, Any]) -> dict[str, Any]:
-    deadline = time.monotonic() + 3.0
+def finished(order: dict[str, Any], look: Callable[[], list[dict[str, Any]]]) -> dict[str, Any]:
+    """Give an order as it stands once control has dealt with it, or after a few seconds."""
+    deadline = time.monotonic() + OBEYED_S
     while order["outcome"] is None and time.monotonic() < deadline:
         time.sleep(0.1)
-        order = next(o for o in client.orders() if o["order_id"] == order["order_id"])
+        order = next(o for o in look() if o["order_id"] == order["order_id"])
     return order
 
 

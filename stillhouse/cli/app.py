@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillhouse import __version__
-from stillhouse.cli import act, bring, keep, ledger, look, prices, run
+from stillhouse.cli import act, bring, keep, ledger, lineage, look, prices, run
 
 app = typer.Typer(
     name="stillhouse",
@@ -45,4 +45,5 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for _command in COMMANDS:
     app.command()(_command)
+app.add_typer(lineage.task)
 app.command("import")(bring.import_)  # a word of Python's own

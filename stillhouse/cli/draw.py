@@ -72,13 +72,29 @@ def tasks(console: Console, rows: list[Row]) -> None:
 def task(console: Console, row: Row) -> None:
     """Show one task."""
     tasks(console, [row])
-    for check in row["readiness"]:
+    if row["left_alone"]:
+        console.print(f"[yellow]It {escape(row['left_alone'])}.[/]")
+    for version in row["versions"]:
+        console.print(wording(version))
+    for line in row["history"]:
+        console.print(f"[dim]{clock(line['ts'])}[/] {escape(line['sentence'])}")
+    for check in () if row["left_alone"] else row["readiness"]:
         console.print(f"{'[green]✓[/]' if check['ok'] else '[yellow]○[/]'} {escape(check['words'])}")
     seen = row["evidence"]
     if seen:
         console.print(_evidence(seen))
     for t in row["transitions"][-10:]:
         console.print(f"[dim]{clock(t['ts'])}[/] {t['source']} → {tone(t['target'])}: {escape(t['why'])}")
+
+
+def wording(version: Row) -> str:
+    """Say what is known of a version."""
+    prints = version["fingerprints"]
+    came = f", was {escape(version['moved_from'])}" if version["moved_from"] else ""
+    many = "" if prints == 1 else "s"
+    return (
+        f"Version {version['version']}: since {clock(version['created'])}, {prints} fingerprint{many}{came}"
+    )
 
 
 def calls(console: Console, page: Row) -> None:

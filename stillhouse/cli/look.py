@@ -42,12 +42,15 @@ def tasks(
     config: ConfigOption = None,
     data: DataOption = None,
     *,
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", help="Also those that are ignored or were merged into others.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the tasks, or show one."""
     own = house(config, data, as_json=json)
     if task is None:
-        own.show(own.ask(lambda face: face.tasks()), draw.tasks)
+        own.show(own.ask(lambda face: face.tasks(everything=everything)), draw.tasks)
     else:
         own.show(own.ask(lambda face: face.task(task)), draw.task)
 

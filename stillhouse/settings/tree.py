@@ -307,6 +307,9 @@ class Settings(Branch):
     source: Path | None = Field(default=None, repr=False)  # the file they came from, for the doctor
 
     def task_policy(self, task: Task) -> Policy:
-        """Give the policy of one task: the keys of the nearest of its names, laid over those for all tasks."""
-        own = next((self.tasks[name] for name in task.names if name in self.tasks), Policy())
-        return self.policy.under(own)
+        """Give the policy of one task: its own keys, laid over those for all tasks."""
+        return self.policy.under(self.own_policy(task))
+
+    def own_policy(self, task: Task) -> Policy:
+        """Give the keys under the nearest of a task's names."""
+        return next((self.tasks[name] for name in task.names if name in self.tasks), Policy())

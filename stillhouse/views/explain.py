@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from stillhouse.views import lineage
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from stillhouse.views.tasks import task as whole_task
@@ -13,7 +14,7 @@ from stillhouse.views.tasks import task as whole_task
 def explain(stores: Stores, task_id: str) -> dict[str, Any]:
     """Give what happened, oldest first, and what is waited for. Raises Missing."""
     whole = whole_task(stores, task_id)
-    story = [*_learned(stores, task_id), *_decided(stores, task_id)]
+    story = [*_ordered(stores, task_id), *_learned(stores, task_id), *_decided(stores, task_id)]
     story.sort(key=lambda line: line["ts"])
     return {
         "task_id": task_id,
@@ -23,6 +24,11 @@ def explain(stores: Stores, task_id: str) -> dict[str, Any]:
         "evidence": whole["evidence"],
         "story": story,
     }
+
+
+def _ordered(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
+    for order in stores.control.task_orders(task_id):
+        yield _line(order.ts, "operator", lineage.sentence(order), order)
 
 
 def _learned(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
@@ -53,6 +59,8 @@ def _line(ts: float, kind: str, sentence: str, row: Any) -> dict[str, Any]:
 
 
 def _waiting(task: dict[str, Any]) -> list[str]:
+    if task["left_alone"]:
+        return []
     if task["rollout_id"] is None:
         return [check["words"] for check in task["readiness"] if not check["ok"]]
     seen = task["evidence"]

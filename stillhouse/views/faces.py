@@ -20,9 +20,9 @@ class Faces:
         """Give figures, tasks, work and last decisions."""
         return status.status(self._stores)
 
-    def tasks(self) -> list[dict[str, Any]]:
-        """Give all tasks, busiest first."""
-        return tasks.tasks(self._stores)
+    def tasks(self, *, everything: bool = False) -> list[dict[str, Any]]:
+        """Give the tasks, busiest first; `everything`: also those that are left alone."""
+        return tasks.tasks(self._stores, everything=everything)
 
     def task(self, task_id: str) -> dict[str, Any]:
         """Give everything about a task. Raises Missing."""

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from stillhouse import __version__, auditor
+from stillhouse.views import lineage
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from stillhouse.views.tasks import HOUR, tasks
@@ -29,6 +30,7 @@ def status(stores: Stores) -> dict[str, Any]:
         "spent_usd": totals.cost_usd,
         "last_hour": _last_hour(stores, now),
         "tasks": tasks(stores),
+        "left_alone": lineage.aside(stores),
         "jobs": [plain(job) for job in stores.control.jobs() if job.state is JobState.RUNNING],
         "decisions": decisions(stores, DECISIONS),
         "journal_bytes": journal_bytes(stores),

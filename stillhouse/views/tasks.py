@@ -11,6 +11,7 @@ from distiller.scoring.rank import GOLD, countable
 from router import steps
 from stillhouse.errors import Missing
 from stillhouse.settings import convert
+from stillhouse.views import lineage
 from stillhouse.views.calls import fingerprints_of
 from stillhouse.views.evidence import evidence
 from stillhouse.views.plain import plain
@@ -20,9 +21,10 @@ from store.vocabulary import Job, JobState, Rollout, Route, Task
 HOUR = 3600.0
 
 
-def tasks(stores: Stores) -> list[dict[str, Any]]:
-    """Give each task in one flat mapping, busiest first."""
-    rows = [summary(stores, task) for task in stores.control.tasks()]
+def tasks(stores: Stores, *, everything: bool = False) -> list[dict[str, Any]]:
+    """Give each task in one flat mapping, busiest first; those that are left alone with `everything` only."""
+    shown = [task for task in stores.control.tasks() if everything or not task.left_alone]
+    rows = [summary(stores, task) for task in shown]
     return sorted(rows, key=lambda row: -row["calls"])
 
 
@@ -42,13 +44,15 @@ def summary(stores: Stores, task: Task) -> dict[str, Any]:
         "tenant": task.tenant,
         "mode": task.mode.value,
         "trials": task.trials,
-        "versions": len(control.versions(task.task_id)),
+        "left_alone": lineage.why_alone(task),
+        "versions": lineage.wordings(stores, task.task_id),
+        "history": lineage.history(stores, task.task_id),
         "calls": counts.calls,
         "complete": counts.complete,
         "scored": counts.scored,
         "feedback": counts.feedback,
         "teacher_score": next(check["have"] for check in found if check["name"] == "baseline"),
-        "state": _state(rollout, job, ready=ready),
+        "state": _state(task, rollout, job, ready=ready),
         "share": _share(live, control.routes()),
         "rollout_id": live.rollout_id if live else None,
         "student_id": live.student_id if live else None,
@@ -70,7 +74,8 @@ def task(stores: Stores, task_id: str) -> dict[str, Any]:
     return {
         **summary(stores, found),
         "signals": stores.log.signals(fingerprints),
-        "wordings": plain(stores.control.versions(task_id)),
+        "called": list(found.called),
+        "fingerprints": {v.version: list(v.fingerprints) for v in stores.control.versions(task_id)},
         "last_hour": [plain(row) for row in traffic if row.fingerprint in fingerprints],
         "students": plain(students),
         "evaluations": [plain(e) for s in students for e in stores.control.evaluations(s.student_id)],
@@ -110,7 +115,9 @@ def _running(jobs: list[Job]) -> Job | None:
     return next((job for job in reversed(jobs) if job.state in {JobState.RUNNING, JobState.QUEUED}), None)
 
 
-def _state(rollout: Rollout | None, job: Job | None, *, ready: bool) -> str:
+def _state(task: Task, rollout: Rollout | None, job: Job | None, *, ready: bool) -> str:
+    if task.left_alone:
+        return "merged" if task.merged_into else "ignored"
     if rollout and rollout.state not in steps.TERMINAL:
         return rollout.state.value
     if job:

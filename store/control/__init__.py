@@ -2,6 +2,7 @@
 
 from store.control.control import Control
 from store.control.erasures import Copy, Erasure
+from store.control.lineage import Change, Standing, TaskOrder
 from store.control.orders import Order
 
-__all__ = ["Control", "Copy", "Erasure", "Order"]
+__all__ = ["Change", "Control", "Copy", "Erasure", "Order", "Standing", "TaskOrder"]

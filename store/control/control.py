@@ -9,6 +9,7 @@ from store.control.erasures import ErasureTables
 from store.control.jobs import JobTable
 from store.control.leader import LeaderTable
 from store.control.learning import LearningTables
+from store.control.lineage import LineageTables
 from store.control.orders import OrderTable
 from store.control.rollouts import RolloutTables
 from store.control.servers import ServerTable
@@ -21,6 +22,7 @@ class Control(
     LearningTables,
     RolloutTables,
     OrderTable,
+    LineageTables,
     JobTable,
     ServerTable,
     ErasureTables,

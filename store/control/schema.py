@@ -210,6 +210,21 @@ orders = Table(
     Column("outcome", String),  # null while pending
 )
 
+task_orders = Table(
+    "task_orders",
+    metadata,
+    Column("order_id", String, primary_key=True),
+    Column("verb", String, nullable=False),
+    Column("task_id", String, nullable=False),
+    Column("other", String, nullable=False),
+    Column("versions", JSON, nullable=False),
+    Column("name", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("ts", Float, nullable=False),
+    Column("outcome", String),  # null while pending
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -59,6 +59,24 @@
     return box;
   };
 
+  const opened = new Set(); // the tasks whose lineage is being read: each poll draws the page anew
+  const lineage = (t) => {
+    const box = make("details", "quiet");
+    box.open = opened.has(t.task_id);
+    box.addEventListener("toggle", () => opened[box.open ? "add" : "delete"](t.task_id));
+    const many = `${whole(t.versions.length)} version${t.versions.length === 1 ? "" : "s"}`;
+    box.append(make("summary", "", `${t.task_id}: ${many}, trial ${whole(t.trials)}`));
+    const list = make("ul");
+    for (const v of t.versions) {
+      const came = v.moved_from ? `, was ${v.moved_from}` : "";
+      const since = new Date(v.created * 1000).toLocaleString();
+      list.append(make("li", "", `version ${v.version} since ${since}, ${whole(v.fingerprints)} fingerprints${came}`));
+    }
+    for (const h of t.history) list.append(make("li", "", `${new Date(h.ts * 1000).toLocaleString()}: ${h.sentence}`));
+    box.append(list);
+    return box;
+  };
+
   const task = (t) => {
     const card = make("article", "card");
     const head = make("div", "row");
@@ -79,6 +97,7 @@
       card.append(list);
     }
     if (t.why) card.append(make("p", "quiet", t.why));
+    card.append(lineage(t));
     return card;
   };
 
@@ -115,6 +134,8 @@
     at("by-students").textContent = percent(s.last_hour.student_share);
     at("spent").textContent = money(s.spent_usd);
     fill("tasks", s.tasks, task, "No task yet. Calls that repeat their instructions become a task.");
+    const alone = s.left_alone.map((t) => `${t.task_id} ${t.why}`).join("; ");
+    at("left-alone").textContent = alone ? `Left alone: ${alone}.` : "";
     fill("jobs", s.jobs, job, "Nothing is being trained.");
     fill("decisions", s.decisions, decision, "No decision yet.");
     at("base-url").textContent = s.base_url || "OPENAI_BASE_URL";

@@ -2,6 +2,7 @@ DROP TABLE servers;
 DROP TABLE copies;
 DROP TABLE erasures;
 DROP TABLE jobs;
+DROP TABLE task_orders;
 DROP TABLE orders;
 DROP TABLE outbox;
 DROP TABLE routes;

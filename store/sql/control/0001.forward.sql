@@ -203,6 +203,20 @@ CREATE TABLE orders (
     PRIMARY KEY (order_id)
 );
 
+CREATE TABLE task_orders (
+    order_id VARCHAR NOT NULL,
+    verb VARCHAR NOT NULL,
+    task_id VARCHAR NOT NULL,
+    other VARCHAR NOT NULL,
+    versions JSON NOT NULL,
+    name VARCHAR NOT NULL,
+    actor VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    ts FLOAT NOT NULL,
+    outcome VARCHAR,
+    PRIMARY KEY (order_id)
+);
+
 CREATE TABLE jobs (
     job_id VARCHAR NOT NULL,
     kind VARCHAR NOT NULL,
