@@ -161,6 +161,9 @@ def drawn(draw_it, value, width=160):
 
 
 TASK = {
+    "left_alone": None,
+    "versions": [{"version": 2, "created": 1.0, "fingerprints": 3, "moved_from": "[b]@1"}],
+    "history": [{"ts": 1.0, "sentence": "operator said rename [i]x[/i]."}],
     "task_id": "triage",
     "calls": 1234,
     "mode": "auto",
@@ -187,6 +190,8 @@ def test_a_task_is_drawn_and_text_is_never_markup():
         assert part in text
     assert "[complete]" in text
     assert "[red]now[/]" in text
+    assert "3 fingerprints, was [b]@1" in text
+    assert "rename [i]x[/i]." in text
 
 
 def test_empty_lists_are_sentences():
