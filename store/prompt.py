@@ -73,7 +73,7 @@ def head_hash(request: Mapping[str, Any]) -> str:
     messages = request.get("messages")
     head: dict[str, Any] = {"messages": messages[: leading(messages)] if isinstance(messages, list) else []}
     head.update((key, request[key]) for key in HEAD_KEYS if request.get(key) is not None)
-    return digest(_canonical(head))
+    return digest(canonical(head))
 
 
 def prompt_hash(head: str, pieces: Iterable[str]) -> str:
@@ -83,10 +83,11 @@ def prompt_hash(head: str, pieces: Iterable[str]) -> str:
 
 def input_hash(request: Mapping[str, Any]) -> str:
     """Return the hash (64 hex digits) of a request less what cannot change the answer."""
-    return digest(_canonical({key: value for key, value in request.items() if key not in INCIDENTAL}))
+    return digest(canonical({key: value for key, value in request.items() if key not in INCIDENTAL}))
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
+    """Write JSON with sorted keys and without blanks: equal values, equal bytes."""
     try:
         return msgspec.json.encode(value, order="sorted")
     except (ValueError, OverflowError):  # a lone surrogate, an int beyond 64 bits: slower, and as good

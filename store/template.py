@@ -1,0 +1,148 @@
+"""Templates of prompts: the words that stay, and the gaps where names, documents and examples come and go.
+
+Pure; knows no task and no log. How a template is found in texts is the distiller's (`distiller.grouping`); here it is
+written down and looked up. A lookup reads each word once for every gap that is open, whatever the number of templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+MOST_OPTIONAL = 4  # runs of one template: each doubles its paths
+_LIVE = 32  # gaps that a lookup keeps open: the innermost
+_STEPS = 24  # per word of a text, and then it has no template
+_LEAST_STEPS = 4_096
+
+Node = dict[Any, Any]  # a word leads to the next node; of the keys below, to what they say
+_GAP, _END, _OPEN = 0, 1, 2  # the node after a gap; the ids of templates that end here; that end with a gap
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """Literal words, one after the other."""
+
+    words: tuple[str, ...]
+    gap: bool = False  # any words may stand before it, or none
+    optional: bool = False  # it may be absent, and then stands there whole or not at all
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Template:
+    """The constant words of a prompt in one scope."""
+
+    template_id: str  # the fingerprint that its calls get: 32 hex digits, the first 16 its scope
+    scope: str
+    runs: tuple[Run, ...]  # at least one that is not optional
+    open_end: bool = False  # any words may follow the last run
+    created: float = 0.0
+
+    @property
+    def literals(self) -> tuple[str, ...]:
+        """All words that stay, optional ones too."""
+        return tuple(word for run in self.runs for word in run.words)
+
+    def paths(self) -> Iterator[Path]:
+        """Give the runs with each choice of optional ones; a gap before one that is absent stays a gap."""
+        yield from _paths(self.runs, gap=False, open_end=self.open_end)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The runs of a template that are there in some of its texts."""
+
+    runs: tuple[Run, ...]
+    open_end: bool
+
+
+def _paths(runs: tuple[Run, ...], *, gap: bool, open_end: bool) -> Iterator[Path]:
+    if not runs:
+        yield Path((), open_end or gap)
+        return
+    first, rest = runs[0], runs[1:]
+    present = Run(words=first.words, gap=first.gap or gap)
+    for path in _paths(rest, gap=False, open_end=open_end):
+        yield Path((present, *path.runs), path.open_end)
+    if first.optional:
+        yield from _paths(rest, gap=first.gap or gap, open_end=open_end)
+
+
+class Templates:
+    """Many templates, looked up by scope and words. Immutable; the same whatever order they were given in."""
+
+    def __init__(self, templates: Iterable[Template] = ()) -> None:
+        self._roots: dict[str, Node] = {}
+        self._rank: dict[str, tuple[int, float, str]] = {}
+        for template in templates:
+            self._rank[template.template_id] = (
+                -len(template.literals), template.created, template.template_id,
+            )  # fmt: skip
+            for path in template.paths():
+                self._plant(template, path)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._rank)
+
+    def __contains__(self, template_id: str) -> bool:
+        """Tell whether a fingerprint is that of one of these."""
+        return template_id in self._rank
+
+    def find(self, scope: str, words: tuple[str, ...]) -> str | None:
+        """Give the id of the template that a text is made from: the one with most words, of equals the oldest."""
+        root = self._roots.get(scope)
+        return None if root is None else min(_matches(root, words), key=self._rank.__getitem__, default=None)
+
+    def _plant(self, template: Template, path: Path) -> None:
+        node = self._roots.setdefault(template.scope, {})
+        for run in path.runs:
+            if run.gap:
+                node = node.setdefault(_GAP, {})
+            for word in run.words:
+                node = node.setdefault(word, {})
+        node.setdefault(_OPEN if path.open_end else _END, []).append(template.template_id)
+
+
+def _matches(root: Node, words: tuple[str, ...]) -> list[str]:
+    """Give the ids of all templates that a text is made from.
+
+    A run is looked for where its gap may end first, and that place is enough: what can follow a later one can
+    follow it too. So each gap opens once, and stays open for the other runs that may end it.
+    """
+    found: list[str] = []
+    left = _STEPS * len(words) + _LEAST_STEPS
+    opened: set[int] = set()
+    waiting: list[tuple[int, Node]] = []  # gaps, and where they open
+
+    def follow(node: Node, at: int) -> int:
+        """Read words from a node on as far as they lead, and note what opens or ends there."""
+        start = at
+        while True:
+            if (gap := node.get(_GAP)) is not None and id(gap) not in opened:
+                opened.add(id(gap))
+                waiting.append((at, gap))
+            if _OPEN in node:
+                found.extend(node[_OPEN])
+            if at == len(words):
+                found.extend(node.get(_END, ()))
+                return at - start
+            following = node.get(words[at])
+            if following is None:
+                return at - start
+            node, at = following, at + 1
+
+    follow(root, 0)
+    live: list[Node] = []
+    for at, word in enumerate(words):
+        if waiting:
+            live += [gap for opens, gap in waiting if opens <= at]
+            waiting[:] = [one for one in waiting if one[0] > at]
+            del live[:-_LIVE]
+        for gap in live:
+            if word in gap:
+                left -= follow(gap[word], at + 1)
+        left -= len(live) + 1
+        if left < 0:
+            return []
+    return found
