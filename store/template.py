@@ -92,7 +92,7 @@ class Templates:
     def find(self, scope: str, words: tuple[str, ...]) -> str | None:
         """Give the id of the template that a text is made from: the one with most words, of equals the oldest."""
         root = self._roots.get(scope)
-        return None if root is None else min(_matches(root, words), key=self._rank.__getitem__, default=None)
+        return None if root is None else min(_Walk(words).run(root), key=self._rank.__getitem__, default=None)
 
     def _plant(self, template: Template, path: Path) -> None:
         node = self._roots.setdefault(template.scope, {})
@@ -104,45 +104,48 @@ class Templates:
         node.setdefault(_OPEN if path.open_end else _END, []).append(template.template_id)
 
 
-def _matches(root: Node, words: tuple[str, ...]) -> list[str]:
-    """Give the ids of all templates that a text is made from.
+class _Walk:
+    """One lookup.
 
     A run is looked for where its gap may end first, and that place is enough: what can follow a later one can
     follow it too. So each gap opens once, and stays open for the other runs that may end it.
     """
-    found: list[str] = []
-    left = _STEPS * len(words) + _LEAST_STEPS
-    opened: set[int] = set()
-    waiting: list[tuple[int, Node]] = []  # gaps, and where they open
 
-    def follow(node: Node, at: int) -> int:
-        """Read words from a node on as far as they lead, and note what opens or ends there."""
-        start = at
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.found: list[str] = []
+        self._words = words
+        self._opened: set[int] = set()
+        self._waiting: list[tuple[int, Node]] = []  # gaps, and where they open
+
+    def run(self, root: Node) -> list[str]:
+        """Give the ids of all templates that the text is made from; none where that took too long."""
+        self._follow(root, 0)
+        left = _STEPS * len(self._words) + _LEAST_STEPS
+        live: list[Node] = []
+        for at, word in enumerate(self._words):
+            if self._waiting:
+                live += [gap for opens, gap in self._waiting if opens <= at]
+                self._waiting = [one for one in self._waiting if one[0] > at]
+                del live[:-_LIVE]
+            for gap in live:
+                if word in gap:
+                    left -= self._follow(gap[word], at + 1)
+            left -= len(live) + 1
+            if left < 0 or not (live or self._waiting):
+                break
+        return self.found if left >= 0 else []
+
+    def _follow(self, node: Node, at: int) -> int:
+        """Read words from a node on as far as they lead, note what opens or ends there; give how many."""
+        words, start = self._words, at
         while True:
-            if (gap := node.get(_GAP)) is not None and id(gap) not in opened:
-                opened.add(id(gap))
-                waiting.append((at, gap))
-            if _OPEN in node:
-                found.extend(node[_OPEN])
+            if (gap := node.get(_GAP)) is not None and id(gap) not in self._opened:
+                self._opened.add(id(gap))
+                self._waiting.append((at, gap))
+            self.found += node.get(_OPEN, ())
             if at == len(words):
-                found.extend(node.get(_END, ()))
+                self.found += node.get(_END, ())
                 return at - start
-            following = node.get(words[at])
-            if following is None:
+            if (following := node.get(words[at])) is None:
                 return at - start
             node, at = following, at + 1
-
-    follow(root, 0)
-    live: list[Node] = []
-    for at, word in enumerate(words):
-        if waiting:
-            live += [gap for opens, gap in waiting if opens <= at]
-            waiting[:] = [one for one in waiting if one[0] > at]
-            del live[:-_LIVE]
-        for gap in live:
-            if word in gap:
-                left -= follow(gap[word], at + 1)
-        left -= len(live) + 1
-        if left < 0:
-            return []
-    return found
