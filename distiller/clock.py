@@ -8,19 +8,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from distiller.cost.estimate import too_dear
+from distiller.due import FAILED_LIVE, Facts, why_not
+from distiller.pipeline.foresee import foresee
 from distiller.pipeline.survey import survey
 from distiller.readiness import check, missing
 from distiller.settings import DistillerSettings, Policies, SettingsError
 from store.errors import StaleEpoch
 from store.ids import new_id
-from store.vocabulary import Job, JobKind, JobState, Task, TaskMode
+from store.vocabulary import Job, JobKind, JobState, State, Task
 
 if TYPE_CHECKING:
     from distiller.scoring.shapes import Shapes
@@ -32,33 +34,6 @@ _log = logging.getLogger(__name__)
 TICK = "distill"  # fixed id: a second start replaces, it does not add
 _GRACE_S = 300
 _OPEN = (JobState.QUEUED, JobState.RUNNING)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
-    """What decides whether a task is queued now, cheap ones first."""
-
-    left_alone: bool = False
-    mode: TaskMode
-    open_job: bool
-    live_rollout: bool
-    complete: int  # complete answers of the teacher now
-    seen: int | None  # how many the last try saw, None for no try yet
-
-
-def why_not(facts: Facts, settings: DistillerSettings) -> str | None:
-    """Return why a task is not queued now, None where only its readiness is left to ask. Pure."""
-    if facts.left_alone or facts.mode is TaskMode.OBSERVE:
-        return "left alone" if facts.left_alone else "only observed"
-    if facts.open_job:
-        return "already at it"
-    if facts.live_rollout:
-        return "a student is being rolled out"
-    if facts.complete < settings.min_examples:
-        return f"{facts.complete} of {settings.min_examples} complete calls"
-    if facts.seen is not None and facts.complete < facts.seen * (1 + settings.min_new):
-        return f"too few new calls since the last try ({facts.complete - facts.seen})"
-    return None
 
 
 class Clock:
@@ -142,7 +117,16 @@ class Clock:
             live_rollout=bool(self._control.rollouts(task.task_id, live=True)),
             complete=self._log.counts(fingerprints).complete,
             seen=max(tried, default=None),
+            failed_live=self._failed_live(task.task_id),
+            age_s=self._now() - max((j.created for j in jobs), default=self._now()),
         )
+
+    def _failed_live(self, task_id: str) -> bool:
+        last = next(reversed(self._control.transitions(task_id)), None)
+        if last is None or last.target != State.ROLLED_BACK:
+            return False
+        causes = {t.cause for t in self._control.transitions(rollout_id=last.rollout_id)}
+        return bool(causes & FAILED_LIVE)
 
     def _unmet(self, task: Task) -> str:
         policy = self._policies.of(task)
@@ -157,7 +141,11 @@ class Clock:
         if seen is None:
             return "no calls"
         fingerprints = [f for v in self._control.versions(task.task_id) for f in v.fingerprints]
-        return missing(check(self._log.counts(fingerprints), policy, self._settings, seen.tally))
+        unmet = missing(check(self._log.counts(fingerprints), policy, self._settings, seen.tally))
+        students = self._control.students(task.task_id)
+        return (
+            unmet or too_dear(foresee(seen, policy, self._settings, students), self._settings.max_usd) or ""
+        )
 
     def _queue(self, task: Task) -> Job | None:
         now = self._now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from distiller.hours import hours
 from store.vocabulary import Task, TaskMode
 
 METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
@@ -65,6 +66,7 @@ class StudentSettings:
     base: str = "smollm2-135m-instruct"
     device: str = "auto"  # auto | cpu | cuda
     threads: int = 2
+    usd_per_hour: float = 0.0  # US dollars that this machine costs, while it trains or keeps a student loaded
     parallel: int = 4  # requests that one server answers at once
     context: int = 2048  # tokens of one request, prompt and answer together
 
@@ -123,6 +125,9 @@ class DistillerSettings:
     min_passing: int = 200  # complete, valid and not judged bad
     min_baseline: float = 0.5  # mean score of the teacher, where one was measured
     min_new: float = 0.25  # share of new calls since the last try, of those it saw
+    max_age_days: float | None = None  # days after which fewer new calls do; None: never
+    max_usd: float = 10.0  # US dollars that a distillation may be estimated at and still begin by itself
+    quiet_hours: str = ""  # "08:00-18:00": local hours in which no job runs
     heldout: float = 0.2  # share of the newest calls kept for evaluation
     screen_n: int = (
         SCREEN_N  # held-out conversations without which a screen, here and in a rollout, says nothing
@@ -144,6 +149,10 @@ class DistillerSettings:
         """Raise SettingsError for a value out of range."""
         for key in ("min_examples", "min_passing", "attempts"):
             _at_least(f"distiller.{key}", getattr(self, key), 1)
+        try:
+            hours(self.quiet_hours)
+        except ValueError as error:
+            raise SettingsError(f"distiller.quiet_hours: {error}.") from error
         for key in ("heldout_min", "heldout_max"):
             if getattr(self, key) < self.screen_n:
                 raise SettingsError(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 DAY_S = 86_400.0
+JUDGE = "judge"  # name of the grant of all judges
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

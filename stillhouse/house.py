@@ -23,7 +23,7 @@ from router.errors import RolloutRefused
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
 from stillhouse.erasure import Erasing, Quiet, Scene
-from stillhouse.grants import Grants
+from stillhouse.grants import JUDGE, Grants
 from stillhouse.lineage import Keeper
 from stillhouse.prices import PriceBook
 from stillhouse.settings import convert
@@ -59,7 +59,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
     limits = convert.distiller(settings)
     policies = _with_judges(convert.task_policies(settings), inner_url)
     token = grants.issue(
-        "judge", usd=settings.distiller.background_usd_per_day, calls=JUDGE_CALLS_A_DAY, daily=True
+        JUDGE, usd=settings.distiller.background_usd_per_day, calls=JUDGE_CALLS_A_DAY, daily=True
     )
     shapes = Shapes(log=log, control=control, policies=policies, judge_token=token)
     scorer = ScorerClient(cache=folder.cache / "dspy", timeout_s=limits.scorer_timeout_s)

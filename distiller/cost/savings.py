@@ -7,29 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from store.log.views import RoleCost
 
 DAY_S = 86_400.0
 HOUR_S = 3600.0
 _SERVED = ("serve", "fallback", "failover")
 _PAIRED = ("shadow", "reverse_shadow")
 _RECENT_DAYS = 7.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spent:
-    """Attempts of one role by one kind of model on a task's calls. Unpriced ones are not in `usd`."""
-
-    role: str
-    who: str
-    attempts: int
-    priced: int
-    usd: float
-    recent: int = 0  # of `attempts`, those of the last seven days
-
-    @property
-    def mean_usd(self) -> float | None:
-        """What one costs, None where none has a price."""
-        return self.usd / self.priced if self.priced else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,15 +52,15 @@ class Savings:
         if self.net_usd is None or self.net_usd_day is None:
             return "what the teacher costs is not known: set prices for its model"
         if self.answered == 0:
-            return f"no call was answered by a student yet; trying has cost ${-self.net_usd:,.2f}"
+            return f"no call was answered by a student yet; trying has cost ${abs(self.net_usd):,.2f}"
         if self.break_even_days == 0:
             return f"${self.net_usd:,.2f} saved net so far, ${self.net_usd_day:,.2f} more each day"
         if self.break_even_days is None:
-            return f"${-self.net_usd:,.2f} short of break-even, and not nearer at today's rate (${self.net_usd_day:,.2f} a day)"
-        return f"${-self.net_usd:,.2f} short of break-even, reached in {self.break_even_days:.1f} days at today's rate"
+            return f"${abs(self.net_usd):,.2f} short of break-even, and not nearer at today's rate (${self.net_usd_day:,.2f} a day)"
+        return f"${abs(self.net_usd):,.2f} short of break-even, reached in {self.break_even_days:.1f} days at today's rate"
 
 
-def savings(spent: Iterable[Spent], served: Served, *, usd_per_hour: float = 0.0) -> Savings:
+def savings(spent: Iterable[RoleCost], served: Served, *, usd_per_hour: float = 0.0) -> Savings:
     """Sum up a task. `usd_per_hour`: of this machine, while it trains or keeps a student loaded."""
     rows = list(spent)
     teacher = _mean(row for row in rows if row.who == "teacher" and row.role in _SERVED)
@@ -101,7 +88,7 @@ def savings(spent: Iterable[Spent], served: Served, *, usd_per_hour: float = 0.0
     )
 
 
-def _mean(rows: Iterable[Spent]) -> float | None:
+def _mean(rows: Iterable[RoleCost]) -> float | None:
     found = list(rows)
     priced = sum(row.priced for row in found)
     return sum(row.usd for row in found) / priced if priced else None

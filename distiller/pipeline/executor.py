@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
+from distiller.hours import hours, quiet
 from distiller.pipeline.parts import Parts
 from distiller.pipeline.pipeline import Pipeline
 from distiller.pipeline.serve import tidy
 from store.vocabulary import Job, JobKind, JobState
 
 _POLL_S = 0.5
+_LOOK_S = 15.0  # between two looks at the hour while a job runs
 
 
 class Executor:
@@ -22,6 +25,7 @@ class Executor:
         self._pipeline = pipeline
         self._parts = parts
         self._poll_s = poll_s
+        self._hours = hours(parts.settings.quiet_hours)
         self._job: Job | None = None
         self._running: asyncio.Task[Job] | None = None
         self._cancelled: str | None = None
@@ -37,7 +41,7 @@ class Executor:
         """Run the job that is due longest, if there is one, and tidy up; return whether there was one."""
         parts = self._parts
         async with self._turn:
-            job = parts.control.lease(JobKind.DISTILL, parts.now(), parts.settings.lease_s, parts.epoch)
+            job = None if self._quiet() else self._lease()
             if job is not None:
                 await self._do(job)
         tidy(parts, frozenset(self._unfinished_students()))
@@ -69,7 +73,9 @@ class Executor:
         stopping = lambda: self._cancelled != job.job_id  # noqa: E731
         self._running = asyncio.create_task(self._pipeline.run(job, stopping=stopping))
         try:
-            await asyncio.wait([self._running])
+            while not (await asyncio.wait([self._running], timeout=_LOOK_S))[0]:
+                if self._quiet():
+                    self._running.cancel()  # given back: it goes on from its checkpoint
         except asyncio.CancelledError:
             self._running.cancel()
             await asyncio.wait([self._running])
@@ -78,6 +84,14 @@ class Executor:
             running, self._running, self._job = self._running, None, None
         if not running.cancelled():
             running.result()  # raises StaleEpoch here, at the top of the loop
+
+    def _quiet(self) -> bool:
+        local = datetime.fromtimestamp(self._parts.now(), UTC).astimezone()
+        return quiet(local, self._hours)
+
+    def _lease(self) -> Job | None:
+        parts = self._parts
+        return parts.control.lease(JobKind.DISTILL, parts.now(), parts.settings.lease_s, parts.epoch)
 
     def _cancel_queued(self, job_id: str) -> bool:
         job = next((j for j in self._parts.control.jobs() if j.job_id == job_id), None)

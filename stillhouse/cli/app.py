@@ -38,7 +38,7 @@ def _root(*, version: VersionOption = False) -> None:
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(run.up, run.demo),
-    *(look.status, look.tasks, look.calls, look.students, look.ladder, look.explain),
+    *(look.status, look.tasks, look.calls, look.students, look.ladder, look.cost, look.explain),
     *(act.distill, act.rollout, act.stop_students),
     *(keep.export, keep.doctor, keep.keys, prices.prices),
     *(ledger.erase, ledger.erasures, ledger.backup, ledger.restore),

@@ -198,6 +198,8 @@ def money(usd: float | None) -> str:
     """Give dollars as text: cents from one cent on, else as much as there is."""
     if usd is None:
         return NONE
+    if usd < 0:
+        return f"-{money(-usd)}"
     if usd == 0:
         return "$0"
     if usd < LEAST_SHOWN:

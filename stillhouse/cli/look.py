@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stillhouse.cli import draw, draw_ladder
+from stillhouse.cli import draw, draw_cost, draw_ladder
 from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
 from store.vocabulary import Outcome, Who
 
@@ -139,6 +139,14 @@ def ladder(
     """Show the rungs that were tried for a task side by side: what each was worth and what it cost."""
     own = house(config, data, as_json=json)
     own.show(own.ask(lambda face: face.ladder(task)), draw_ladder.ladder)
+
+
+def cost(
+    task: TaskArgument, config: ConfigOption = None, data: DataOption = None, *, json: JsonOption = False
+) -> None:
+    """Say what a task costs and saves, and what its next distillation would take."""
+    own = house(config, data, as_json=json)
+    own.show(own.ask(lambda face: face.cost(task)), draw_cost.cost)
 
 
 def explain(

@@ -162,6 +162,7 @@ class Student(Branch):
     threads: Positive | None = None
     parallel: Positive | None = None
     context: Annotated[Whole, Field(ge=64)] | None = None  # tokens of one request
+    usd_per_hour: Annotated[Real, Field(ge=0)] | None = None
 
 
 class Training(Branch):
@@ -185,6 +186,9 @@ class Distiller(Branch):
     min_passing: Positive | None = None
     min_baseline: Share | None = None
     min_new: Share | None = None
+    max_age_days: Annotated[Real, Field(gt=0)] | None = None
+    max_usd: Annotated[Real, Field(ge=0)] | None = None
+    quiet_hours: str | None = None
     heldout: Share | None = None
     heldout_min: Positive | None = None
     heldout_max: Positive | None = None

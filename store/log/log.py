@@ -29,6 +29,7 @@ from store.log.views import (
     Hit,
     Removed,
     Retention,
+    RoleCost,
     Said,
     Subject,
     TaskCounts,
@@ -232,6 +233,16 @@ class Log:
     def by_task(self, since_ts: float) -> list[TaskTraffic]:
         """Return the traffic of apps by fingerprint since a time, busiest first."""
         return [TaskTraffic(**row) for row in self._database.read("faces.by_task", since_ts=since_ts)]
+
+    def costs(self, fingerprints: Iterable[str], recent_ts: float) -> list[RoleCost]:
+        """Return what attempts on these apps' calls cost, by role and kind of model."""
+        wanted = list(fingerprints)
+        rows = self._database.read("faces.costs", fingerprints=wanted, recent_ts=recent_ts)
+        return [RoleCost(**row) for row in rows]
+
+    def internal_costs(self) -> dict[str, float]:
+        """Return what the house's own calls cost, in US dollars, by what they were made for: `judge`, or a job's id."""
+        return {row["name"]: row["usd"] for row in self._database.read("faces.internal_costs")}
 
     def export(
         self,

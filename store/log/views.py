@@ -253,3 +253,15 @@ class Account:
     feedback_loaded: int
     corrupt: int  # of it set aside, and stretches of damage
     sealed: bool  # all that it wrote is loaded, and it will write no more
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoleCost:
+    """What attempts of one role by one kind of model cost. Those without a price are not in `usd`."""
+
+    role: str
+    who: str
+    attempts: int
+    priced: int
+    usd: float
+    recent: int  # of `attempts`, those on calls since the time asked for

@@ -251,3 +251,20 @@ ORDER BY seq;
 SELECT DISTINCT CASE $kind WHEN 'user' THEN user_id WHEN 'conversation' THEN conversation ELSE call_id::VARCHAR END AS name
 FROM calls
 WHERE name IS NOT NULL;
+
+-- What attempts on the calls of some fingerprints cost, by role and kind of model.
+-- name: costs
+SELECT
+    a.role, a.who, count(*) AS attempts, count(a.cost_usd) AS priced, coalesce(sum(a.cost_usd), 0) AS usd,
+    count(*) FILTER (WHERE c.ts >= $recent_ts) AS recent
+FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
+WHERE c.origin = 'app' AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+GROUP BY a.role, a.who
+ORDER BY a.role, a.who;
+
+-- What the house's own calls cost, by what they were made for.
+-- name: internal_costs
+SELECT c.tenant AS name, coalesce(sum(a.cost_usd), 0) AS usd
+FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
+WHERE c.origin = 'internal'
+GROUP BY c.tenant;

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slowpath import COLOURS, served
 
-from distiller.clock import Clock, Facts, why_not
+from distiller.clock import Clock
+from distiller.due import Facts, wanted, why_not
+from distiller.hours import hours, quiet
 from distiller.settings import DistillerSettings, Policies, SettingsError, TaskPolicy
 from store.vocabulary import JobState, Rollout, State, TaskMode
 
@@ -31,6 +33,8 @@ def clock(house, **options):
         live_rollout=st.booleans(),
         complete=st.integers(0, 2000),
         seen=st.none() | st.integers(0, 2000),
+        failed_live=st.booleans(),
+        age_s=st.floats(0, 1e8),
     )
 )
 def test_nothing_is_queued_twice_or_under_a_rollout_or_without_news(facts):
@@ -40,7 +44,8 @@ def test_nothing_is_queued_twice_or_under_a_rollout_or_without_news(facts):
         assert not facts.open_job
         assert not facts.live_rollout
         assert facts.complete >= 500
-        assert facts.seen is None or facts.complete >= 1.25 * facts.seen
+        new = facts.complete - (facts.seen or 0)
+        assert facts.seen is None or new >= 0.25 * facts.seen or (facts.failed_live and new >= 200)
 
 
 def test_a_task_is_queued_once_it_is_ready(house):
@@ -118,3 +123,38 @@ async def test_it_ticks_by_itself(house):
 async def test_a_bad_schedule_is_named(house):
     with pytest.raises(SettingsError, match=r"distiller.schedule is 'often'"):
         clock(house, settings=replace(SETTINGS, schedule="often")).start()
+
+
+def test_a_task_whose_student_failed_live_or_is_old_waits_for_fewer_calls():
+    facts = Facts(
+        mode=TaskMode.AUTO,
+        open_job=False,
+        live_rollout=False,
+        complete=20_000,
+        seen=19_000,
+        age_s=8 * 86_400.0,
+    )
+    settings = DistillerSettings()
+    assert wanted(facts, settings) == 4750
+    assert wanted(replace(facts, failed_live=True), settings) == 200
+    assert wanted(facts, replace(settings, max_age_days=7.0)) == 200
+    assert wanted(facts, replace(settings, max_age_days=9.0)) == 4750
+
+
+@given(st.times(), st.times(), st.datetimes())
+def test_quiet_hours_and_their_opposite_share_no_minute(first, last, at):
+    if first == last:
+        return
+    assert quiet(at, (first, last)) is not quiet(at, (last, first))
+
+
+@pytest.mark.parametrize("text", ["8-18", "25:00-06:00", "08:00-18:75", "always"])
+def test_hours_that_are_none_are_refused_in_words(text):
+    with pytest.raises(SettingsError, match=r"distiller.quiet_hours: .* say them as 08:00-18:00"):
+        DistillerSettings(quiet_hours=text)
+
+
+def test_hours_as_people_write_them():
+    assert hours("") is None
+    first, last = hours("22:00 - 6:30")
+    assert (first.hour, last.hour, last.minute) == (22, 6, 30)

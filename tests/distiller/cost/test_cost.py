@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distiller.cost import Served, Speed, Spent, estimate, savings
+from distiller.cost import Served, Speed, estimate, savings
 from distiller.cost.estimate import too_dear
+from store.log import RoleCost
 
 usd = st.floats(0, 1000)
 count = st.integers(0, 10_000)
@@ -14,7 +15,9 @@ LADDER = ("base", "classifier", "fewshot", "instructions", "finetune", "both")
 
 
 def served_by(who, attempts, each, *, role="serve", recent=0):
-    return Spent(role=role, who=who, attempts=attempts, priced=attempts, usd=attempts * each, recent=recent)
+    return RoleCost(
+        role=role, who=who, attempts=attempts, priced=attempts, usd=attempts * each, recent=recent
+    )
 
 
 def test_a_day_of_students_pays_for_their_training_or_says_when_it_will():
@@ -36,7 +39,7 @@ def test_a_day_of_students_pays_for_their_training_or_says_when_it_will():
 
 
 def test_what_the_teacher_costs_is_never_guessed():
-    unpriced = Spent(role="serve", who="teacher", attempts=10, priced=0, usd=0.0)
+    unpriced = RoleCost(role="serve", who="teacher", attempts=10, priced=0, usd=0.0, recent=0)
     found = savings([unpriced, served_by("student", 5, 0.0)], Served(days=1.0))
     assert (found.teacher_usd, found.gross_usd, found.net_usd, found.break_even_days) == (None,) * 4
     assert "not known" in found.words
