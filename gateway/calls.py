@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gateway import canonical, fit, keys, surfaces
 from gateway import headers as head
 from gateway.bodies import Body
-from gateway.fingerprint import FP_VERSION, fingerprint
+from gateway.fingerprint import fingerprint
 from gateway.inbound import Inbound
 from gateway.keys import AcceptedKeys, Caller
 from gateway.order import Wanted
@@ -22,6 +22,7 @@ from gateway.tries import Try, tries
 from gateway.upstream.spec import UpstreamSpec
 from gateway.wire import Asked
 from store.ids import new_id
+from store.opening import FP_VERSION
 from store.prompt import head_hash
 from store.vocabulary import Call, Choice, Route
 
@@ -79,7 +80,7 @@ class Decider:
     def decide(self, request: Inbound, caller: Caller, asked: Asked, body: Body) -> Job:
         """Choose who answers. Raises `Refusal` (404)."""
         task_name = _given(request, b"x-stillhouse-task") or asked.task_name
-        print_ = fingerprint(asked.head, caller.tenant, task_name) if asked.understood else ""
+        print_ = self._fingerprint(asked, caller, task_name)
         conversation = _given(request, b"x-stillhouse-conversation") or asked.conversation
         unit = conversation or asked.opening
         upstreams = self._upstreams(request, caller, asked, unit)
@@ -126,6 +127,11 @@ class Decider:
             stream=asked.stream,
         )
         return Job(call=call, asked=asked, caller=caller, tries=teachers, route=route)
+
+    def _fingerprint(self, asked: Asked, caller: Caller, task_name: str | None) -> str:
+        if not asked.understood:
+            return ""
+        return fingerprint(asked.beginning, caller.tenant, task_name, self.chooser.templates)
 
     def _upstreams(
         self, request: Inbound, caller: Caller, asked: Asked, unit: str

@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.upstream.port import Incoming, Outgoing, Transport
+from store.template import Templates
 from store.vocabulary import Attempt, Call, Choice, Feedback, Route
 
 __all__ = ["Chooser", "Health", "Incoming", "Journal", "Outgoing", "Readiness", "Transport"]
 
 
 class Chooser(Protocol):
-    """Who answers. In memory, total, the teacher by default."""
+    """What kind of call it is, and who answers. In memory, total, the teacher by default."""
+
+    @property
+    def templates(self) -> Templates:
+        """The published templates of prompts. Never raises."""
 
     def route(self, fingerprint: str) -> Route | None:
         """Give the published route of a fingerprint, or None. Never raises."""

@@ -48,6 +48,7 @@ class Asked:
     head: dict[str, Any] = field(repr=False)  # constant part: model, leading messages, tools, formats
     head_messages: int  # how many messages the head has
     opening: str  # hash of the messages up to and including the first user message
+    beginning: dict[str, Any] = field(repr=False)  # the head with all of those messages
     surface: str = trace.CHAT
     barred: str | None = None  # why no student can be asked, in one word
     understood: bool = True  # False: nothing is known of it but what stands here; head and chat are empty
@@ -68,13 +69,14 @@ def parse(body: bytes, *, max_depth: int) -> Asked:
     metadata = wire.metadata if isinstance(wire.metadata, dict) else {}
     try:
         opening, count = _opening(wire.messages)
-        head = {
+        found = {
             "model": wire.model,
             "messages": opening[:count],
             "tools": canonical.loads(wire.tools),
             "functions": canonical.loads(wire.functions),
             "response_format": canonical.loads(wire.response_format),
         }
+        head = {key: value for key, value in found.items() if value is not None}
     except ValueError as error:
         raise _not_json(error) from error
     return Asked(
@@ -85,9 +87,10 @@ def parse(body: bytes, *, max_depth: int) -> Asked:
         task_name=text(metadata.get("task")),
         conversation=text(metadata.get("conversation_id")),
         user=text(wire.safety_identifier) or text(wire.user),
-        head={key: value for key, value in head.items() if value is not None},
+        head=head,
         head_messages=count,
         opening=hashlib.sha256(canonical.dumps(opening)).hexdigest(),
+        beginning={**head, "messages": opening},
     )
 
 

@@ -1,4 +1,4 @@
-"""The route table of one gateway worker, kept up to date. Knows no rollout and no HTTP.
+"""The routes and templates of one gateway worker, kept up to date. Knows no rollout and no HTTP.
 
 It fulfils the gateway's Chooser. Whatever happens to the control state, `choose` answers at once from
 memory; a table that nobody has vouched for in the last minute serves the teacher.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from router.table import Table, teacher
+from store.template import Template, Templates
 from store.vocabulary import Choice, Route
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,12 @@ class RouteSource(Protocol):
 
     def routes(self) -> list[Route]:
         """Give what is published."""
+
+    def templates_revision(self) -> int:
+        """Give a number that changes when templates are published."""
+
+    def templates(self) -> list[Template]:
+        """Give the published templates."""
 
 
 class RouteFeed:
@@ -56,6 +63,8 @@ class RouteFeed:
         self._stale_s = stale_s
         self._stop_check_s = stop_check_s
         self._table = Table()
+        self._templates = Templates()
+        self._revision = 0  # of the templates
         self._version: int | None = None
         self._heartbeat = 0.0
         self._stopped = False
@@ -74,6 +83,7 @@ class RouteFeed:
             version = self._control.data_version()
             if version != self._version:
                 table = Table.of(self._control.routes())
+                self._read_templates()
                 self._heartbeat = self._control.heartbeat_at()
                 self._table = table
                 self._version = version
@@ -89,6 +99,11 @@ class RouteFeed:
             return "stopped"
         return "stale" if self._is_stale() else "fresh"
 
+    @property
+    def templates(self) -> Templates:
+        """The published templates, as last read: stale ones still name a call, and no student answers by them."""
+        return self._templates
+
     def route(self, fingerprint: str) -> Route | None:
         """Give the published route of a fingerprint, or None. Never raises."""
         return self._table.route(fingerprint)
@@ -102,6 +117,13 @@ class RouteFeed:
         if route is not None and self._is_stale():
             return teacher(route, "stale_routes")
         return table.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred)
+
+    def _read_templates(self) -> None:
+        """Read them where they were published anew: they are many, and heartbeats come twice a second."""
+        revision = self._control.templates_revision()
+        if revision != self._revision:
+            self._templates = Templates(self._control.templates())
+            self._revision = revision
 
     def _is_stale(self) -> bool:
         """Judge the heartbeat; one from the future says as little as an old one."""

@@ -17,11 +17,13 @@ from router.table import Table
 from store.control import Control
 from store.errors import StoreError
 from store.paths import DataFolder
+from store.template import Templates
 from store.vocabulary import Choice, Route
 
 logger = logging.getLogger(__name__)
 RETRY_S = 0.5
 _NO_ROUTES = Table()
+_NO_TEMPLATES = Templates()
 
 
 class Routes:
@@ -55,6 +57,11 @@ class Routes:
         if self._feed is not None:
             return self._feed.state() == "stopped"
         return self._folder.stop_file.exists()
+
+    @property
+    def templates(self) -> Templates:
+        """The published templates; none while there is no control state."""
+        return self._feed.templates if self._feed else _NO_TEMPLATES
 
     def route(self, fingerprint: str) -> Route | None:
         """Give the published route of a fingerprint, or None."""

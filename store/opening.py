@@ -7,8 +7,9 @@ sentence, they must be equal, and the first user message is looked at: some apps
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 from store.prompt import canonical, leading
@@ -20,13 +21,18 @@ _DIGITS = 16  # of a scope, and of the rest of a fingerprint
 _NEXT = ("\x1e",)  # stands between two messages
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Opening:
     """How a call begins."""
 
     scope: str  # 16 hex digits: tenant, model, task name, tools, formats, roles, and a thin head
-    words: tuple[str, ...]  # of the instructions, or of the first user message; "" where there is none
     fingerprint: str  # 32 hex digits, of a call that no template fits; its first 16 are the scope
+    looked: Callable[[], tuple[str, ...]] = field(repr=False, compare=False)  # reads what `words` says
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Of the instructions, or of the first user message, which may be long: read when first asked for."""
+        return clipped(self.looked())
 
 
 def read(request: Mapping[str, Any], tenant: str, task_name: str | None = None) -> Opening:
@@ -54,9 +60,9 @@ def read(request: Mapping[str, Any], tenant: str, task_name: str | None = None) 
         ]
     )
     instructions = _joined([said for said in head if isinstance(said, tuple)])
-    looked = _first_user(given[count:]) if thin else instructions
     rest = _digest(None if thin else instructions)
-    return Opening(scope=scope, words=clipped(looked), fingerprint=scope + rest)
+    looked = partial(_first_user, given[count:]) if thin else lambda: instructions
+    return Opening(scope=scope, fingerprint=scope + rest, looked=looked)
 
 
 def scope_of(fingerprint: str) -> str:

@@ -6,7 +6,7 @@ written down and looked up. A lookup reads each word once for every gap that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,11 @@ class Templates:
     def __contains__(self, template_id: str) -> bool:
         """Tell whether a fingerprint is that of one of these."""
         return template_id in self._rank
+
+    @property
+    def scopes(self) -> KeysView[str]:
+        """The scopes that have templates: in any other, the words of a user message need not be read."""
+        return self._roots.keys()
 
     def find(self, scope: str, words: tuple[str, ...]) -> str | None:
         """Give the id of the template that a text is made from: the one with most words, of equals the oldest."""

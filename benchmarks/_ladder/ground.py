@@ -20,7 +20,7 @@ from distiller.scoring.client import ScorerClient
 from distiller.scoring.shapes import Shapes
 from distiller.settings import DistillerSettings, Policies, StudentSettings, TaskPolicy, TrainingSettings
 from gateway import trace
-from gateway.fingerprint import FP_VERSION, fingerprint
+from gateway.fingerprint import fingerprint
 from stillhouse.processes.child import Child, Spec
 from stillhouse.serving import StudentServers
 from store.artifacts import Artifacts
@@ -29,6 +29,7 @@ from store.ids import new_id
 from store.log import Log
 from store.log.load import Batch
 from store.log.rows import kept
+from store.opening import FP_VERSION
 from store.paths import DataFolder
 from store.vocabulary import (
     Answer,

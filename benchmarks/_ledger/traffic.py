@@ -13,7 +13,7 @@ from benchmarks._ledger.draws import between, id_at
 from benchmarks._ledger.tasks import TENANT, AskedTask, compact, tasks
 from benchmarks._ledger.upstream import STUDENT, Upstreams
 from benchmarks._ledger.words import Prose
-from gateway.fingerprint import FP_VERSION
+from store.opening import FP_VERSION
 from store.vocabulary import Attempt, Call, Choice, Feedback, Pairing, Score, Who
 
 START = 1_780_272_000.0  # 2026-06-01 00:00 UTC: before the first call

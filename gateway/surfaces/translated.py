@@ -80,6 +80,7 @@ class Translated:
             head={},
             head_messages=0,
             opening=hashlib.sha256(body).hexdigest(),
+            beginning={},
             surface=self.name,
             barred=barred,
             understood=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ from stillhouse.settings import convert
 from store.errors import StoreError
 from store.journal.segment import IMPORT
 from store.journal.writer import SegmentWriter
+from store.template import Templates
 
 DAY_S = 86_400.0
 CONFIG = "litellm-config"
@@ -62,9 +63,9 @@ def import_(  # noqa: PLR0917 - typer's options
 
 
 def _brought(own: House, name: str, files: list[Path], wish: Wish, *, write: bool) -> Summary:
-    emptied = _runs(own)
+    emptied, templates = _runs(own), _published(own)
     if not write:
-        return bring(name, files, wish, None, emptied=emptied)
+        return bring(name, files, wish, None, emptied=emptied, templates=templates)
     own.folder.create()
     options = own.settings.journal.given()
     options.pop("durability", None)
@@ -73,9 +74,22 @@ def _brought(own: House, name: str, files: list[Path], wish: Wish, *, write: boo
     except StoreError as error:
         raise StillhouseError(str(error)) from error
     try:
-        return bring(name, files, wish, journal, emptied=emptied)
+        return bring(name, files, wish, journal, emptied=emptied, templates=templates)
     finally:
         journal.close()
+
+
+def _published(own: House) -> Templates:
+    """Give the templates by which the gateway names calls, so that imported ones have the same names."""
+    from store.control import Control  # noqa: PLC0415 - an engine loads slowly, and rarely
+
+    if not own.folder.control.exists():
+        return Templates()
+    try:
+        with closing(Control.open(own.folder.control)) as control:
+            return Templates(control.templates())
+    except StoreError as error:
+        raise StillhouseError(str(error)) from error
 
 
 def _runs(own: House) -> Callable[[], bool]:

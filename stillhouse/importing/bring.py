@@ -22,6 +22,7 @@ from stillhouse.importing.records import Made, Maker, Provenance, Wish
 from stillhouse.importing.rows import Source
 from store.errors import JournalFull
 from store.journal.frame import Record
+from store.template import Templates
 from store.vocabulary import Outcome
 
 _NAMED = 5  # places of each reason
@@ -95,10 +96,11 @@ def bring(
     journal: Journal | None,
     *,
     emptied: Callable[[], bool],
+    templates: Templates,
 ) -> Summary:
     """Read files of a format into the journal, or only read them where there is none.
 
-    `emptied` tells whether somebody empties the journal. Raises StillhouseError where a file cannot be read or the journal
+    `emptied` tells whether somebody empties the journal; `templates` are the published ones. Raises StillhouseError where a file cannot be read or the journal
     takes no more.
     """
     sources = [Source(path) for path in files]
@@ -109,7 +111,7 @@ def bring(
         provenance = Provenance(
             format=name, file=source.path.name, sha256=sha256, when=source.path.stat().st_mtime
         )
-        for one in Reading(source, read, Maker(provenance, wish)):
+        for one in Reading(source, read, Maker(provenance, wish, templates)):
             if isinstance(one, Left):
                 summary.leave(one)
                 continue

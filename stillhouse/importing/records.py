@@ -15,11 +15,13 @@ import msgspec
 
 from gateway import canonical, outcome, surfaces
 from gateway.errors import Refusal
-from gateway.fingerprint import FP_VERSION, fingerprint
+from gateway.fingerprint import fingerprint
 from gateway.settings import GatewaySettings
 from gateway.wire import Asked
 from stillhouse.importing.found import Found, Said, Unreadable
 from store.ids import id_of
+from store.opening import FP_VERSION
+from store.template import Templates
 from store.vocabulary import Attempt, Call, Choice, Feedback, Origin, Role, Who
 
 REASON = "imported"
@@ -64,9 +66,10 @@ class Made:
 class Maker:
     """Makes the records of one source file."""
 
-    def __init__(self, provenance: Provenance, wish: Wish) -> None:
+    def __init__(self, provenance: Provenance, wish: Wish, templates: Templates) -> None:
         self._from = provenance
         self._wish = wish
+        self._templates = templates
         self._alike: Counter[bytes] = Counter()
 
     def make(self, found: Found) -> Made:
@@ -120,7 +123,7 @@ class Maker:
             path=f"/v1{surfaces.BY_NAME[asked.surface].path}",
             tenant=wish.tenant,
             task_name=name,
-            fingerprint=fingerprint(asked.head, wish.tenant, name) if asked.understood else "",
+            fingerprint=self._fingerprint(asked, name),
             fp_version=FP_VERSION,
             model=asked.model,
             unit=conversation or asked.opening,
@@ -130,6 +133,11 @@ class Maker:
             body=asked.body,
             choice=Choice(reason=REASON),
         )
+
+    def _fingerprint(self, asked: Asked, name: str | None) -> str:
+        if not asked.understood:
+            return ""
+        return fingerprint(asked.beginning, self._wish.tenant, name, self._templates)
 
     def _attempt(self, found: Found, call: Call, answer: bytes, attempt_id: str) -> Attempt:
         return Attempt(

@@ -14,11 +14,13 @@ from store.control.orders import OrderTable
 from store.control.rollouts import RolloutTables
 from store.control.servers import ServerTable
 from store.control.tasks import TaskTables
+from store.control.templates import TemplateTable
 
 
 class Control(
     LeaderTable,
     TaskTables,
+    TemplateTable,
     LearningTables,
     RolloutTables,
     OrderTable,

@@ -56,6 +56,23 @@ fingerprints = Table(
     Column("version", Integer, nullable=False),
 )
 
+templates = Table(
+    "templates",
+    metadata,
+    Column("template_id", String, primary_key=True),
+    Column("scope", String, nullable=False),
+    Column("runs", JSON, nullable=False),
+    Column("open_end", Boolean, nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+template_set = Table(
+    "template_set",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("revision", Integer, nullable=False),
+)
+
 trainsets = Table(
     "trainsets",
     metadata,

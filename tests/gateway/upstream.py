@@ -19,6 +19,7 @@ from gateway.ports import Readiness
 from gateway.settings import GatewaySettings, Timeouts, UpstreamSpec
 from gateway.upstream.httpx_engine import HttpxTransport
 from store.errors import JournalFull
+from store.template import Templates
 from store.vocabulary import Attempt, Call, Choice, Feedback, Pairing, Route, State, Who
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # empty and quick to make: every test server speaks plain HTTP
@@ -301,6 +302,7 @@ class FixedChooser:
     who: Who = Who.STUDENT
     pairing: Pairing = Pairing.NONE
     barred: list[str | None] = field(default_factory=list)
+    templates: Templates = Templates()  # noqa: RUF009 - immutable
 
     def route(self, fingerprint: str) -> Route | None:
         return self.published

@@ -12,6 +12,8 @@ DROP TABLE rollouts;
 DROP TABLE evaluations;
 DROP TABLE students;
 DROP TABLE trainsets;
+DROP TABLE template_set;
+DROP TABLE templates;
 DROP TABLE fingerprints;
 DROP TABLE task_versions;
 DROP TABLE tasks;

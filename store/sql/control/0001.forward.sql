@@ -45,6 +45,21 @@ CREATE TABLE fingerprints (
     PRIMARY KEY (fingerprint)
 );
 
+CREATE TABLE templates (
+    template_id VARCHAR NOT NULL,
+    scope VARCHAR NOT NULL,
+    runs JSON NOT NULL,
+    open_end BOOLEAN NOT NULL,
+    created FLOAT NOT NULL,
+    PRIMARY KEY (template_id)
+);
+
+CREATE TABLE template_set (
+    id INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (id)
+);
+
 CREATE TABLE trainsets (
     trainset_id VARCHAR NOT NULL,
     task_id VARCHAR NOT NULL,

@@ -18,6 +18,7 @@ from stillhouse.importing.formats import FORMATS, Reading
 from stillhouse.importing.found import Left, Unreadable
 from stillhouse.importing.records import Maker, Provenance, Wish
 from stillhouse.importing.rows import Row, Source
+from store.template import Templates
 
 WHENCE = Provenance(format="chat", file="f.jsonl", sha256="0" * 64, when=1.0)
 TOOL = {"type": "function", "function": {"name": "route", "parameters": {"type": "object"}}}
@@ -356,7 +357,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize("name", FORMATS)
 @given(value=st.dictionaries(NAMES, JSON, max_size=8))
 def test_no_record_makes_a_reader_fail(name, value):
-    made = list(Reading(rows(value), FORMATS[name](rows(value)), Maker(WHENCE, Wish())))
+    made = list(Reading(rows(value), FORMATS[name](rows(value)), Maker(WHENCE, Wish(), Templates())))
     assert all(one.why if isinstance(one, Left) else one.call.model for one in made)
 
 

@@ -26,6 +26,7 @@ from store.journal.segment import IMPORT
 from store.journal.writer import SegmentWriter
 from store.log import CallFilter, Log
 from store.paths import DataFolder
+from store.template import Templates
 from store.vocabulary import Attempt, Call, Feedback
 
 
@@ -61,7 +62,7 @@ def tickets(path, number):
 
 
 def live(request, tenant=""):
-    return fingerprint(wire.parse(json.dumps(request).encode(), max_depth=64).head, tenant)
+    return fingerprint(wire.parse(json.dumps(request).encode(), max_depth=64).beginning, tenant)
 
 
 def test_what_was_brought_in_is_learned_from_and_is_no_traffic(tmp_path, ground):
@@ -180,7 +181,7 @@ def test_an_import_that_is_killed_leaves_no_half_and_is_finished_by_another(tmp_
             return writer.append(record)
 
     with suppress(EnoughError):
-        bring("langfuse", [path], Wish(), Ending(), emptied=lambda: True)
+        bring("langfuse", [path], Wish(), Ending(), emptied=lambda: True, templates=Templates())
     writer.close()
     assert ground.load().lost_calls == 0
     brought(ground.folder.root, "langfuse", path)
@@ -254,10 +255,10 @@ def test_a_full_journal_is_waited_for_and_then_named(tmp_path, monkeypatch):
             return True
 
     patient = Full()
-    bring("chat", [path], Wish(model=MODEL), patient, emptied=lambda: True)
+    bring("chat", [path], Wish(model=MODEL), patient, emptied=lambda: True, templates=Templates())
     assert [type(record) for record in patient.kept] == [Attempt, Call, Attempt, Call]
     with pytest.raises(Exception, match="import again"):
-        bring("chat", [path], Wish(model=MODEL), Full(), emptied=lambda: False)
+        bring("chat", [path], Wish(model=MODEL), Full(), emptied=lambda: False, templates=Templates())
 
 
 def test_feedback_never_outgrows_its_columns(tmp_path, ground):
