@@ -11,6 +11,7 @@ from router.feed import RouteFeed
 from router.table import Table
 from store.control import Control
 from store.errors import StoreError
+from store.template import Run, Template
 from store.vocabulary import Capabilities, Pairing, Route, State, TaskVersion, Who
 
 VERSION = TaskVersion(task_id="t", version=1, head_hash="h", fingerprints=("f",))
@@ -137,6 +138,43 @@ def test_the_stop_file_works_without_any_reading(tmp_path):
     (tmp_path / "STOP").unlink()
     clock.now += 0.5
     assert by_student(feed) > 40
+
+
+TEMPLATE = Template(template_id="a" * 32, scope="5" * 16, runs=(Run(words=("sort",)),), open_end=True)
+
+
+def test_templates_are_read_when_they_were_published_anew_and_not_with_each_heartbeat(tmp_path):
+    clock = Watch()
+    control, epoch, feed = live(tmp_path, clock)
+    feed.refresh()
+    assert len(feed.templates) == 0
+    control.publish_templates([TEMPLATE], epoch)
+    feed.refresh()
+    assert feed.templates.find("5" * 16, ("sort", "it")) == TEMPLATE.template_id
+    read = feed.templates
+    control.heartbeat(epoch, clock.now)
+    feed.refresh()
+    assert feed.templates is read
+    control.publish_templates([], epoch)
+    feed.refresh()
+    assert len(feed.templates) == 0
+    control.close()
+
+
+def test_stale_templates_name_a_call_and_let_no_student_answer(tmp_path):
+    clock = Watch()
+    control, epoch, feed = live(tmp_path, clock)
+    control.publish_templates([TEMPLATE], epoch)
+    control.save_route(replace(route(State.FULL), fingerprints=(TEMPLATE.template_id,)), epoch)
+    feed.refresh()
+    by_template = [choose(feed, str(i), fingerprint=TEMPLATE.template_id).who for i in range(50)]
+    assert by_template.count(Who.STUDENT) > 40
+    clock.now += 61
+    feed.refresh()
+    assert len(feed.templates) == 1
+    stale = {choose(feed, str(i), fingerprint=TEMPLATE.template_id).reason for i in range(50)}
+    assert stale == {"stale_routes"}
+    control.close()
 
 
 class Broken:

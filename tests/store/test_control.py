@@ -8,6 +8,7 @@ from sqlalchemy import inspect
 from store.control import Control, Order
 from store.control.schema import metadata
 from store.errors import Conflict, NotFound, SchemaTooNew, StaleEpoch, StoreError
+from store.template import Run, Template
 from store.vocabulary import (
     Capabilities,
     Evaluation,
@@ -174,6 +175,23 @@ def test_every_noun_comes_back_as_it_was(control, epoch):
     assert control.evaluations("s1") == [evaluation]
     assert control.servers() == [server]
     assert control.task("none") is control.student("none") is control.rollout("none") is None
+
+
+def test_templates_are_published_as_a_whole_by_the_leader_alone(control, epoch):
+    runs = (Run(words=("sort", "the")), Run(words=("now",), gap=True, optional=True))
+    one = Template(template_id="1" * 32, scope="5" * 16, runs=runs, open_end=True, created=3.5)
+    other = Template(template_id="2" * 32, scope="6" * 16, runs=runs[:1])
+    assert (control.templates(), control.templates_revision()) == ([], 0)
+    control.publish_templates([other, one], epoch)
+    assert (control.templates(), control.templates_revision()) == ([one, other], 1)
+    control.publish_templates([other], epoch)
+    assert (control.templates(), control.templates_revision()) == ([other], 2)
+    control.publish_templates([], epoch)
+    assert (control.templates(), control.templates_revision()) == ([], 3)
+    control.take_epoch("another")
+    with pytest.raises(StaleEpoch):
+        control.publish_templates([one], epoch)
+    assert control.templates_revision() == 3
 
 
 def test_saving_again_replaces(control, epoch):
