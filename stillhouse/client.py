@@ -178,6 +178,13 @@ class AdminClient:
         """Give one erasure with its report. Raises Missing."""
         return self.get(f"/api/erasures/{_part(erasure_id)}")  # type: ignore[no-any-return]
 
+    def export_student(self, student_id: str, folder: Path) -> dict[str, Any]:
+        """Have a student written into a new folder; gives what was written. Raises Missing, Refused."""
+        body = {"folder": str(folder.absolute())}
+        path = f"/api/students/{_part(student_id)}/export"
+        answer: dict[str, Any] = self._ask("POST", path, json=body, timeout=None)
+        return answer
+
     def backup(self, folder: Path) -> dict[str, Any]:
         """Have the house copied into a folder, however long it takes; gives what was copied. Raises Refused."""
         body = {"folder": str(folder.absolute())}

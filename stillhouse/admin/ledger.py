@@ -44,6 +44,10 @@ def mount(app: FastAPI, stores: Stores, keeper: Keeper) -> None:
         gone = BackgroundTask(path.unlink, missing_ok=True)
         return FileResponse(path, background=gone, headers={CALLS: str(count)})
 
+    @app.post("/api/students/{student_id}/export", status_code=201)
+    def export_student(student_id: str, folder: Annotated[Path, Body(embed=True)]) -> dict[str, object]:
+        return exports.export_student(stores, student_id, folder)
+
     @app.get("/api/erasures")
     def erasures() -> Any:
         return plain(control.erasures())

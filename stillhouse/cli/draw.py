@@ -189,6 +189,13 @@ def exported(console: Console, row: Row) -> None:
     )
 
 
+def exported_student(console: Console, row: Row) -> None:
+    """Say what was written of a student."""
+    console.print(f"{escape(row['student_id'])} written to {escape(row['path'])}:")
+    for name in row["files"]:
+        console.print(f"  {escape(name)}")
+
+
 def percent(share: float | None) -> str:
     """Give a share as text."""
     return NONE if share is None else f"{100 * share:.1f}%".replace(".0%", "%")

@@ -20,15 +20,22 @@ from stillhouse.settings import Settings, load
 
 
 def export(
-    path: Annotated[Path, typer.Argument(help="Where to: JSON lines, or .parquet.")],
+    path: Annotated[
+        Path, typer.Argument(help="Where to: JSON lines, or .parquet; a new folder for a student.")
+    ],
     task: Annotated[str | None, typer.Option("--task", "-t", help="Of this task only.")] = None,
+    student: Annotated[str | None, typer.Option(help="Not calls: this student, for other programs.")] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     *,
     json: JsonOption = False,
 ) -> None:
-    """Write calls with their answers into a file."""
+    """Write calls with their answers into a file, or a student into a folder."""
     own = house(config, data, as_json=json)
+    if student is not None:
+        made = own.ask(lambda face: face.export_student(student, path))
+        own.show(made, draw.exported_student)
+        return
     written = own.ask(lambda face: face.export(path, task))
     own.show({"path": str(path), **written}, draw.exported)
 

@@ -1,13 +1,15 @@
-"""Which calls are exported, and where to: the same with control running and without. Knows no format."""
+"""What is exported, calls or a student, and where to: the same with control running and without. Knows no format."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from stillhouse.errors import Missing, Refused
+from distiller.exporting import export_student as write_student
+from stillhouse.errors import Missing, Refused, StillhouseError
 from stillhouse.views import calls
 from stillhouse.views.stores import Stores
+from store.artifacts import Artifacts
 from store.control import Copy
 from store.ids import new_id
 
@@ -25,3 +27,29 @@ def export(stores: Stores, path: Path, task: str | None, to: Path | None) -> int
     if to is not None:
         stores.control.add_copy(Copy(copy_id=new_id(), kind="export", path=str(to), made=time.time()))
     return stores.log.export(path, fingerprints, calls.found_tasks(stores))
+
+
+def export_student(stores: Stores, student_id: str, folder: Path) -> dict[str, object]:
+    """Write a student and the rows that it learnt into a new folder; gives what was written.
+
+    Raises Missing, Refused for a folder of ours or one that holds anything, StillhouseError where it cannot be written.
+    """
+    student = stores.control.student(student_id)
+    if student is None or student.weights is None:
+        raise Missing(f"There is no student {student_id!r} with weights.")
+    if stores.folder.owns(folder):
+        raise Refused(f"{folder} is one of Stillhouse's own; name another folder.")
+    artifacts = Artifacts(stores.folder.artifacts)
+    stores.control.add_copy(Copy(copy_id=new_id(), kind="export", path=str(folder), made=time.time()))
+    try:
+        files = write_student(
+            student,
+            stores.folder.artifacts / student.weights,
+            artifacts.folder("trainsets", student.trainset_id),
+            folder,
+        )
+    except FileExistsError as error:
+        raise Refused(f"{error}; name a new folder.") from error
+    except OSError as error:
+        raise StillhouseError(f"{folder} cannot be written: {error.strerror}.") from error
+    return {"student_id": student_id, "path": str(folder), "files": files}

@@ -62,3 +62,7 @@ class Faces:
         except OSError as error:
             raise StillhouseError(f"{path} cannot be written: {error.strerror}.") from error
         return {"calls": written, "bytes": path.stat().st_size}
+
+    def export_student(self, student_id: str, folder: Path) -> dict[str, Any]:
+        """Write a student into a new folder. Raises Missing, Refused, StillhouseError."""
+        return exports.export_student(self._stores, student_id, folder.absolute())

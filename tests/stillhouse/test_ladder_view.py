@@ -1,12 +1,14 @@
 """What is shown of a climb: every rung with its figures, the skipped and the failed ones with their reason."""
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 from test_house import stores  # noqa: F401 - the same house
 
 from distiller.recipes.climb import SKIPPED, Rung
 from stillhouse.cli.draw_ladder import ladder as drawn
-from stillhouse.errors import Missing
+from stillhouse.errors import Missing, Refused
 from stillhouse.views.faces import Faces
 from store.vocabulary import Evaluation, Job, JobKind, JobState, Student, Task, Verdict
 
@@ -54,6 +56,17 @@ def test_it_is_drawn_as_a_table_with_the_reasons_below(climbed):
     text = console.export_text()
     for words in ("finetune *", "0.970", "2.0 min", "390 ms", "145.0", "base: the answers are no closed set"):
         assert words in text
+
+
+def test_a_student_without_weights_or_a_folder_of_ours_is_refused(climbed, tmp_path):
+    faces = Faces(climbed)
+    with pytest.raises(Missing, match="with weights"):
+        faces.export_student("s", tmp_path / "out")
+    epoch = climbed.control.take_epoch("again")
+    climbed.control.save_student(replace(climbed.control.student("s"), weights="students/s"), epoch)
+    with pytest.raises(Refused, match="one of Stillhouse's own"):
+        faces.export_student("s", climbed.folder.artifacts / "mine")
+    assert climbed.control.copies() == []
 
 
 def test_a_task_that_nobody_knows_and_one_that_never_climbed(climbed):
