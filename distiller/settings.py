@@ -9,7 +9,14 @@ from distiller.hours import hours
 from store.vocabulary import Task, TaskMode
 
 METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
-RUNGS = ("base", "internalised", "finetune")  # all there are (`distiller.recipes`)
+RUNGS = (
+    "base",
+    "fewshot",
+    "instructions",
+    "internalised",
+    "finetune",
+    "both",
+)  # all there are (`distiller.recipes`)
 LADDER = ("base", "finetune")
 SCREEN_N = 200
 SIGNALS = {  # what an app may tell of an answer's fate, and what that says of the answer
@@ -91,6 +98,7 @@ class TaskPolicy:
     threshold: float = 0.5  # an answer passes when its score is at least this
     delta: float = 0.03  # margin within which a student counts as equal
     ladder: tuple[str, ...] = LADDER  # rungs to try, cheapest first; the first that passes is rolled out
+    optimizer_model: str = ""  # rewrites instructions for the student; "": none does
     optimizer_usd: float = 2.0  # US dollars that one distillation may spend on models that rewrite prompts
     timeout_s: float = 10.0  # of one student answer, as when it serves
     signals: Mapping[str, float] = field(default_factory=lambda: dict(SIGNALS))  # scores in [0, 1], by signal

@@ -51,10 +51,10 @@ class Grants:
             )
         return token
 
-    def revoke(self, token: str) -> None:
-        """Forget a token."""
+    def revoke(self, token: str) -> Grant | None:
+        """Forget a token; give its grant as it ended, None for an unknown one."""
         with self._lock:
-            self._grants.pop(_digest(token), None)
+            return self._grants.pop(_digest(token), None)
 
     def begin(self, token: str) -> Grant | None:
         """Count one call and give the grant as it was before; None for an unknown token.

@@ -22,6 +22,7 @@ from router.controller import Controller
 from router.errors import RolloutRefused
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
+from stillhouse.access import JobAccess, in_background
 from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.grants import JUDGE, Grants
 from stillhouse.lineage import Keeper
@@ -90,6 +91,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         on_student=on_student,
         settings=limits,
         policies=policies,
+        access=JobAccess(grants, inner_url) if in_background(settings) else None,
     )
     executor = Executor(Pipeline(parts), parts)
     quiet = Quiet(executor, scorer, scoring.step)

@@ -87,7 +87,7 @@ class Endpoint:
         """Ask once. Raises NetworkError or RemoteProtocolError where the server is gone."""
         began = time.monotonic()
         try:
-            reply = _read(await self._client.post(self._url, json=body, timeout=self._timeout_s))
+            reply = read_reply(await self._client.post(self._url, json=body, timeout=self._timeout_s))
         except httpx.TimeoutException as error:
             reply = _failed(error)
         return replace(reply, ms=(time.monotonic() - began) * 1000)
@@ -97,7 +97,8 @@ def _failed(error: httpx.HTTPError) -> Reply:
     return Reply(message=None, error=f"{type(error).__name__}: {error}".rstrip(": "))
 
 
-def _read(response: httpx.Response) -> Reply:
+def read_reply(response: httpx.Response) -> Reply:
+    """Return what a response of a chat endpoint says."""
     if response.status_code != httpx.codes.OK:
         return Reply(message=None, error=f"status {response.status_code}")
     try:

@@ -1,4 +1,4 @@
-"""A DSPy fine-tuning provider over a plain function. Knows no torch: the function does the training.
+"""A DSPy fine-tuning provider over a plain function and a local server. Knows no torch: the function does the training.
 
 DSPy runs `finetune` in a thread of its own and gives it no way to cancel; the function stops by itself.
 """
@@ -6,12 +6,24 @@ DSPy runs `finetune` in a thread of its own and gives it no way to cancel; the f
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from dspy.clients.provider import Provider, TrainingJob
 from dspy.clients.utils_finetune import TrainDataFormat
 
 Train = Callable[[list[dict[str, Any]]], str]  # chat rows -> model id
+
+
+class House(Protocol):
+    """Serves models by their names."""
+
+    def url(self, model: str) -> str:
+        """Return the base URL of a model's server, which runs from now on."""
+        ...
+
+    def stop(self, model: str) -> None:
+        """Stop a model's server, if it runs."""
+        ...
 
 
 class LocalJob(TrainingJob):  # type: ignore[misc]
@@ -23,13 +35,24 @@ class LocalJob(TrainingJob):  # type: ignore[misc]
 
 
 class LocalProvider(Provider):  # type: ignore[misc]
-    """Hands DSPy's training rows to `train` and returns its model id."""
+    """Hands DSPy's training rows to `train` and returns its model id; where it has a `house`, models are served there."""
 
-    def __init__(self, train: Train) -> None:
+    def __init__(self, train: Train, house: House | None = None) -> None:
         super().__init__()
+        self._house = house
         self.finetunable = True
         self.TrainingJob = LocalJob
         self._train = train
+
+    def launch(self, lm: Any, launch_kwargs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Start the model's server; one that runs stays."""
+        if self._house is not None:
+            self._house.url(lm.model)
+
+    def kill(self, lm: Any, launch_kwargs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Stop the model's server, if it runs."""
+        if self._house is not None:
+            self._house.stop(lm.model)
 
     def finetune(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from distiller.recipes.prompts import BOTH, FEWSHOT, INSTRUCTIONS
 from distiller.recipes.weights import BASE, FINETUNE, INTERNALISED
 
-RECIPES = {recipe.name: recipe for recipe in (BASE, INTERNALISED, FINETUNE)}
+RECIPES = {recipe.name: recipe for recipe in (BASE, FEWSHOT, INSTRUCTIONS, INTERNALISED, FINETUNE, BOTH)}
 LADDER = tuple(RECIPES)  # cheapest first

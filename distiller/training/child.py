@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from distiller.training.errors import Stopped, TrainingError
@@ -22,15 +23,20 @@ LOWEST_PRIORITY = 19
 
 def main() -> int:
     """Return the exit status: 0 done, 1 failed (the last line says why), 75 stopped and resumable."""
+    return run_child("distiller.training.child", _run)
+
+
+def run_child(module: str, work: Callable[[Path, Report, Lifeline], None]) -> int:
+    """Do `work` in the folder that the command line names, and end as `docs/child-protocol.md` says."""
     report = Report.on_stdout()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     if len(sys.argv) != 2:  # noqa: PLR2004 - the program and the folder
-        report.error("usage: python -m distiller.training.child JOB_FOLDER")
+        report.error(f"usage: python -m {module} JOB_FOLDER")
         return 1
     job = Path(sys.argv[1]).absolute()
     lifeline = Lifeline(sys.stdin.buffer).start()
     try:
-        _run(job, report, lifeline)
+        work(job, report, lifeline)
     except Stopped as stop:
         report.error(str(stop))
         return EXIT_STOPPED

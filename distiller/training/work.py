@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,18 +17,19 @@ import torch
 
 from distiller.programs.bootstrap import bootstrap
 from distiller.training.base import prepare
+from distiller.training.baseline import STUDENT, base_weights, link
 from distiller.training.encode import Encoded, encode, tokens
 from distiller.training.errors import Stopped, TooFewRows
 from distiller.training.export import export
+from distiller.training.files import PROGRAM, write
 from distiller.training.generate import generate
-from distiller.training.model import Loaded, load, load_tokenizer, pick_device
+from distiller.training.model import Loaded, load, pick_device
 from distiller.training.report import Report, peak_mb
 from distiller.training.rows import Row, RowFile, read_rows
 from distiller.training.spec import TrainSpec
 from distiller.training.template import read_answer, render
 from distiller.training.trainer import Trained, Trainer
 
-PROGRAM = "program.json"  # in `out`: how requests are rewritten for this student
 _log = logging.getLogger("distiller.training")
 
 
@@ -49,7 +49,7 @@ class Work:
         began = time.time()
         torch.set_num_threads(self._spec.threads)
         self._spec.out.mkdir(parents=True, exist_ok=True)
-        _write(self._spec.out / PROGRAM, json.dumps(asdict(self._spec.program), ensure_ascii=False))
+        write(self._spec.out / PROGRAM, json.dumps(asdict(self._spec.program), ensure_ascii=False))
         if not self._spec.tuned:
             self._as_it_is(began)
             return
@@ -67,13 +67,11 @@ class Work:
         spec = self._spec
         base = self._prepare()
         self._report.progress("export", 0, 1)
-        export(
-            base, None, spec.out / "student.gguf", tokenizer=load_tokenizer(base), name=spec.student_name,
-            tell=lambda step, of: self._report.progress("export", step, of),
-        )  # fmt: skip
+        tell = lambda step, of: self._report.progress("export", step, of)  # noqa: E731
+        link(base_weights(base, spec.base, self._job, tell), spec.out / STUDENT)
         result = {"student": spec.student_name, "task_id": spec.task_id, "rows": 0, "seconds": 0.0}
         told = {"wall_s": round(time.time() - began, 1), "peak_mb": peak_mb(), "spec": spec.to_json()}
-        _write(self._job / "result.json", json.dumps({**result, **told}, indent=1))
+        write(self._job / "result.json", json.dumps({**result, **told}, indent=1))
 
     def _prepare(self) -> Path:
         spec = self._spec
@@ -133,7 +131,7 @@ class Work:
         export(
             self._base,
             spec.out / "adapter",
-            spec.out / "student.gguf",
+            spec.out / STUDENT,
             tokenizer=loaded.tokenizer,
             name=spec.student_name,
             tell=tell,
@@ -161,7 +159,7 @@ class Work:
             )
             for (row, _), text in zip(fitting, texts, strict=True)
         ]
-        _write(spec.out / "heldout_outputs.jsonl", "".join(line + "\n" for line in lines))
+        write(spec.out / "heldout_outputs.jsonl", "".join(line + "\n" for line in lines))
         return len(lines)
 
     def _result(self, student: str, rows: RowFile, answered: int, seconds: float) -> None:
@@ -181,7 +179,7 @@ class Work:
             "peak_mb": peak_mb(),
             "spec": self._spec.to_json(),
         }
-        _write(self._job / "result.json", json.dumps(result, indent=1))
+        write(self._job / "result.json", json.dumps(result, indent=1))
 
     def _check(self) -> None:
         if self._stopping():
@@ -196,12 +194,3 @@ def _limit(row: Row, most: int) -> int:
     """Tokens that the app itself allows an answer, at most `most`."""
     asked = row.request.get("max_completion_tokens") or row.request.get("max_tokens") or most
     return min(most, asked) if isinstance(asked, int) else most
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -26,7 +26,17 @@ from stillhouse.settings.tree import LITELLM, Policy, Settings, Upstream
 from stillhouse.translator.door import Door
 from store.vocabulary import Release, State, Task, TaskMode
 
-FOR_DISTILLER = ("mode", "metric", "threshold", "delta", "ladder", "optimizer_usd", "timeout_s", "signals")
+FOR_DISTILLER = (
+    "mode",
+    "metric",
+    "threshold",
+    "delta",
+    "ladder",
+    "optimizer_model",
+    "optimizer_usd",
+    "timeout_s",
+    "signals",
+)
 FOR_ROUTER = (
     *(
         "mode",

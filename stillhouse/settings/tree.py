@@ -216,6 +216,7 @@ class Policy(Branch):
     judge: Judge | None = None
     threshold: Annotated[Real, Field(gt=0, le=1)] | None = None
     ladder: tuple[Name, ...] | None = None
+    optimizer_model: Name | None = None
     optimizer_usd: Annotated[Real, Field(ge=0)] | None = None
     timeout_s: Seconds | None = None
     signals: dict[Signal, Share] | None = None  # by what an app tells of an answer's fate
