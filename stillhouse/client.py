@@ -97,6 +97,10 @@ class AdminClient:
         """Give the rungs that were tried for a task, with their figures."""
         return self.get(f"/api/ladder/{_part(task_id)}")  # type: ignore[no-any-return]
 
+    def advice(self, task_id: str) -> list[dict[str, str]]:
+        """Say what stands between a task and its student."""
+        return self.get(f"/api/advice/{_part(task_id)}")  # type: ignore[no-any-return]
+
     def cost(self, task_id: str) -> dict[str, Any]:
         """Give what a task costs and saves."""
         return self.get(f"/api/cost/{_part(task_id)}")  # type: ignore[no-any-return]

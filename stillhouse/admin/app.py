@@ -18,7 +18,7 @@ from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
 from stillhouse.loopback import Loopback
-from stillhouse.views import calls, cost, doctor, explain, ladder, status, tasks
+from stillhouse.views import advice, calls, cost, doctor, explain, ladder, status, tasks
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from store.errors import NotFound, StoreError
@@ -93,6 +93,10 @@ def _reads(app: FastAPI, stores: Stores) -> None:
     @app.get("/api/ladder/{task_id}")
     def rungs(task_id: str) -> dict[str, Any]:
         return ladder.ladder(stores, task_id)
+
+    @app.get("/api/advice/{task_id}")
+    def advised(task_id: str) -> list[dict[str, str]]:
+        return advice.advice(stores, task_id)
 
     @app.get("/api/cost/{task_id}")
     def costs(task_id: str) -> dict[str, Any]:

@@ -40,9 +40,20 @@ def export(
     own.show({"path": str(path), **written}, draw.exported)
 
 
-def doctor(config: ConfigOption = None, data: DataOption = None, *, json: JsonOption = False) -> None:
+def doctor(
+    task: Annotated[
+        str | None, typer.Argument(help="Not the house: what stands between this task and its student.")
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
     """Look for what is wrong or will be, and say what leaves the machine."""
     own = house(config, data, as_json=json)
+    if task is not None:
+        own.show(own.ask(lambda face: face.advice(task)), draw.findings)
+        return
     try:
         with own.client() as client:
             findings = client.doctor()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.errors import StillhouseError
-from stillhouse.views import calls, cost, explain, exports, ladder, status, tasks
+from stillhouse.views import advice, calls, cost, explain, exports, ladder, status, tasks
 from stillhouse.views.stores import Stores
 
 
@@ -43,6 +43,10 @@ class Faces:
     def ladder(self, task_id: str) -> dict[str, Any]:
         """Give the rungs that were tried for a task, with their figures. Raises Missing."""
         return ladder.ladder(self._stores, task_id)
+
+    def advice(self, task_id: str) -> list[dict[str, str]]:
+        """Say what stands between a task and its student. Raises Missing."""
+        return advice.advice(self._stores, task_id)
 
     def cost(self, task_id: str) -> dict[str, Any]:
         """Give what a task costs and saves. Raises Missing."""

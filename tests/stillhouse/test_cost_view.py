@@ -92,6 +92,14 @@ def test_the_next_climb_is_estimated_from_what_was_logged(spent):
     assert "The next distillation takes at most" in text
 
 
+def test_advice_is_read_from_the_stores(spent):
+    found = Faces(spent).advice("t")
+    assert ("not ready", "note") in {(one["name"], one["level"]) for one in found}
+    assert any("30 of 500" in one["text"] or "20 of 500" in one["text"] for one in found)
+
+
 def test_an_unknown_task_is_missing(spent):
+    with pytest.raises(Missing):
+        Faces(spent).advice("nobody")
     with pytest.raises(Missing):
         Faces(spent).cost("nobody")
