@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from store.prompt import canonical, leading
-from store.wording import clipped, words
+from store.wording import clipped, ends, words
 
 FP_VERSION = 2
 THIN = 8  # words: a head with fewer says nothing that its calls could be told apart by
@@ -60,7 +60,7 @@ def read(request: Mapping[str, Any], tenant: str, task_name: str | None = None) 
         ]
     )
     instructions = _joined([said for said in head if isinstance(said, tuple)])
-    rest = _digest(None if thin else instructions)
+    rest = _NOTHING if thin else _digest(instructions)
     looked = partial(_first_user, given[count:]) if thin else lambda: instructions
     return Opening(scope=scope, fingerprint=scope + rest, looked=looked)
 
@@ -77,6 +77,9 @@ def name_in(scope: str, value: Any) -> str:
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()[:_DIGITS]
+
+
+_NOTHING = _digest(None)  # of instructions that are part of the scope
 
 
 def _said(message: Mapping[str, Any]) -> Any:
@@ -97,8 +100,8 @@ def _first_user(messages: Sequence[Any]) -> tuple[str, ...]:
         if isinstance(message, dict) and message.get("role") == "user":
             content = message.get("content")
             if isinstance(content, list):
-                return words("\n".join(_texts(content)))
-            return words(content) if isinstance(content, str) else ()
+                content = "\n".join(_texts(content))
+            return words(ends(content)) if isinstance(content, str) else ()
     return ()
 
 

@@ -10,6 +10,9 @@ import re
 
 MOST = 6_000  # words of a longer text: its first and its last ones
 _LAST = 1_500
+_MOST_CHARS = 60_000  # of a text, where only its ends are read
+_LAST_CHARS = 15_000
+_LONGEST = 256  # characters of a chunk: masking takes their square, and what is remembered is short
 _KEPT = 20_000  # chunks that are remembered
 
 # Scripts without blanks between words: every character is a word.
@@ -48,6 +51,11 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_dated(found) if "#" in found and not _MONTHS.isdisjoint(found) else found)
 
 
+def ends(text: str) -> str:
+    """Give a text, of a very long one its begin and its end: who pastes a book keeps no call waiting."""
+    return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - _LAST_CHARS]} {text[-_LAST_CHARS:]}"
+
+
 def clipped(found: tuple[str, ...]) -> tuple[str, ...]:
     """Give at most MOST words: of more, the first and the last, between which a document was."""
     return found if len(found) <= MOST else found[: MOST - _LAST] + found[-_LAST:]
@@ -57,6 +65,9 @@ class _Chunks(dict[str, tuple[str, ...]]):
     """The words of each chunk that was read, of whatever text; emptied when it is full."""
 
     def __missing__(self, chunk: str) -> tuple[str, ...]:
+        if len(chunk) > _LONGEST:  # encoded data, a script without blanks
+            pieces = (chunk[at : at + _LONGEST] for at in range(0, len(chunk), _LONGEST))
+            return tuple(word for piece in pieces for word in self[piece])
         if _VARIES.search(chunk):
             return _masked(chunk)
         if len(self) >= _KEPT:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import opening
+from store import opening, wording
 from store.template import Run, Template, Templates
-from store.wording import MOST, clipped, words
+from store.wording import MOST, clipped, ends, words
 
 SCOPE = "5" * 16
 LITERAL = [f"lit{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
@@ -126,6 +126,21 @@ def test_words_are_their_own_words_and_hold_no_digit(text):
     assert words(" ".join(found)) == found
     assert not any(c.isdecimal() for word in found for c in word)
     assert clipped(found) == found
+
+
+@pytest.mark.parametrize("text", ["ab3f" * 100_000, "a" * 400_000 + "1", "a.1" * 100_000, "a@" * 200_000])
+def test_reading_takes_no_more_than_its_length_and_remembers_little(text):
+    """A megabyte of hex without a blank took longer than any call may wait, and stayed in memory."""
+    assert words(text)
+    assert max(map(len, wording._SEEN)) <= 256
+
+
+def test_of_a_very_long_text_the_ends_are_read():
+    long = "begin " + "filling " * 50_000 + "end"
+    assert len(ends(long)) < 61_000
+    assert (words(ends(long))[0], words(ends(long))[-1]) == ("begin", "end")
+    assert ends("short") == "short"
+    assert len(_read(("user", long)).words) == MOST
 
 
 def test_of_a_long_text_its_begin_and_its_end_are_looked_at():
