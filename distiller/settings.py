@@ -43,7 +43,14 @@ class JudgeSettings:
     criteria: str = "The candidate answer is correct, complete and as useful as the reference answer."
     timeout_s: float = 60.0
     sample: float = 0.2  # share of calls outside pairs whose answers are judged, for the baseline
+    gold: float = 0.05  # share of the judged calls that a person is asked about, to audit the judge
     concurrency: int = 4
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for a share that is none."""
+        for key in ("sample", "gold"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise SettingsError(f"judge.{key} is {getattr(self, key)}; it must lie between 0 and 1.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -105,6 +105,14 @@ class AdminClient:
         """Give what a task costs and saves."""
         return self.get(f"/api/cost/{_part(task_id)}")  # type: ignore[no-any-return]
 
+    def audit(self, task_id: str, limit: int) -> dict[str, Any]:
+        """Give the judged answers that wait for a person, and the judge's figures. Raises Missing."""
+        return self.get(f"/api/tasks/{_part(task_id)}/audit", limit=limit)  # type: ignore[no-any-return]
+
+    def label(self, task_id: str, target: str, label: str) -> dict[str, Any]:
+        """Label an answer: good, bad or a number from 0 to 1. Raises Missing or Refused."""
+        return self._post(f"/api/tasks/{_part(task_id)}/audit", {"target": target, "label": label})
+
     def explain(self, task_id: str) -> dict[str, Any]:
         """Give the story of a task. Raises Missing."""
         return self.get(f"/api/explain/{_part(task_id)}")  # type: ignore[no-any-return]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from distiller.pipeline import Executor
+from distiller.scoring.audit import value_of
+from distiller.scoring.rank import GOLD, GOLD_VERSION
 from router import steps
 from router.opening import refusal
 from router.verbs import VERBS
@@ -15,13 +17,13 @@ from stillhouse import backup
 from stillhouse.erasure import Erasing, Wish
 from stillhouse.errors import Missing, Refused
 from stillhouse.lineage.verbs import checked_name
-from stillhouse.views import tasks
+from stillhouse.views import audit, tasks
 from stillhouse.views.lineage import why_alone
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from store.control import Order, TaskOrder
 from store.ids import new_id
-from store.vocabulary import Job, JobKind, JobState, Rollout
+from store.vocabulary import Job, JobKind, JobState, Rollout, Score, ScoreSource
 
 
 class ControlDesk:
@@ -109,6 +111,33 @@ class ControlDesk:
         )
         self._control.order_task(order)
         shown: dict[str, Any] = plain(order)
+        return shown
+
+    def label(self, task_id: str, target: str, label: str) -> dict[str, Any]:
+        """Write down what a person thinks of an answer; gives the score. Raises Missing or Refused."""
+        found = audit.targets(self._stores, task_id, target)
+        if not found:
+            raise Missing(
+                f"No complete answer of the task {task_id!r} has the id {target!r}, nor has its call."
+            )
+        if len(found) > 1:
+            ids = ", ".join(one.attempt_id for one in found)
+            raise Refused(f"The call {target!r} has several answers; name one: {ids}.")
+        try:
+            value = value_of(label)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        score = Score(
+            attempt_id=found[0].attempt_id,
+            call_id=found[0].call_id,
+            name=GOLD,
+            version=GOLD_VERSION,
+            value=value,
+            source=ScoreSource.GOLD,
+            ts=time.time(),
+        )
+        self._stores.log.add_scores([score])
+        shown: dict[str, Any] = plain(score)
         return shown
 
     def stop_students(self) -> None:

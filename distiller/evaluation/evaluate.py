@@ -106,8 +106,7 @@ class Evaluator:
         return futile(await self._judge(asked), delta=self._delta)
 
     async def _judge(self, asked: Sequence[_Asked]) -> list[Judged]:
-        student = await self._scores(asked)
-        teacher = await self._teacher_scores([a.row for a in asked])
+        student, teacher = await self._both(asked)
         return [
             Judged(
                 call_id=one.row["call_id"],
@@ -119,6 +118,18 @@ class Evaluator:
             for one, mine, theirs in zip(asked, student, teacher, strict=True)
         ]
 
+    async def _both(self, asked: Sequence[_Asked]) -> tuple[list[Scored], list[Scored]]:
+        """Score both halves. A judge compares them, unless the student's did not come: then it counts as failed."""
+        if self._metric.judge is None:
+            return await self._scores(asked), await self._teacher_scores([one.row for one in asked])
+        items: list[Item] = []
+        for one in asked:
+            theirs, mine = _own(one.row), one.reply.message if one.reply.error is None else None
+            rival = theirs if mine is not None else None
+            items += [self._item(one.row, mine or theirs, rival), self._item(one.row, theirs, mine)]
+        scored = await self._scorer.score(self._metric, items)
+        return scored[::2], scored[1::2]
+
     async def _scores(self, asked: Sequence[_Asked]) -> list[Scored]:
         return await self._scorer.score(
             self._metric, [self._item(one.row, one.reply.message or _SILENT) for one in asked]
@@ -128,7 +139,7 @@ class Evaluator:
         """Score the teacher's own answers; 1.0 where they are the reference of an agreement metric."""
         scores = [Scored(value=1.0)] * len(rows)
         own = [i for i, row in enumerate(rows) if "teacher" in row or not self._metric.agreement]
-        items = [self._item(rows[i], rows[i].get("teacher") or rows[i]["completion"]) for i in own]
+        items = [self._item(rows[i], _own(rows[i])) for i in own]
         for index, scored in zip(own, await self._scorer.score(self._metric, items), strict=True):
             scores[index] = scored
         return scores
@@ -150,10 +161,18 @@ class Evaluator:
             {call: scored.value for call, scored in zip(ids, served, strict=True)},
         )
 
-    def _item(self, row: dict[str, Any], candidate: dict[str, Any]) -> Item:
+    def _item(
+        self, row: dict[str, Any], candidate: dict[str, Any], rival: dict[str, Any] | None = None
+    ) -> Item:
         corrected = "teacher" in row
         reference = row["completion"] if corrected or self._metric.judge is None else None
-        return Item(request=row["request"], reference=reference, candidate=candidate)
+        return Item(request=row["request"], reference=reference, candidate=candidate, rival=rival)
+
+
+def _own(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the teacher's own message."""
+    message: dict[str, Any] = row.get("teacher") or row["completion"]
+    return message
 
 
 _SILENT: dict[str, Any] = {"role": "assistant", "content": ""}

@@ -1,63 +1,37 @@
-"""A model that scores answers, through an OpenAI-compatible API. Knows no store; failures stay unscored."""
+"""Scores answers with the judge's program. Knows no store; failures stay unscored. Runs in the scorer process.
+
+Two answers are shown in both orders and their scores averaged. A pair's halves come as two items that name each
+other as rivals: they are compared once, for both.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import dspy
 import httpx
+from dspy.utils.exceptions import AdapterParseError
 
-from distiller.scoring import message as read
+from distiller.scoring import judge_program
+from distiller.scoring.engine import ChatEngine
+from distiller.scoring.judge_program import Judge, OutOfRange
 from distiller.scoring.spec import Item, MetricSpec, Scored
+from distiller.scoring.swap import both, disagree
 from distiller.settings import JudgeSettings
 
-PROMPT_VERSION = "1"
-_PROMPT = """You grade one answer of an assistant. Be strict and impartial.
-
-Criterion: {criteria}
-
-Conversation so far (JSON):
-{messages}
-{reference}
-Answer to grade (JSON):
-{candidate}
-
-Reply with one JSON object and nothing else: {{"reason": "<one short sentence>", "score": <number from 0 to 1>}}
-0 means that the answer fails the criterion, 1 that it meets it fully."""
-_REFERENCE = "\nAn answer known to be right (JSON):\n{reference}\n"
 _SHOWN = ("role", "content", "tool_calls", "function_call")
 _CHARS = 60_000  # of the conversation that the judge is shown, the latest
+_REASON = 300
+
+Verdicts = dict[str, Scored]  # by the answer, as it is shown
 
 
 def version(judge: JudgeSettings) -> str:
-    """Return 12 hex digits that change with the prompt, the model and the criterion."""
-    told = json.dumps([PROMPT_VERSION, judge.model, judge.criteria])
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
-
-
-def prompt(judge: JudgeSettings, item: Item) -> str:
-    """Return what the judge reads. The reference is shown only where it is known to be right."""
-    reference = _REFERENCE.format(reference=_shown(item.reference)) if item.reference else ""
-    messages = json.dumps(item.request.get("messages") or [], ensure_ascii=False)[-_CHARS:]
-    return _PROMPT.format(
-        criteria=judge.criteria,
-        messages=messages,
-        reference=reference,
-        candidate=_shown(item.candidate),
-    )
-
-
-def verdict(reply: dict[str, Any]) -> Scored:
-    """Read a judge's reply (a message). Anything but a number from 0 to 1 is unscored."""
-    document = read.document(reply)
-    score = document.get("score") if isinstance(document, dict) else None
-    if not isinstance(score, int | float) or isinstance(score, bool) or not 0 <= score <= 1:
-        return Scored(value=None, reason="the judge gave no score between 0 and 1")
-    reason = document.get("reason") if isinstance(document, dict) else None
-    return Scored(value=float(score), reason=str(reason)[:300] if reason else None)
+    """Return 12 hex digits that change with the program, the model and the criterion."""
+    return judge_program.version(judge.model, judge.criteria)
 
 
 def score(spec: MetricSpec, items: Sequence[Item]) -> list[Scored]:
@@ -70,24 +44,67 @@ def score(spec: MetricSpec, items: Sequence[Item]) -> list[Scored]:
         httpx.Client(base_url=judge.base_url, headers=headers, timeout=judge.timeout_s) as client,
         ThreadPoolExecutor(judge.concurrency) as pool,
     ):
-        return list(pool.map(lambda item: _ask(client, judge, item), items))
+        asking = _Asking(judge, client)
+        questions = {_key(item): item for item in items}
+        answers = dict(zip(questions, pool.map(asking.about, questions.values()), strict=True))
+    return [answers[_key(item)][_shown(item.candidate)] for item in items]
 
 
-def _ask(client: httpx.Client, judge: JudgeSettings, item: Item) -> Scored:
-    body = {
-        "model": judge.model,
-        "messages": [{"role": "user", "content": prompt(judge, item)}],
-        "temperature": 0,
-        "response_format": {"type": "json_object"},
-    }
-    try:
-        response = client.post("chat/completions", json=body)
-        response.raise_for_status()
-        return verdict(read.of_completion(response.json()) or {})
-    except httpx.HTTPStatusError as error:
-        return Scored(value=None, reason=f"the judge answered {error.response.status_code}")
-    except (httpx.HTTPError, ValueError) as error:
-        return Scored(value=None, reason=f"the judge did not answer: {type(error).__name__}")
+class _Asking:
+    """One judge behind one client."""
+
+    def __init__(self, judge: JudgeSettings, client: httpx.Client) -> None:
+        self._criteria = judge.criteria
+        self._program = Judge()
+        self._lm = dspy.LM(
+            "stillhouse/judge", engine=ChatEngine(client, judge.model), cache=False, num_retries=0
+        )
+
+    def about(self, item: Item) -> Verdicts:
+        """Return what the judge says of the item's answer, and of its rival where there is one."""
+        try:
+            with dspy.context(lm=self._lm, adapter=judge_program.adapter(), disable_history=True):
+                return self._look(item)
+        except OutOfRange as error:
+            why = str(error)
+        except AdapterParseError:
+            why = "the judge gave no score between 0 and 1"
+        except dspy.LMError as error:
+            why = error.message
+        return dict.fromkeys(map(_shown, (item.candidate, item.rival)), Scored(value=None, reason=why))
+
+    def _look(self, item: Item) -> Verdicts:
+        told = json.dumps(item.request.get("messages") or [], ensure_ascii=False)[-_CHARS:]
+        mine, rival = _shown(item.candidate), _shown(item.rival)
+        if item.reference is not None:
+            return self._compare(told, mine, _shown(item.reference), known=True)
+        if item.rival is None or mine == rival:
+            return self._grade(told, mine)
+        return self._compare(told, mine, rival, known=False)
+
+    def _grade(self, told: str, mine: str) -> Verdicts:
+        value, reason = self._program.one(self._criteria, told, mine)
+        return {mine: Scored(value=value, reason=reason[:_REASON])}
+
+    def _compare(self, told: str, mine: str, other: str, *, known: bool) -> Verdicts:
+        here, reason = self._program.two(self._criteria, told, (mine, other), "B" if known else "unknown")
+        there, _ = self._program.two(self._criteria, told, (other, mine), "A" if known else "unknown")
+        found = both(here, there)
+        if disagree(here, there):
+            reason = f"the two orders disagree; in one: {reason}"
+        words = reason[:_REASON]
+        return {
+            other: Scored(value=found.other, reason=words, position=found.position),
+            mine: Scored(value=found.one, reason=words, position=found.position),
+        }
+
+
+def _key(item: Item) -> str:
+    """Return the same for the two halves of a pair: they are one question."""
+    answers = sorted([_shown(item.candidate), _shown(item.rival)])
+    if item.reference is not None:
+        answers = [_shown(item.candidate), "", _shown(item.reference)]
+    return json.dumps([item.request.get("messages"), answers], sort_keys=True)
 
 
 def _shown(message: dict[str, Any] | None) -> str:

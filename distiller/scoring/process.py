@@ -1,8 +1,8 @@
 """The scorer: a resident process that judges answers. Knows no store; JSON lines in, JSON lines out.
 
-In:  {"id", "op": "score", "metric": {...}, "items": [{"request", "reference", "candidate"}]}
+In:  {"id", "op": "score", "metric": {...}, "items": [{"request", "reference", "candidate", "rival"}]}
      {"id", "op": "version", "metric": {...}}
-Out: {"id", "results": [{"value", "reason"}]} | {"id", "version"} | {"id", "error"}
+Out: {"id", "results": [{"value", "reason", "position"}]} | {"id", "version"} | {"id", "error"}
 It stops when its standard input closes. Whatever a user's metric prints goes to standard error.
 """
 
@@ -18,7 +18,6 @@ from functools import cache
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-from distiller.scoring import judge
 from distiller.scoring.metrics import BUILT_IN, VERSION
 from distiller.scoring.spec import Item, MetricSpec, Scored
 
@@ -44,6 +43,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _score(spec: MetricSpec, items: list[Item]) -> list[Scored]:
     if spec.judge is not None:
+        from distiller.scoring import judge  # noqa: PLC0415 - imports dspy, which takes seconds
+
         return judge.score(spec, items)
     if spec.by_user:
         one = _user_metric(spec.name).one
@@ -61,6 +62,8 @@ def _score(spec: MetricSpec, items: list[Item]) -> list[Scored]:
 
 def _version(spec: MetricSpec) -> str:
     if spec.judge is not None:
+        from distiller.scoring import judge  # noqa: PLC0415 - imports dspy, which takes seconds
+
         return judge.version(spec.judge)
     return _user_metric(spec.name).version if spec.by_user else VERSION
 

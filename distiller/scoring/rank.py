@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from store.vocabulary import Exchange, ScoreSource
 
 GOLD = "gold"  # name of the scores of a person who was asked
+GOLD_VERSION = "person"
 Known = Mapping[ScoreSource, float]  # values in [0, 1]; a source that said nothing is not there
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distiller.scoring import message as read
 from distiller.scoring.late import Late, Owner
+from distiller.scoring.pairs import audited, rivals, sampled, together
 from distiller.scoring.rank import compared
 from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer, ScorerUnavailable
 from distiller.settings import DistillerSettings
@@ -159,7 +159,9 @@ class Scoring:
         )
         if len(found) < self._limit:
             place.mark(self._now(), max((e.seq for e in found), default=place.settled))
-        return [*found, *self._sample(fingerprints, spec, version, place)] if judged else found
+        if not judged:
+            return found
+        return [*together(found, self._now()), *self._sample(fingerprints, spec, version, place)]
 
     def _sample(
         self, fingerprints: Sequence[str], spec: MetricSpec, version: str, place: _Place
@@ -169,7 +171,7 @@ class Scoring:
             fingerprints, spec.name, version, self._limit, after_seq=place.sampled, drawn=False
         )
         place.sampled = max([place.sampled, *(e.seq for e in rest)])
-        return [e for e in rest if _draw(e.call_id) < share]
+        return [e for e in rest if sampled(e.call_id, share)]
 
     async def _corrections(self, spec: MetricSpec, version: str, place: _Place) -> list[Score]:
         """Score answers against corrections that came later than their first scores.
@@ -195,7 +197,8 @@ class Scoring:
     ) -> list[Score]:
         """Score attempts; the teacher's own agreement with itself needs no scorer."""
         own = [e for e in found if _by_itself(e, spec)]
-        rest = [(e, _item(e, spec)) for e in found if not _by_itself(e, spec)]
+        others = rivals(found) if spec.judge is not None else {}
+        rest = [(e, _item(e, spec, others.get(e.attempt_id))) for e in found if not _by_itself(e, spec)]
         asked = [(e, item) for e, item in rest if item is not None]
         place.hopeless |= {(version, e.attempt_id): e.seq for e, item in rest if item is None}
         results = await self._scorer.score(spec, [item for _, item in asked]) if asked else []
@@ -220,6 +223,9 @@ class Scoring:
             source=compared(spec.source, corrected=exchange.correction is not None),
             ts=self._now(),
             reason=result.reason,
+            position=result.position,
+            propensity=spec.judge.gold if spec.judge else None,
+            drawn=audited(exchange.call_id, spec.judge.gold) if spec.judge else None,
         )
 
     def _complain(self, sentence: str) -> None:
@@ -228,7 +234,7 @@ class Scoring:
             self._unavailable = sentence
 
 
-def _item(exchange: Exchange, spec: MetricSpec) -> Item | None:
+def _item(exchange: Exchange, spec: MetricSpec, rival: dict[str, Any] | None) -> Item | None:
     """Return what the scorer is asked, None where there is nothing to compare.
 
     A judge is shown a reference only where a person gave it: with the teacher's own answer as the
@@ -244,14 +250,9 @@ def _item(exchange: Exchange, spec: MetricSpec) -> Item | None:
         reference = None
     if reference is None and spec.agreement:
         return None
-    return Item(request=exchange.request, reference=reference, candidate=candidate)
+    return Item(request=exchange.request, reference=reference, candidate=candidate, rival=rival)
 
 
 def _by_itself(exchange: Exchange, spec: MetricSpec) -> bool:
     """Tell whether the answer is its own reference."""
     return spec.agreement and exchange.who == Who.TEACHER and exchange.correction is None
-
-
-def _draw(call_id: str) -> float:
-    """Return a number in [0, 1) that is the same for the same call."""
-    return int.from_bytes(hashlib.sha256(call_id.encode()).digest()[:6]) / 2**48

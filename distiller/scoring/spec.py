@@ -51,11 +51,15 @@ class MetricSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One answer to score; messages are assistant messages, `reference` None where there is none."""
+    """One answer to score; messages are assistant messages, `reference` None where there is none.
+
+    `rival` is the other half of a pair: a judge, who is shown no reference that nobody gave, compares the two.
+    """
 
     request: dict[str, Any]
     reference: dict[str, Any] | None
     candidate: dict[str, Any]
+    rival: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +68,7 @@ class Scored:
 
     value: float | None
     reason: str | None = None
+    position: float | None = None  # as in Score
 
 
 class Scorer(Protocol):

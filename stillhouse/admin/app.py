@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp
 
-from stillhouse.admin import ledger, lineage, metrics
+from stillhouse.admin import audit, ledger, lineage, metrics
 from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
@@ -24,7 +24,7 @@ from stillhouse.views.stores import Stores
 from store.errors import NotFound, StoreError
 
 
-class Desk(ledger.Keeper, lineage.Genealogist, Protocol):
+class Desk(ledger.Keeper, lineage.Genealogist, audit.Labeller, Protocol):
     """What an operator may order."""
 
     def distill(self, task_id: str, *, anyway: bool = False) -> dict[str, Any]:
@@ -64,6 +64,7 @@ def build(stores: Stores, desk: Desk, loopback: Loopback, *, token: str, hosts: 
     _learning(app, stores)
     _orders(app, desk)
     ledger.mount(app, stores, desk)
+    audit.mount(app, stores, desk)
     lineage.mount(app, stores, desk)
     loopback.mount(app)
     _errors(app)

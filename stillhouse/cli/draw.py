@@ -80,11 +80,25 @@ def task(console: Console, row: Row) -> None:
         console.print(f"[dim]{clock(line['ts'])}[/] {escape(line['sentence'])}")
     for check in () if row["left_alone"] else row["readiness"]:
         console.print(f"{'[green]✓[/]' if check['ok'] else '[yellow]○[/]'} {escape(check['words'])}")
+    for sentence in _scored(row):
+        console.print(sentence)
     seen = row["evidence"]
     if seen:
         console.print(_evidence(seen))
     for t in row["transitions"][-10:]:
         console.print(f"[dim]{clock(t['ts'])}[/] {t['source']} → {tone(t['target'])}: {escape(t['why'])}")
+
+
+def _scored(row: Row) -> list[str]:
+    """Say what is known of the scores: what users did, and how the judge differs from people."""
+    judge, said = row["judge"], row["signals"]
+    found = [f"Signals: {', '.join(f'{word} {count:,}' for word, count in said.items())}."] if said else []
+    if judge["words"]:
+        found.append(f"The judge: {judge['words']}.")
+    if judge["drawn"] > judge["labelled"]:
+        waiting = judge["drawn"] - judge["labelled"]
+        found.append(f"{waiting:,} judged answers wait for a person: `stillhouse audit {row['task_id']}`.")
+    return found
 
 
 def wording(version: Row) -> str:

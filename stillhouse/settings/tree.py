@@ -206,6 +206,7 @@ class Judge(Branch):
     timeout_s: Seconds | None = None
     concurrency: Positive | None = None
     sample: Share | None = None
+    gold: Share | None = None  # of the judged calls, for a person to label
 
 
 class Policy(Branch):

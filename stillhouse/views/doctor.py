@@ -14,6 +14,7 @@ from stillhouse import auditor
 from stillhouse.processes.alive import lost
 from stillhouse.settings import Settings
 from stillhouse.settings.tree import LITELLM
+from stillhouse.views import audit
 from stillhouse.views.status import journal_bytes
 from stillhouse.views.stores import Stores
 from stillhouse.views.targets import Finding, finding, look
@@ -39,7 +40,14 @@ def examine(settings: Settings, stores: Stores | None) -> list[Finding]:
     ]
     if stores is None:
         return [*findings, *ports(settings)]
-    return [*findings, _control(stores), *_records(stores), *_accounts(stores), *_routes(stores)]
+    return [
+        *findings,
+        _control(stores),
+        *_records(stores),
+        *_accounts(stores),
+        *_judges(stores),
+        *_routes(stores),
+    ]
 
 
 def _config(settings: Settings) -> Finding:
@@ -163,6 +171,24 @@ def _accounts(stores: Stores) -> list[Finding]:
     if jumped is not None:
         text = f"The clock jumped by {jumped:+.0f} s; retention and sealing wait for a day after that."
         findings.append(finding("clock", "warning", text))
+    return findings
+
+
+def _judges(stores: Stores) -> list[Finding]:
+    """Say how judges differ from people, and where nobody has looked yet."""
+    findings = []
+    for task in stores.control.tasks():
+        seen = audit.figures(stores, task.task_id)
+        if seen["bias"]:
+            off = seen["bias"]["lower"] > 0 or seen["bias"]["upper"] < 0
+            text = f"The judge of {task.task_id}: {seen['words']}."
+            findings.append(finding("judge", "warning" if off else "ok", text))
+        elif seen["drawn"]:
+            text = (
+                f"Nobody has audited the judge of {task.task_id}: {seen['drawn']} of its answers wait for a label "
+                f"(`stillhouse audit {task.task_id}`)."
+            )
+            findings.append(finding("judge", "note", text))
     return findings
 
 

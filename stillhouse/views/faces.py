@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.errors import StillhouseError
-from stillhouse.views import advice, calls, cost, explain, exports, ladder, status, tasks
+from stillhouse.views import advice, audit, calls, cost, explain, exports, ladder, status, tasks
 from stillhouse.views.stores import Stores
 
 
@@ -51,6 +51,10 @@ class Faces:
     def cost(self, task_id: str) -> dict[str, Any]:
         """Give what a task costs and saves. Raises Missing."""
         return cost.cost(self._stores, task_id)
+
+    def audit(self, task_id: str, limit: int) -> dict[str, Any]:
+        """Give the judged answers that wait for a person. Raises Missing."""
+        return audit.audit(self._stores, task_id, limit)
 
     def explain(self, task_id: str) -> dict[str, Any]:
         """Give the story of a task. Raises Missing."""

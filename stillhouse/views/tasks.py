@@ -11,7 +11,7 @@ from distiller.scoring.rank import GOLD, countable
 from router import steps
 from stillhouse.errors import Missing
 from stillhouse.settings import convert
-from stillhouse.views import lineage
+from stillhouse.views import audit, lineage
 from stillhouse.views.calls import fingerprints_of
 from stillhouse.views.evidence import evidence
 from stillhouse.views.plain import plain
@@ -74,6 +74,7 @@ def task(stores: Stores, task_id: str) -> dict[str, Any]:
     return {
         **summary(stores, found),
         "signals": stores.log.signals(fingerprints),
+        "judge": audit.figures(stores, task_id),
         "called": list(found.called),
         "fingerprints": {v.version: list(v.fingerprints) for v in stores.control.versions(task_id)},
         "last_hour": [plain(row) for row in traffic if row.fingerprint in fingerprints],

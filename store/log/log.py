@@ -21,17 +21,20 @@ from store.log.search import search
 from store.log.sightings import Sightings
 from store.log.views import (
     Account,
+    Audited,
     CallDetail,
     CallFilter,
     CallPage,
     Erased,
     FingerprintSeen,
     Hit,
+    Position,
     Removed,
     Retention,
     RoleCost,
     Said,
     Subject,
+    Target,
     TaskCounts,
     TaskTraffic,
     Totals,
@@ -177,6 +180,24 @@ class Log:
         """Return how often each signal was sent about these calls, the most frequent first."""
         rows = self._database.read("learning.signals", fingerprints=list(fingerprints))
         return {row["signal"]: row["calls"] for row in rows}
+
+    def audited(self, fingerprints: Iterable[str]) -> list[Audited]:
+        """Return the judged answers that were drawn for a person, labelled or not, in the order of their calls."""
+        rows = self._database.read("learning.audited", fingerprints=list(fingerprints))
+        return [Audited(**row) for row in rows]
+
+    def position(self, fingerprints: Iterable[str]) -> Position:
+        """Return what standing first was worth to the judge of these calls."""
+        return Position(**self._database.read("learning.position", fingerprints=list(fingerprints))[0])
+
+    def answers(self, attempt_ids: Sequence[str]) -> list[Exchange]:
+        """Return the exchanges of these attempts, in log order."""
+        picked = self._database.read("learning.pick_answers", wanted=list(attempt_ids))
+        return self._reader.exchanges(picked, None)
+
+    def answers_of(self, target: str) -> list[Target]:
+        """Return the complete answers that an id means: that of an answer, or of its call."""
+        return [Target(**row) for row in self._database.read("learning.answers_of", target=target)]
 
     def add_scores(self, scores: Sequence[Score]) -> None:
         """Append scores; the latest of a name counts."""

@@ -59,6 +59,35 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Audited:
+    """A judged answer that was drawn for a person."""
+
+    attempt_id: str
+    call_id: str
+    judge: float  # in [0, 1]
+    propensity: float  # probability with which it was drawn
+    version: str  # of the judge
+    gold: float | None  # the person's label, in [0, 1]; None while it waits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """What standing first was worth to a judge that compared answers in both orders."""
+
+    mean: float | None  # in [-1, 1]; None where none were compared
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """An answer that an id means."""
+
+    attempt_id: str
+    call_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CallFilter:
     """Which calls to list, newest first. Unset fields do not narrow."""
 

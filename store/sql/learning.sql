@@ -149,6 +149,49 @@ WHERE c.prompt_hash IS NOT NULL AND a.outcome = 'complete'
     )
 ORDER BY c.seq, a.attempt_id;
 
+-- What a judge gave the answers that were drawn for a person, by its latest version, beside the person's label.
+-- name: audited
+WITH asked AS (
+    SELECT s.* FROM scores AS s SEMI JOIN (
+        SELECT call_id FROM calls WHERE fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+    ) AS c ON c.call_id = s.call_id
+),
+drawn AS (
+    SELECT
+        attempt_id, any_value(call_id) AS call_id, arg_max(value, ts) AS judge, arg_max(propensity, ts) AS propensity,
+        arg_max(version, ts) AS version
+    FROM asked
+    WHERE source = 'judge' AND drawn AND version = (SELECT arg_max(version, ts) FROM asked WHERE source = 'judge')
+    GROUP BY attempt_id
+),
+labelled AS (SELECT attempt_id, arg_max(value, ts) AS gold FROM asked WHERE name = 'gold' GROUP BY attempt_id)
+SELECT d.*, l.gold FROM drawn AS d LEFT JOIN labelled AS l ON l.attempt_id = d.attempt_id
+ORDER BY d.call_id, d.attempt_id;
+
+-- What standing first was worth to a judge, by its latest version.
+-- name: position
+WITH asked AS (
+    SELECT s.version, s.ts, s.call_id, s.position FROM scores AS s SEMI JOIN (
+        SELECT call_id FROM calls WHERE fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+    ) AS c ON c.call_id = s.call_id
+    WHERE s.source = 'judge'
+)
+SELECT avg(position) AS mean, count(DISTINCT call_id) AS calls FROM asked
+WHERE position IS NOT NULL AND version = (SELECT arg_max(version, ts) FROM asked);
+
+-- The answers behind ids of attempts, in log order.
+-- name: pick_answers
+SELECT a.attempt_id, c.seq
+FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
+WHERE a.attempt_id IN (SELECT id::UUID FROM wanted) AND c.prompt_hash IS NOT NULL
+ORDER BY c.seq, a.attempt_id;
+
+-- The complete answers that an id means: that of an answer, or of its call.
+-- name: answers_of
+SELECT a.attempt_id, a.call_id, c.fingerprint
+FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
+WHERE a.outcome = 'complete' AND (a.attempt_id = try_cast($target AS UUID) OR a.call_id = try_cast($target AS UUID));
+
 -- How often each word was said of a task's answers.
 -- name: signals
 SELECT f.signal, count(*) AS calls

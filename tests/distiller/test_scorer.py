@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 from slowpath import request, said
-from standin import StandIn
 
 from distiller.scoring.client import ScorerClient
-from distiller.scoring.judge import prompt, verdict
 from distiller.scoring.spec import Item, MetricSpec, ScorerUnavailable
-from distiller.settings import JudgeSettings
 
 HERE = Path(__file__).parent
 LABEL = MetricSpec(name="label")
@@ -90,39 +87,6 @@ async def test_a_users_metric_gets_dspys_objects(scorer):
     assert off.value is None
     assert "between 0 and 1" in off.reason
     assert len(await scorer.version(user("broken"))) == 12
-
-
-async def test_a_judge_scores_and_its_failures_stay_unscored(scorer):
-    def answer(body):
-        asked = body["messages"][0]["content"]
-        if "SULK" in asked:
-            return 500
-        return '{"reason": "fine", "score": 0.75}' if "RIGHT" in asked else "I would say 0.8"
-
-    server = StandIn(answer)
-    try:
-        judge = MetricSpec(name="judge", judge=JudgeSettings(model="j", base_url=server.url), token="secret")
-        scored = await scorer.score(judge, [item(None, w) for w in ("RIGHT", "SULK", "other")])
-        assert [s.value for s in scored] == [0.75, None, None]
-        assert scored[1].reason == "the judge answered 500"
-        assert server.headers[0]["authorization"] == "Bearer secret"
-        assert await scorer.version(judge) != "1"
-    finally:
-        server.close()
-    (down,) = await scorer.score(judge, [item(None, "RIGHT")])
-    assert down.value is None
-    assert "did not answer" in down.reason
-
-
-def test_a_judge_sees_a_reference_only_where_there_is_one():
-    judge = JudgeSettings(model="j")
-    assert "known to be right" in prompt(judge, item("red", "blue"))
-    assert "known to be right" not in prompt(judge, item(None, "blue"))
-
-
-@pytest.mark.parametrize("reply", ["", "0.7", '{"score": "0.7"}', '{"score": 7}', '{"score": true}', "[1]"])
-def test_anything_but_a_number_in_range_is_no_score(reply):
-    assert verdict(said(reply)).value is None
 
 
 def test_the_process_stops_when_its_input_closes():
