@@ -1,43 +1,59 @@
-"""Reads everything about one call, found by its id. Knows no other question.
+"""Reads everything about one call, found by its id, as it is at one moment. Knows no other question.
 
 Step by step, each with what the last one found: DuckDB then reads one block of each wide column, and of the
-prompts one. In one statement with joins it would read every prompt.
+prompts one. In one statement with joins it would read every prompt. What is found is a handful of rows, and put
+in order here: DuckDB would first plan a sort of every column.
 """
 
 from __future__ import annotations
 
-from store.log.database import Database, Row
+from functools import partial
+from operator import itemgetter
+from typing import Any, Protocol
+
+from store.log.database import Database, Row, run
 from store.log.rows import call_detail
 from store.log.views import CallDetail
 
 _NO_PROMPT: Row = {"head_hash": "", "pieces": None}
 
 
+class _Ask(Protocol):
+    def __call__(self, name: str, values: dict[str, Any], /) -> list[Row]: ...
+
+
 def detail(database: Database, call_id: str) -> CallDetail | None:
     """Return the call with its prompt, attempts, scores and feedback; None where there is none."""
-    place = database.read("faces.place_of", call_id=call_id)
-    found = place and database.read("faces.call", seq=place[0]["seq"], call_id=call_id)
-    if not found:
+    with database.looking() as cursor:
+        cursor.begin()
+        try:
+            return _detail(partial(run, cursor), {"call_id": call_id})
+        finally:
+            cursor.rollback()
+
+
+def _detail(ask: _Ask, wanted: dict[str, str]) -> CallDetail | None:
+    place = ask("faces.place_of", wanted)
+    if not place:
         return None
-    row = found[0]
+    (row,) = ask("faces.call", place[0])
     prompt: list[Row] = []
     if row["prompt_hash"] is not None:
-        prompt = database.read("faces.prompt_of", part=row["part"], prompt_hash=row["prompt_hash"])
-    attempts = database.read("faces.attempts_of", call_id=call_id)
-    scores = database.read("faces.scores_of", call_id=call_id) if attempts else []
-    feedback = _feedback(database, row, attempts)
+        prompt = ask("faces.prompt_of", {name: row[name] for name in ("part", "prompt_hash")})
+    attempts = sorted(ask("faces.attempts_of", wanted), key=itemgetter("started", "ts", "attempt_id"))
+    scores = sorted(ask("faces.scores_of", wanted), key=itemgetter("ts")) if attempts else []
+    feedback = _feedback(ask, row, attempts)
     return call_detail(row | (prompt or [_NO_PROMPT])[0], attempts, scores, feedback)
 
 
-def _feedback(database: Database, row: Row, attempts: list[Row]) -> list[Row]:
+def _feedback(ask: _Ask, row: Row, attempts: list[Row]) -> list[Row]:
     """Return what was said about the call, by its own id or by that of the answer that the app received."""
-    direct = database.read("faces.feedback_of", call_id=row["call_id"], tenant=row["tenant"])
+    tenant = row["tenant"]
     names = [a["completion_id"] for a in attempts if a["served"] and a["completion_id"] is not None]
-    named = names and database.read("faces.feedback_named", names=names, tenant=row["tenant"])
-    if not named:
-        return direct
-    meant = database.read("faces.meant", names=names, tenant=row["tenant"])
-    mine = {one["completion_id"] for one in meant if one["call_id"] == row["call_id"]}
-    known = {item["feedback_id"] for item in direct}
-    said = direct + [item for item in named if item["target"] in mine and item["feedback_id"] not in known]
-    return sorted(said, key=lambda item: item["ts"])
+    said = ask("faces.feedback_of", {"call_id": row["call_id"], "names": names, "tenant": tenant})
+    mine: set[str] = set()
+    if not all(item["direct"] for item in said):
+        meant = ask("faces.meant", {"names": names, "tenant": tenant})
+        mine = {one["completion_id"] for one in meant if one["call_id"] == row["call_id"]}
+    kept = [item for item in said if item["direct"] or item["target"] in mine]
+    return sorted(kept, key=itemgetter("ts"))

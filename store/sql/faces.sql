@@ -123,31 +123,29 @@ LEFT JOIN spent AS m ON m.call_id = c.call_id
 ORDER BY c.seq DESC;
 
 -- name: place_of
-SELECT seq FROM calls WHERE call_id = try_cast($call_id AS UUID) LIMIT 1;
+SELECT part, seq FROM calls WHERE call_id = try_cast($call_id AS UUID) LIMIT 1;
 
--- By `seq` as well: it alone tells which block of each wide column to read.
+-- By `seq`: it tells which block of each wide column to read.
 -- name: call
 SELECT * EXCLUDE (input_hash), lower(hex(input_hash)) AS input_hash FROM calls
-WHERE seq = $seq AND call_id = try_cast($call_id AS UUID)
-LIMIT 1;
+WHERE part = $part AND seq = $seq;
 
 -- name: prompt_of
 SELECT head_hash, pieces FROM prompts WHERE part = $part AND prompt_hash = try_cast($prompt_hash AS UUID) LIMIT 1;
 
 -- name: attempts_of
-SELECT * FROM attempts WHERE call_id = try_cast($call_id AS UUID) ORDER BY started, ts, attempt_id;
+SELECT * FROM attempts WHERE call_id = try_cast($call_id AS UUID);
 
 -- name: scores_of
-SELECT * FROM scores WHERE call_id = try_cast($call_id AS UUID) ORDER BY ts;
+SELECT * FROM scores WHERE call_id = try_cast($call_id AS UUID);
 
 -- name: score_names
 SELECT DISTINCT name FROM scores ORDER BY name;
 
 -- name: feedback_of
-SELECT * FROM feedback WHERE try_cast(target AS UUID) = try_cast($call_id AS UUID) AND tenant = $tenant ORDER BY ts;
-
--- name: feedback_named
-SELECT * FROM feedback WHERE tenant = $tenant AND target IN (SELECT unnest($names::VARCHAR[]));
+SELECT *, try_cast(target AS UUID) IS NOT DISTINCT FROM try_cast($call_id AS UUID) AS direct FROM feedback
+WHERE tenant = $tenant
+    AND (try_cast(target AS UUID) = try_cast($call_id AS UUID) OR list_contains($names::VARCHAR[], target));
 
 -- name: completed
 SELECT c.call_id FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
