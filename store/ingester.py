@@ -37,6 +37,7 @@ from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
 _log = logging.getLogger(__name__)
 
 _STEP_BYTES = 16 << 20  # bytes of all segments after which a step ends
+_CATCH_UP_S = 10.0
 _FOLDED_FROM = 100  # segments whose rows are then folded into one for each writer
 # What the data of a record can bring about. A disk, a lock or memory that fails is no record's fault.
 _SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
@@ -93,10 +94,11 @@ class Ingester:
                 raise StoreError("The ingester was closed.")
             return self._step()
 
-    def catch_up(self, at_most_s: float = 1.0) -> int:
+    def catch_up(self, at_most_s: float = _CATCH_UP_S) -> int:
         """Step on while there is more than fits a step, for so long at most; return how many records were dealt with.
 
-        Raises as `step` does.
+        Whoever turns it rests between two turns: the shorter they are, the more of a backlog's time is rest. Raises as
+        `step` does, so one that is under way ends when the ingester is closed.
         """
         over = time.monotonic() + at_most_s
         done = self.step()

@@ -10,15 +10,14 @@ Heads recur: what is hashed of one is kept by its raw pieces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from store.ids import digest
-from store.prompt import HEAD_KEYS, INCIDENTAL, Split, cut, head_hash, leads, prompt_hash
+from store.prompt import HEAD_KEYS, Split, cut, head_hash, joint_hash, leads, prompt_hash
 
 _TIGHT, _SPACED = 1, 2  # bytes of each mark between keys, values and members
 _BRACKET = ord("[")
@@ -29,7 +28,6 @@ _KEYS = frozenset(HEAD_KEYS)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class _Message(msgspec.Struct):
@@ -45,17 +43,14 @@ class _Head:
 
     head_hash: str
     prompt_hash: str
-    canonical: Mapping[str, bytes]  # by member; of `messages` without the brackets
 
 
-@dataclass(slots=True)
-class _Layout:
+class _Layout(msgspec.Struct):
     """Where the members of a plain body lie."""
 
-    spans: list[tuple[int, int]] = field(default_factory=list)  # of the head's pieces, bytes
-    names: list[str] = field(default_factory=list)  # of the member that each of them is of
-    others: list[bytes] = field(default_factory=list)  # the members that have no part in it, with their keys
-    messages: bytes | None = None  # those behind the head, as an array; None where there is no array of them
+    spans: list[tuple[int, int]] = []  # of the head's pieces, bytes
+    names: list[str] = []  # of the member that each of them is of
+    rest: list[bytes] = []  # the members, or what is left of them, that have no part in it, with their keys
 
 
 def split(body: bytes) -> Split | None:
@@ -81,7 +76,7 @@ def _split(body: bytes, layout: _Layout) -> Split:
         pieces=pieces,
         cuts=cuts,
         tail=tail,
-        input_hash=_input_hash(head.canonical, layout),
+        input_hash=joint_hash(head.head_hash, _decode(b"{%s}" % b",".join(layout.rest))),
     )
 
 
@@ -89,43 +84,20 @@ def _split(body: bytes, layout: _Layout) -> Split:
 def _head(names: tuple[str, ...], pieces: tuple[str, ...]) -> _Head:
     found = [(name, _decode(piece)) for name, piece in zip(names, pieces, strict=True)]
     messages = [value for name, value in found if name == "messages"]
-    rest = {name: value for name, value in found if name != "messages"}
-    hashed = head_hash({"messages": messages, **rest})
-    return _Head(
-        head_hash=hashed,
-        prompt_hash=prompt_hash(hashed, pieces),
-        canonical={
-            "messages": b",".join(map(_encode, messages)),
-            **{name: _encode(value) for name, value in rest.items()},
-        },
-    )
-
-
-def _input_hash(head: Mapping[str, bytes], layout: _Layout) -> str:
-    """Return what `prompt.input_hash` says of the parsed body."""
-    request: dict[str, Any] = _decode(b"{%s}" % b",".join(layout.others))
-    for name in INCIDENTAL.intersection(request):
-        del request[name]
-    request.update({name: msgspec.Raw(text) for name, text in head.items() if name != "messages"})
-    if layout.messages is not None:
-        first, rest = head["messages"], _encode(_decode(layout.messages))
-        between = b"," if first and len(rest) > len(b"[]") else b""
-        request["messages"] = msgspec.Raw(b"[%s%s%s" % (first, between, rest[1:]))
-    return digest(_encode(request))
+    hashed = head_hash({"messages": messages, **{name: value for name, value in found if name != "messages"}})
+    return _Head(head_hash=hashed, prompt_hash=prompt_hash(hashed, pieces))
 
 
 def _layout(body: bytes) -> _Layout | None:
     members = _members(body)
-    keys = [name.encode() for name in members]
-    values = list(members.values())
-    size = sum(map(len, keys)) + len(b'""') * len(keys) + sum(map(len, values))
-    gap = _gap(len(body) - size, 2 * len(keys) - 1)
-    if gap is None or (gap == _SPACED and not _spelled(body, keys, values)):
+    size = sum(map(len, members)) + len(b'""') * len(members) + sum(map(len, members.values()))
+    gap = _gap(len(body) - size, 2 * len(members) - 1)
+    if gap is None or (gap == _SPACED and not _spelled(body, members)):
         return None
     layout = _Layout()
     position = 1  # behind the brace
-    for key, name, raw in zip(keys, members, values, strict=True):
-        start = position + len(key) + len(b'""') + gap
+    for name, raw in members.items():
+        start = position + len(name) + len(b'""') + gap
         end = start + len(raw)
         if name == "messages" and body[start] == _BRACKET:
             if not _messages(body[start:end], start, layout):
@@ -134,22 +106,26 @@ def _layout(body: bytes) -> _Layout | None:
             layout.spans.append((start, end))
             layout.names.append(name)
         else:
-            layout.others.append(body[position:end])
+            layout.rest.append(body[position:end])
         position = end + gap
     return layout
 
 
 def _gap(rest: int, marks: int) -> int | None:
-    """Return the length of each mark where so many of equal length fill what the values leave, beside two brackets."""
-    for gap in (_TIGHT, _SPACED):
-        if rest == len(b"[]") + gap * max(0, marks):
-            return gap
-    return None
+    """Return the length of each mark where so many of equal length fill what the values leave, beside two brackets.
+
+    A key that is spelled longer than it reads leaves more, and is not taken for marks: fewer bytes than the tight
+    ones have never been left, and the spaced are compared.
+    """
+    rest -= len(b"[]")
+    if rest == max(0, marks):
+        return _TIGHT
+    return _SPACED if rest == _SPACED * max(0, marks) else None
 
 
-def _spelled(body: bytes, keys: list[bytes], values: list[msgspec.Raw]) -> bool:
-    pairs = zip(keys, map(bytes, values), strict=True)
-    return body == b"{%s}" % b", ".join(b'"%s": %s' % pair for pair in pairs)
+def _spelled(body: bytes, members: dict[str, msgspec.Raw]) -> bool:
+    pairs = [b'"%s": %s' % (name.encode(), bytes(value)) for name, value in members.items()]
+    return body == b"{%s}" % b", ".join(pairs)
 
 
 def _messages(array: bytes, start: int, layout: _Layout) -> bool:
@@ -162,10 +138,11 @@ def _messages(array: bytes, start: int, layout: _Layout) -> bool:
     for element in elements:
         if not _leads(element):
             break
-        layout.spans.append((start + position, start + position + len(element)))
+        end = position + len(element)
+        layout.spans.append((start + position, start + end))
         layout.names.append("messages")
-        position += len(element) + gap
-    layout.messages = b"[" + array[min(position, len(array) - 1) :]
+        position = end + gap
+    layout.rest.append(b'"messages":[' + array[min(position, len(array) - 1) :])
     return True
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -30,9 +29,8 @@ INCIDENTAL = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Split:
-    """A request body in parts; `join(tail, cuts, pieces)` is the body."""
+class Split(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A request body in parts; `join(tail, cuts, pieces)` is the body. Made for each call that is loaded."""
 
     head_hash: str  # 64 hex digits, of the canonical head
     prompt_hash: str  # 32 hex digits, of the head and of the pieces as they were spelled
@@ -83,7 +81,18 @@ def prompt_hash(head: str, pieces: Iterable[str]) -> str:
 
 def input_hash(request: Mapping[str, Any]) -> str:
     """Return the hash (64 hex digits) of a request less what cannot change the answer."""
-    return digest(canonical({key: value for key, value in request.items() if key not in INCIDENTAL}))
+    messages = request.get("messages")
+    rest = {key: value for key, value in request.items() if key not in HEAD_KEYS or value is None}
+    if isinstance(messages, list):
+        rest["messages"] = messages[leading(messages) :]
+    return joint_hash(head_hash(request), rest)
+
+
+def joint_hash(head: str, rest: dict[str, Any]) -> str:
+    """Return the input's hash from that of its head and from what is not head of it, which is used up."""
+    for name in INCIDENTAL.intersection(rest):
+        del rest[name]
+    return digest(head.encode(), canonical(rest))
 
 
 def canonical(value: Any) -> bytes:

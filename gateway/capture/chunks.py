@@ -21,19 +21,21 @@ def fold(chunks: Iterable[dict[str, Any]], kind: str = CHAT) -> dict[str, Any] |
     """Give the completion object (`kind` is its "object"), or None where no chunk had the shape of one."""
     completion: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
-    usage = None
+    usage, envelope = None, None
     for chunk in chunks:
-        if not isinstance(chunk.get("choices"), list):
+        parts = chunk.get("choices")
+        if not isinstance(parts, list):
             continue
-        completion.setdefault("object", kind)
-        for key, value in chunk.items():
-            # The first id of a completion is kept, and the last of everything else that says something.
-            if key not in _CHUNK_ONLY and (
-                key not in completion or (key not in _FIRST and value not in (None, ""))
-            ):
-                completion[key] = value
+        around = {key: value for key, value in chunk.items() if key not in _CHUNK_ONLY}
+        if around != envelope:  # of most chunks it is that of the one before
+            envelope = around
+            completion.setdefault("object", kind)
+            for key, value in around.items():
+                # The first id of a completion is kept, and the last of everything else that says something.
+                if key not in completion or (key not in _FIRST and value not in (None, "")):
+                    completion[key] = value
         usage = chunk.get("usage") or usage
-        for part in chunk["choices"]:
+        for part in parts:
             if isinstance(part, dict):
                 _add(choices, part, kind)
     if not completion:
@@ -45,8 +47,11 @@ def fold(chunks: Iterable[dict[str, Any]], kind: str = CHAT) -> dict[str, Any] |
 
 
 def _add(choices: dict[int, dict[str, Any]], part: dict[str, Any], kind: str) -> None:
-    index = part.get("index") if isinstance(part.get("index"), int) else 0
-    choice = choices.setdefault(index or 0, {"index": index or 0, **_begun(kind), "finish_reason": None})
+    said = part.get("index")
+    index = said if isinstance(said, int) else 0
+    choice = choices.get(index)
+    if choice is None:
+        choice = choices[index] = {"index": index, **_begun(kind), "finish_reason": None}
     for key, value in part.items():
         if key == "delta" and isinstance(value, dict):
             merge(choice["message"], value)
