@@ -44,6 +44,13 @@ class _Place:
     corrected: dict[str, float] = field(
         default_factory=dict
     )  # calls to score again -> when they were corrected
+    moved: frozenset[str] = frozenset()  # versions that came from another task, as they were called there
+
+    def follow(self, moved: frozenset[str]) -> None:
+        """Begin anew where versions came from another task: older calls than were settled came with them."""
+        if moved != self.moved:
+            self.moved, self.settled, self.sampled = moved, 0, 0
+            self.marks.clear()
 
     def mark(self, now: float, newest: int) -> None:
         """Note what was seen; what was seen _LATE_S ago is settled."""
@@ -115,9 +122,11 @@ class Scoring:
         return written
 
     async def _task(self, task_id: str, place: _Place) -> int:
-        fingerprints = [f for v in self._control.versions(task_id) for f in v.fingerprints]
+        versions = self._control.versions(task_id)
+        fingerprints = [f for v in versions for f in v.fingerprints]
         if not fingerprints:
             return 0
+        place.follow(frozenset(v.moved_from for v in versions if v.moved_from))
         spec = await asyncio.to_thread(self._shapes.metric, task_id)
         version = await self._scorer.version(spec)
         found = await asyncio.to_thread(self._find, fingerprints, spec, version, place)

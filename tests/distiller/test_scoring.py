@@ -6,9 +6,10 @@ from distiller.scoring.late import FEEDBACK
 from distiller.scoring.scoring import Scoring
 from distiller.scoring.spec import Scored, ScorerUnavailable
 from distiller.settings import DistillerSettings, JudgeSettings, Policies, TaskPolicy
+from store.vocabulary import TaskVersion
 
 
-def scoring(house, scorer=None, policies=None, settings=None):
+def scoring(house, scorer=None, policies=None, settings=None, **more):
     return Scoring(
         settings=settings,
         log=house.log,
@@ -16,6 +17,7 @@ def scoring(house, scorer=None, policies=None, settings=None):
         scorer=scorer or InProcessScorer(),
         shapes=house.shapes(policies),
         rest=0,
+        **more,
     )
 
 
@@ -51,6 +53,24 @@ async def test_a_task_that_is_ignored_or_merged_away_is_not_scored(house):
             replace(house.control.task("colours"), ignored=False, merged_into=""), house.epoch
         )
     assert await scoring(house).step() == 30
+
+
+async def test_what_a_merge_brings_is_scored_however_old_it_is(house):
+    house.task()
+    other = "e" * 32
+    house.load(*(served(f"older {i}", "red", fingerprint=other) for i in range(3)))
+    house.colours(30)
+    clock = [1e9]
+    loop = scoring(house, now=lambda: clock[0])
+    assert await loop.step() == 30
+    clock[0] += 1801  # from here on, all that was seen is settled
+    assert await loop.step() == 0
+    moved = TaskVersion(
+        task_id="colours", version=2, head_hash="h2", fingerprints=(other,), moved_from="others@1"
+    )
+    house.control.save_version(moved, house.epoch)
+    assert await loop.step() == 3
+    assert await loop.step() == 0
 
 
 async def test_feedback_and_late_corrections_become_scores(house):
