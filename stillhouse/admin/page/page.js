@@ -21,6 +21,7 @@
     return node;
   };
   const whole = (n) => (n == null ? "–" : Math.round(n).toLocaleString("en"));
+  const counted = (n, what) => `${whole(n)} ${what}${n === 1 ? "" : "s"}`;
   const percent = (x, digits = 0) => (x == null ? "–" : `${(100 * x).toFixed(digits)}%`);
   const money = (x) => {
     if (x == null) return "–";
@@ -64,13 +65,13 @@
     const box = make("details", "quiet");
     box.open = opened.has(t.task_id);
     box.addEventListener("toggle", () => opened[box.open ? "add" : "delete"](t.task_id));
-    const many = `${whole(t.versions.length)} version${t.versions.length === 1 ? "" : "s"}`;
-    box.append(make("summary", "", `${t.task_id}: ${many}, trial ${whole(t.trials)}`));
+    const versions = counted(t.versions.length, "version");
+    box.append(make("summary", "", `${t.task_id}: ${versions}, ${counted(t.trials, "trial")}`));
     const list = make("ul");
     for (const v of t.versions) {
       const came = v.moved_from ? `, was ${v.moved_from}` : "";
       const since = new Date(v.created * 1000).toLocaleString();
-      list.append(make("li", "", `version ${v.version} since ${since}, ${whole(v.fingerprints)} fingerprints${came}`));
+      list.append(make("li", "", `version ${v.version} since ${since}, ${counted(v.fingerprints, "fingerprint")}${came}`));
     }
     for (const h of t.history) list.append(make("li", "", `${new Date(h.ts * 1000).toLocaleString()}: ${h.sentence}`));
     box.append(list);
