@@ -27,6 +27,7 @@ SIGNALS = {  # what an app may tell of an answer's fate, and what that says of t
     "regenerated": 0.1,
     "escalated": 0.0,
 }
+REDACT = ("off", "secrets", "personal", "names")
 USER_METRIC = "python:"  # "python:package.module:function"
 
 
@@ -62,7 +63,7 @@ class TrainingSettings:
     rank: int = 16  # of the LoRA adapter
     batch: int = 8  # rows in one optimiser step: half as many steps (16) left a student at .745, not .9
     max_length: int = 1024  # tokens of one row; longer rows are left out
-    max_rows: int = 4000  # newest rows that are trained on
+    max_rows: int = 4000  # rows that are trained on: some of each kind, then the newest
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -71,6 +72,27 @@ class TrainingSettings:
             _at_least(f"training.{key}", getattr(self, key), 1)
         if not 0 < self.lr < 1:
             raise SettingsError(f"training.lr is {self.lr}; it must lie between 0 and 1.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainsetSettings:
+    """What may be in a trainset, and how much of it by whom."""
+
+    feedback_share: float = 0.02  # of all rows, in which one key's or user's feedback counts: less than delta
+    user_share: float = 0.05  # of the train rows that may be one user's
+    key_share: float = 0.5  # of `training.max_rows` that may be one key's, while others fill the rest
+    near_rows: int = 3  # train rows that say nearly the same and are answered the same
+    names_model: str = "en_core_web_lg"  # spaCy model that finds names, where redact is names
+    names_language: str = "en"  # of that model
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for a share that is none."""
+        for key in ("feedback_share", "user_share", "key_share"):
+            if not 0 < getattr(self, key) <= 1:
+                raise SettingsError(
+                    f"trainset.{key} is {getattr(self, key)}; it must lie above 0 and be at most 1."
+                )
+        _at_least("trainset.near_rows", self.near_rows, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +131,7 @@ class TaskPolicy:
     optimizer_usd: float = 2.0  # US dollars that one distillation may spend on models that rewrite prompts
     timeout_s: float = 10.0  # of one student answer, as when it serves
     signals: Mapping[str, float] = field(default_factory=lambda: dict(SIGNALS))  # scores in [0, 1], by signal
+    redact: str = "personal"  # one of REDACT: what is taken out of the rows of a trainset
 
     def __post_init__(self) -> None:
         """Raise SettingsError for an unknown metric or a value out of range."""
@@ -125,6 +148,8 @@ class TaskPolicy:
         for word, value in self.signals.items():
             if not 0 <= value <= 1:
                 raise SettingsError(f"signals.{word} is {value}; it must lie between 0 and 1.")
+        if self.redact not in REDACT:
+            raise SettingsError(f"redact is {self.redact!r}; choose {', '.join(REDACT)}.")
         for key in ("threshold", "delta"):
             if not 0 < getattr(self, key) <= 1:
                 raise SettingsError(f"{key} is {getattr(self, key)}; it must lie above 0 and be at most 1.")
@@ -158,6 +183,7 @@ class DistillerSettings:
     teacher_sample: int = 20  # answers looked at to infer a shape
     similarity: float = 0.6  # Jaccard over shingles above which a new prompt is a new version
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    trainset: TrainsetSettings = field(default_factory=TrainsetSettings)
     student: StudentSettings = field(default_factory=StudentSettings)
 
     def __post_init__(self) -> None:

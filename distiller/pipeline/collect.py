@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
 
 from distiller.pipeline.errors import HopelessError
 from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
 from distiller.pipeline.survey import Survey, survey
-from distiller.settings import DistillerSettings
-from distiller.trainset import Frozen, Row, Split, freeze, split
+from distiller.trainset import Frozen, freeze
+from distiller.trainset.arrange import Arranged, arrange
+from distiller.trainset.people import MissingError, Presidio
+from distiller.trainset.redact import Level, People
 from distiller.trainset.rows import passing
 from store.vocabulary import Trainset
 
 KIND = "trainsets"
 LEAST_TRAIN = 20
+REACH = 3  # times the rows that are trained on, among which rare kinds are looked for
 
 
 async def collect(parts: Parts, keeper: Keeper) -> None:
@@ -54,6 +55,7 @@ def look(parts: Parts, task_id: str) -> Survey | None:
         shapes=parts.shapes,
         policy=parts.policy(task_id),
         settings=parts.settings,
+        reach=REACH,
     )
 
 
@@ -63,48 +65,35 @@ def _complete(parts: Parts, task_id: str) -> int:
     return parts.log.counts(fingerprints).complete
 
 
-def wanted_heldout(passed: int, settings: DistillerSettings) -> int:
-    """Return how many held-out conversations to aim for among `passed` rows."""
-    return min(max(round(settings.heldout * passed), settings.heldout_min), settings.heldout_max)
-
-
 def _freeze(parts: Parts, keeper: Keeper, seen: Survey) -> Frozen:
-    parted = _split(seen, parts.settings)
-    learnt = passing(parted.train)
-    if learnt < LEAST_TRAIN or not parted.heldout:
+    level = Level(parts.policy(keeper.job.task_id).redact)
+    arranged = arrange(seen.screened.rows, parts.settings, level=level, people=_people(parts, level))
+    learnt, heldout = passing(arranged.parts.train), len(arranged.parts.heldout)
+    if learnt < LEAST_TRAIN or not heldout:
         raise HopelessError(
-            f"{learnt} passing train rows and {len(parted.heldout)} held-out rows: "
+            f"{learnt} passing train rows and {heldout} held-out rows: "
             f"at least {LEAST_TRAIN} and 1 are needed"
         )
     folder = parts.jobs / keeper.job.job_id / "trainset"
     shutil.rmtree(folder, ignore_errors=True)
-    frozen = freeze(parted, folder, _card(keeper.job.task_id, seen))
+    frozen = freeze(arranged.parts, folder, _card(keeper.job.task_id, seen, arranged))
     parts.artifacts.publish(KIND, frozen.trainset_id, folder)
     return frozen
 
 
-def _split(seen: Survey, settings: DistillerSettings) -> Split:
-    rows = seen.screened.rows
-    parted = split(rows, heldout=wanted_heldout(passing(rows), settings))
-    held = [row for row in parted.heldout if row.passed]
-    return replace(
-        parted,
-        train=parted.train[-settings.training.max_rows :],
-        heldout=bounded(held, settings.heldout_max * 2),
-    )
+def _people(parts: Parts, level: Level) -> People | None:
+    """Return who finds names, where they are to be taken out. Raises HopelessError where there is nobody."""
+    if level is not Level.NAMES:
+        return None
+    try:
+        return Presidio(parts.settings.trainset.names_model, parts.settings.trainset.names_language)
+    except MissingError as error:
+        raise HopelessError(str(error)) from error
 
 
-def bounded(rows: Sequence[Row], most: int) -> tuple[Row, ...]:
-    """Return about `most` rows in log order: the latest of each conversation, then the newest others."""
-    latest = {row.unit: row for row in rows}
-    others = [row for row in rows if latest[row.unit] is not row]
-    room = max(0, most - len(latest))
-    kept = [*latest.values(), *others[len(others) - min(room, len(others)) :]]
-    return tuple(sorted(kept, key=lambda row: row.seq))
-
-
-def _card(task_id: str, seen: Survey) -> dict[str, object]:
+def _card(task_id: str, seen: Survey, arranged: Arranged) -> dict[str, object]:
     return {
+        **arranged.card,
         "task_id": task_id,
         "task_version": seen.version.version,
         "metric": seen.metric.name,
@@ -113,5 +102,6 @@ def _card(task_id: str, seen: Survey) -> dict[str, object]:
         "passing": seen.tally.passing,
         "judged": seen.tally.judged,
         "corrected": sum(row.teacher is not None for row in seen.screened.rows),
-        "left_out": seen.screened.left_out,
+        "unheard": seen.screened.unheard,
+        "left_out": seen.screened.left_out | arranged.left_out,
     }

@@ -16,7 +16,7 @@ from distiller.pipeline.serve import serve, stop_serving
 from distiller.pipeline.train import train
 from distiller.recipes.climb import Rung, best
 from distiller.training.spec import SpecError
-from distiller.trainset import DamagedError, LeakageError
+from distiller.trainset import DamagedError, ExposedError, LeakageError
 from store.errors import StaleEpoch
 from store.vocabulary import Job, JobState, Verdict
 
@@ -32,7 +32,7 @@ PHASES: dict[str, Phase] = {
 }
 _OF_A_RUNG = ("train", "serve", "evaluate")  # come again for each
 _MOST_LEASES = 10  # of a job whose process dies each time, so that nothing can be learnt from it
-_FINAL = (HopelessError, LeakageError, DamagedError, SpecError)
+_FINAL = (HopelessError, LeakageError, ExposedError, DamagedError, SpecError)
 
 
 class Pipeline:

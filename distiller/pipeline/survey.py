@@ -12,6 +12,7 @@ from distiller.scoring.shape import Shape
 from distiller.scoring.shapes import Shapes
 from distiller.scoring.spec import MetricSpec
 from distiller.settings import DistillerSettings, TaskPolicy
+from distiller.trainset.caps import heard
 from distiller.trainset.rows import Screened, screen
 from store.vocabulary import Exchange, Outcome, TaskVersion
 
@@ -41,23 +42,25 @@ def survey(
     shapes: Shapes,
     policy: TaskPolicy,
     settings: DistillerSettings,
+    reach: int = 1,
 ) -> Survey | None:
-    """Read the newest calls of a task and screen them; None while it has none. Reads the log: seconds."""
+    """Read the newest calls of a task and screen them; None while it has none. Reads the log: seconds.
+
+    `reach`: how many times the calls that can be trained on are looked at, so that rare kinds are among them.
+    """
     versions = control.versions(task_id)
     fingerprints = [f for version in versions for f in version.fingerprints]
     metric = shapes.metric(task_id)
-    limit = settings.training.max_rows + 2 * settings.heldout_max
+    limit = reach * settings.training.max_rows + 2 * settings.heldout_max
     found = log.exchanges(fingerprints, score_name=metric.name, limit=limit) if fingerprints else []
     version = current(versions, found)
     if version is None:
         return None
     own = [e for e in found if e.fingerprint in version.fingerprints]
     shape = shapes.of(task_id)
-    screened = screen(
-        own,
-        shape=shape or Shape.TEXT,
-        threshold=policy.threshold,
-        judged=not metric.agreement,
+    screened = heard(
+        screen(own, shape=shape or Shape.TEXT, threshold=policy.threshold, judged=not metric.agreement),
+        settings.trainset.feedback_share,
     )
     examples = sum(e.outcome == Outcome.COMPLETE for e in own)
     return Survey(

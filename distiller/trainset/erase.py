@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distiller.trainset.freeze import CARD, HELDOUT, TRAIN, lines, read_rows
+from distiller.trainset.redact import pseudonym
 from store.ids import digest
 
 Row = dict[str, Any]
@@ -34,6 +35,11 @@ class Remains:
         return bool(self.files)
 
 
+def written(name: str) -> frozenset[str]:
+    """Return how a user or a conversation may stand in a trainset: by its name, or by the hash of it."""
+    return frozenset({name, pseudonym(name)})
+
+
 def without(folder: Path, goes: Callable[[Row], bool], user: str | None = None) -> Remains:
     """Say what is left of a trainset without the rows that go, and without the name of `user` in its card.
 
@@ -44,7 +50,8 @@ def without(folder: Path, goes: Callable[[Row], bool], user: str | None = None) 
     train, heldout = read_rows(folder / TRAIN), read_rows(folder / HELDOUT)
     gone_train, gone_heldout = [row for row in train if goes(row)], [row for row in heldout if goes(row)]
     gone = [*gone_train, *gone_heldout]
-    names = [name for name in card["common_users"] if name != user]
+    gone_names = frozenset() if user is None else written(user)
+    names = [name for name in card["common_users"] if name not in gone_names]
     left_train = lines([row for row in train if not goes(row)])
     left_heldout = lines([row for row in heldout if not goes(row)])
     if not gone and names == card["common_users"]:

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distiller.trainset.redact import Level, left
 from distiller.trainset.rows import Row
 from distiller.trainset.split import Split
 from store.ids import digest
 
+_APART = {"unit": "unit", "user": "user", "input_hash": "input hash", "near": "cluster of near-duplicates"}
 TRAIN, HELDOUT, CARD = "train.jsonl", "heldout.jsonl", "card.json"
 
 
 class LeakageError(Exception):
     """Train and held-out rows share something: nothing may be measured on them."""
+
+
+class ExposedError(Exception):
+    """There is a secret or somebody's data in the rows: nobody may be shown them."""
 
 
 class DamagedError(Exception):
@@ -35,7 +41,7 @@ class Frozen:
 
 
 def freeze(parts: Split, folder: Path, card: dict[str, Any]) -> Frozen:
-    """Write the rows and the card into `folder`; the same rows give the same id. Raises LeakageError.
+    """Write the rows and the card into `folder`; the same rows give the same id. Raises LeakageError, ExposedError.
 
     Members keep the order in which the app sent them: it is part of the prompt.
     """
@@ -70,18 +76,21 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def verify(folder: Path) -> None:
-    """Check the frozen files themselves. Raises LeakageError, naming what is shared, or DamagedError."""
+    """Check the frozen files themselves. Raises LeakageError, naming what is shared, ExposedError or DamagedError."""
     card = json.loads((folder / CARD).read_text("utf-8"))
     train, heldout = read_rows(folder / TRAIN), read_rows(folder / HELDOUT)
-    for key in ("unit", "user", "input_hash"):
-        constants = set(card["common_users"]) if key == "user" else set()
-        learnt = {row[key] for row in train if row[key] and row[key] not in constants}
+    for key, what in _APART.items():
+        constants = {None, "", *(card["common_users"] if key == "user" else ())}
+        learnt = {row[key] for row in train} - constants
         shared = [row for row in heldout if row[key] in learnt]
         if shared:
-            what = key.replace("_", " ")
             raise LeakageError(f"{len(shared)} held-out rows share their {what} with train rows.")
     if train and heldout and max(r["seq"] for r in train) >= min(r["seq"] for r in heldout):
         raise LeakageError("A held-out row is not later than every train row.")
+    exposed = left([*train, *heldout], Level(card.get("redact", Level.OFF)), card.get("own", ()))
+    if exposed:
+        found = ", ".join(f"{kind} ({count})" for kind, count in sorted(exposed.items()))
+        raise ExposedError(f"There is still in the rows what was to be taken out: {found}.")
     content = digest((folder / TRAIN).read_bytes(), (folder / HELDOUT).read_bytes())
     if content != card.get("content", card["trainset_id"]):
         raise DamagedError("The rows of the trainset are not those that its card names.")

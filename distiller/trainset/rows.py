@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from distiller.scoring import message as read
 from distiller.scoring.rank import known, of_teacher
 from distiller.scoring.shape import Shape
 from distiller.scoring.valid import invalid
-from store.vocabulary import Exchange, Outcome
+from store.vocabulary import Exchange, Outcome, ScoreSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +29,10 @@ class Row:
     score: float | None  # of the teacher's answer, where it was judged
     teacher: dict[str, Any] | None = None  # the teacher's own message, where it was corrected
     before: tuple[str, ...] = ()  # other calls whose words are in the request: it goes on from them
+    near: int | None = None  # `seq` of the first row that says nearly the same: its own where it stands alone
+    key: str = ""  # salted hash of the credential that called; not in the file
+    voices: tuple[str, ...] = ()  # the keys whose feedback is in the row; not in the file
+    unsaid: Row | None = None  # the row without feedback, where it can teach without; not in the file
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as it stands in a trainset's file."""
@@ -42,6 +46,7 @@ class Row:
             "seq": self.seq,
             "user": self.user,
             "input_hash": self.input_hash,
+            "near": self.near,
         }
         told = {"teacher": self.teacher, "before": list(self.before)}
         return row | {name: value for name, value in told.items() if value}
@@ -53,6 +58,7 @@ class Screened:
 
     rows: tuple[Row, ...]
     left_out: dict[str, int] = field(default_factory=dict)
+    unheard: int = 0  # rows whose feedback does not count: too many had it from one voice
 
 
 def screen(
@@ -71,11 +77,10 @@ def screen(
     left_out: Counter[str] = Counter()
     kept: dict[str, Row] = {}
     for exchange in sorted(exchanges, key=lambda e: e.seq):
-        why = _unfit(exchange, shape)
-        if why is not None:
-            left_out[why] += 1
+        row = _read(exchange, shape=shape, threshold=threshold, judged=judged)
+        if isinstance(row, str):
+            left_out[row] += 1
             continue
-        row = _row(exchange, threshold=threshold, judged=judged)
         earlier = kept.get(row.input_hash)
         if earlier is not None:
             left_out["asked again later"] += 1
@@ -90,6 +95,21 @@ def screen(
 def passing(rows: Sequence[Row]) -> int:
     """Return how many rows may be trained on."""
     return sum(row.passed for row in rows)
+
+
+def _read(exchange: Exchange, *, shape: Shape, threshold: float, judged: bool) -> Row | str:
+    """Return the row of a call, or why it cannot teach."""
+    why = _unfit(exchange, shape)
+    if why is not None:
+        return why
+    row = _row(exchange, threshold=threshold, judged=judged)
+    if not row.voices:
+        return row
+    bare = replace(exchange, correction=None, feedback=None, signal=None)
+    if exchange.source == ScoreSource.CORRECTION:  # that score was a comparison with the correction
+        bare = replace(bare, score=None, source=None)
+    unfit = _unfit(bare, shape)
+    return replace(row, unsaid=None if unfit else _row(bare, threshold=threshold, judged=judged))
 
 
 def _unfit(exchange: Exchange, shape: Shape) -> str | None:
@@ -124,7 +144,19 @@ def _row(exchange: Exchange, *, threshold: float, judged: bool) -> Row:
         score=score,
         teacher=_plain(answer) if corrected else None,
         before=exchange.before,
+        key=exchange.key_id,
+        voices=_voices(exchange),
     )
+
+
+def _voices(exchange: Exchange) -> tuple[str, ...]:
+    """Return the keys that said something of the answer. A person who was asked to audit is no stranger."""
+    said = (
+        (exchange.correction_key, exchange.correction),
+        (exchange.feedback_key, exchange.feedback),
+        (exchange.signal_key, exchange.signal),
+    )
+    return tuple(sorted({key or "" for key, given in said if given is not None}))
 
 
 def _plain(message: dict[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ COMMON_USER = 0.1  # a user with a greater share of the rows is a constant of th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Split:
-    """Every held-out row is later than every train row; the two share no unit, user or input."""
+    """Every held-out row is later than every train row; the two share no unit, user, input or near-duplicate."""
 
     train: tuple[Row, ...]
     heldout: tuple[Row, ...]
-    straddling: int  # later rows left out: their unit, user or input is in the train part
+    straddling: int  # later rows left out: their unit, user, input or a near-duplicate is in the train part
     common_users: tuple[str, ...]  # ignored as constants
 
 
@@ -51,6 +51,8 @@ def keys(row: Row, common: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield what two rows must not share across the cut."""
     yield "unit", row.unit
     yield "input", row.input_hash
+    if row.near is not None:
+        yield "near", str(row.near)
     if row.user and row.user not in common:
         yield "user", row.user
 

@@ -37,6 +37,8 @@ def erasure(console: Console, row: Row) -> None:
             console.print(
                 f"Student {escape(student)} {words} such rows and stays as it is; retire it if you want."
             )
+    for task in learnt.get("retrained", ()):
+        console.print(f"Task {escape(task)} is queued for another try without them.")
     for job in learnt.get("jobs_trained", ()):
         console.print(f"Job {job} has trained on such rows: its student will have learnt from them.")
     for path in copies.get("exports_deleted", ()):

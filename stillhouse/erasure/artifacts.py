@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distiller.trainset.erase import Remains, Row, without
+from distiller.trainset.erase import Remains, Row, without, written
 from stillhouse.erasure import ticket as tickets
+from stillhouse.erasure.retrain import follow
 from stillhouse.erasure.scene import Scene, rewrite
 from stillhouse.erasure.ticket import Ticket
 from stillhouse.sweep.forms import forms
@@ -38,6 +39,9 @@ def take(scene: Scene, erasure: Erasure, ticket: Ticket) -> tuple[Erasure, Ticke
     for trainset_id, left in remains.items():
         scene.artifacts.rewrite(TRAINSETS, trainset_id, left.files)
     _tell_control(scene)
+    told = erasure.report[NAME]
+    queued = follow(scene, erasure.asked, told["students_trained"], told["jobs_trained"])
+    erasure = scene.report(erasure, NAME, {**told, "retrained": sorted({*told["retrained"], *queued})})
     calls = frozenset((*ticket.calls, *ticket.quoting))
     _clear_outputs(scene, calls)
     _clear_jobs(scene, ticket, calls)
@@ -46,7 +50,10 @@ def take(scene: Scene, erasure: Erasure, ticket: Ticket) -> tuple[Erasure, Ticke
 
 def _knowing(ticket: Ticket, gone: list[Row]) -> Ticket:
     """Note the calls of rows that go: also those that only a trainset still knew."""
-    own = {*ticket.calls, *(row["call_id"] for row in gone if row[_KEYS[ticket.kind]] == ticket.value)}
+    own = {
+        *ticket.calls,
+        *(row["call_id"] for row in gone if row[_KEYS[ticket.kind]] in written(ticket.value)),
+    }
     others = {*ticket.quoting, *(row["call_id"] for row in gone)} - own
     return replace(ticket, calls=tuple(sorted(own)), quoting=tuple(sorted(others)))
 
@@ -77,11 +84,11 @@ def _remains(scene: Scene, ticket: Ticket) -> dict[str, Remains]:
 def _goes(ticket: Ticket, *, by_name: bool) -> Callable[[Row], bool]:
     """Return whether a row is the subject's: by its call, by one that it goes on from, or by name where the log forgot it."""
     calls = frozenset(ticket.calls)
-    key = _KEYS[ticket.kind]
+    key, names = _KEYS[ticket.kind], written(ticket.value)
 
     def goes(row: Row) -> bool:
         mine = row["call_id"] in calls or not calls.isdisjoint(row.get("before", ()))
-        return mine or (by_name and row[key] == ticket.value)
+        return mine or (by_name and row[key] in names)
 
     return goes
 
@@ -108,6 +115,7 @@ def _told(scene: Scene, earlier: dict[str, Any], remains: dict[str, Remains]) ->
         "trainsets": rows,
         "students_trained": sorted(s for s, trainset in students.items() if trainset in learnt),
         "students_tested": sorted(s for s, trainset in students.items() if trainset in rows.keys() - learnt),
+        "retrained": earlier.get("retrained", []),
         "jobs_trained": sorted({*jobs, *earlier.get("jobs_trained", ())}),
     }
 

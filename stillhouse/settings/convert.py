@@ -19,6 +19,7 @@ from distiller.settings import (
     StudentSettings,
     TaskPolicy,
     TrainingSettings,
+    TrainsetSettings,
 )
 from gateway.settings import ClientKey, GatewaySettings, Kind, Timeouts, UpstreamSpec
 from router.settings import RolloutPolicy, profiled
@@ -36,6 +37,7 @@ FOR_DISTILLER = (
     "optimizer_usd",
     "timeout_s",
     "signals",
+    "redact",
 )
 FOR_ROUTER = (
     *(
@@ -51,7 +53,7 @@ FOR_ROUTER = (
     *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release", "stored"),
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
-NOT_DISTILLER = frozenset({"training", "background_usd_per_day"})
+NOT_DISTILLER = frozenset({"training", "trainset", "background_usd_per_day"})
 OF_GATEWAY = ("models", "administration", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s")
 NOT_UPSTREAM = frozenset({"api_key_env", "api_key_file", "api_key", "timeouts", "kind", "base_url", "params"})
 
@@ -80,6 +82,8 @@ def distiller(settings: Settings) -> DistillerSettings:
     branch = settings.distiller
     with _of("distiller", "training"):
         training = TrainingSettings(**branch.training.given())
+    with _of("distiller", "trainset"):
+        trainset = TrainsetSettings(**branch.trainset.given())
     with _of("student"):
         student = StudentSettings(**settings.student.given())
     with _of("distiller"):
@@ -89,7 +93,7 @@ def distiller(settings: Settings) -> DistillerSettings:
             given["tick_s"] = float(every[1]) * {"s": 1, "m": 60, "h": 3600}[every[2]]
         if "schedule" in given:
             _check_crontab(given["schedule"])
-        return DistillerSettings(**given, training=training, student=student)
+        return DistillerSettings(**given, training=training, trainset=trainset, student=student)
 
 
 def task_policies(settings: Settings) -> Policies:

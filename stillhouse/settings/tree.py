@@ -177,6 +177,17 @@ class Training(Branch):
     seed: Whole | None = None
 
 
+class Trainset(Branch):
+    """What may be in a trainset, and how much of it by whom."""
+
+    feedback_share: Share | None = None
+    user_share: Share | None = None
+    key_share: Share | None = None
+    near_rows: Positive | None = None
+    names_model: Name | None = None  # a spaCy model, where redact is names
+    names_language: Name | None = None
+
+
 class Distiller(Branch):
     """When a task is ready to be distilled, and with what."""
 
@@ -196,6 +207,7 @@ class Distiller(Branch):
     similarity: Share | None = None
     background_usd_per_day: Annotated[Real, Field(ge=0)] = 5.0  # for all judges together
     training: Training = Training()
+    trainset: Trainset = Trainset()
 
 
 class Judge(Branch):
@@ -218,6 +230,7 @@ class Policy(Branch):
     threshold: Annotated[Real, Field(gt=0, le=1)] | None = None
     ladder: tuple[Name, ...] | None = None
     optimizer_model: Name | None = None
+    redact: Literal["off", "secrets", "personal", "names"] | None = None
     optimizer_usd: Annotated[Real, Field(ge=0)] | None = None
     timeout_s: Seconds | None = None
     signals: dict[Signal, Share] | None = None  # by what an app tells of an answer's fate

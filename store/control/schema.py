@@ -105,6 +105,7 @@ students = Table(
     Column("capabilities", JSON, nullable=False),
     Column("training", JSON, nullable=False),
     Column("parity", Float),
+    Column("erased", Float),
 )
 
 evaluations = Table(

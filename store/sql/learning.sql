@@ -229,10 +229,11 @@ scored AS (
     GROUP BY attempt_id
 )
 SELECT
-    a.attempt_id, c.call_id, c.seq, c.ts, c.tenant, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash,
+    a.attempt_id, c.call_id, c.seq, c.ts, c.tenant, c.key_id, c.fingerprint, c.model, c.unit, c.user_id, p.head_hash,
     lower(hex(c.input_hash)) AS input_hash, c.surface, c.cuts, c.tail, p.pieces, a.surface AS answer_surface, a.answer,
     a.outcome, a.who, a.role, c.retry_count, a.own_reference, t.answer AS reference, f.correction,
-    CASE WHEN a.served THEN f.score END AS feedback, s.score, s.source, s.signal, s.gold
+    f.correction_key, CASE WHEN a.served THEN f.score END AS feedback, f.score_key AS feedback_key, s.score, s.source,
+    s.signal, f.signal_key, s.gold
 FROM made AS a
 JOIN calls AS c ON c.call_id = a.call_id AND c.seq BETWEEN $low AND $high
 JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash

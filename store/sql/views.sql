@@ -22,7 +22,10 @@ LEFT JOIN named AS n ON n.completion_id = f.target AND n.tenant = f.tenant;
 SELECT
     call_id,
     arg_max(score, ts) FILTER (WHERE score IS NOT NULL) AS score,
-    arg_max(correction, ts) FILTER (WHERE correction IS NOT NULL) AS correction
+    arg_max(key_id, ts) FILTER (WHERE score IS NOT NULL) AS score_key,
+    arg_max(correction, ts) FILTER (WHERE correction IS NOT NULL) AS correction,
+    arg_max(key_id, ts) FILTER (WHERE correction IS NOT NULL) AS correction_key,
+    arg_max(key_id, ts) FILTER (WHERE signal IS NOT NULL) AS signal_key
 FROM resolved_feedback
 WHERE call_id IS NOT NULL
 GROUP BY call_id;

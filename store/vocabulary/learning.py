@@ -115,9 +115,13 @@ class Exchange:
     role: str = "serve"
     reference: dict[str, Any] | None = None  # the teacher's complete answer to the same call, if any
     retry_count: int = 0
+    key_id: str = ""  # salted hash of the credential that called
     correction: str | None = None  # latest corrected answer, if any
+    correction_key: str | None = None  # key_id of who gave it
     feedback: float | None = None  # latest feedback score, if any
+    feedback_key: str | None = None  # key_id of who gave it
     signal: float | None = None  # latest score of what the user did with the answer, if any
+    signal_key: str | None = None  # key_id of who told it
     gold: float | None = None  # latest score of a person who was asked, if any
     score: float | None = None  # latest value of the score asked for, if any
     source: str | None = None  # ScoreSource of that
@@ -127,7 +131,7 @@ class Exchange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trainset:
-    """A frozen, content-addressed set of rows. `train` and `heldout` share no unit, user or input."""
+    """A frozen, content-addressed set of rows. `train` and `heldout` share no unit, user, input or near-duplicate."""
 
     trainset_id: str  # sha256 of its canonical rows, hex
     task_id: str
@@ -167,6 +171,7 @@ class Student:
     capabilities: Capabilities = field(default_factory=Capabilities)
     training: dict[str, Any] = field(default_factory=dict)  # hyperparameters, loss, seconds, tokens
     parity: float | None = None  # share of held-out prompts with the same score as the trainer's
+    erased: float | None = None  # when somebody whose rows it learnt from asked to be forgotten
 
 
 class Verdict(StrEnum):

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slowpath import completion, exchange, request, said
 
-from distiller.pipeline.collect import bounded, wanted_heldout
 from distiller.scoring.shape import Shape
 from distiller.settings import DistillerSettings, SettingsError
 from distiller.trainset import LeakageError, Row, freeze, read_rows, screen, split, verify
+from distiller.trainset.arrange import bounded, wanted_heldout
 from distiller.trainset.rows import passing
 from distiller.trainset.split import common_users
 

@@ -7,10 +7,10 @@ from faultapps import Apps
 from faultbooks import Books
 from faultcases import ANY, Leaves, Plan
 
-from distiller.pipeline.collect import wanted_heldout
 from distiller.scoring.shape import Shape
 from distiller.settings import DistillerSettings
 from distiller.trainset import freeze, read_rows, screen, split
+from distiller.trainset.arrange import wanted_heldout
 from distiller.trainset.rows import passing
 from store.log import Log
 from store.paths import DataFolder

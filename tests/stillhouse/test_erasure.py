@@ -21,8 +21,10 @@ from erasurekit import (
 )
 
 from distiller.trainset import read_rows, verify
+from distiller.trainset.redact import pseudonym
 from stillhouse.erasure import ticket as tickets
 from store.control import Control, Copy
+from store.ids import new_id
 from store.log import Log, Subject
 from store.paths import DataFolder
 from store.vocabulary import Task
@@ -95,6 +97,7 @@ def test_the_report_says_what_was_taken_and_what_was_not(planted):
     taken = report["artifacts"]["trainsets"][planted.trainset_id]
     assert taken["train"] + taken["heldout"] == 10 - report_straddling(planted)
     assert report["artifacts"]["students_trained"] == ["student-1"]
+    assert report["artifacts"]["retrained"] == ["t"]
     copies = report["copies"]
     assert copies["exports_deleted"] == [str(folder.root / "exports" / "calls.jsonl")]
     assert [(copy["path"], copy["there"]) for copy in copies["exports"]] == [(str(planted.elsewhere), True)]
@@ -194,6 +197,18 @@ def test_a_row_whose_call_the_log_forgot_is_found_by_its_user(planted):
     assert ended.phase == "done", ended.report
     trainset = planted.folder.artifacts / "trainsets" / planted.trainset_id
     assert {row["user"] for row in read_rows(trainset / "train.jsonl")} == {OTHER}
+
+
+def test_a_user_whose_name_is_a_hash_in_the_rows_is_found_by_it(planted):
+    """As redaction leaves it: the user's address is in no row, and the log has forgotten the calls."""
+    folder, ids = planted.folder, [new_id() for _ in range(4)]
+    with closing(Control.open(folder.control)) as control:
+        trainset_id = plant_trainset(folder, control, Task(task_id="t2", name="t2"), ids, pseudonym(SUBJECT))
+    ended = carry_out(folder, ask(planted).erasure_id)
+    assert ended.phase == "done", ended.report
+    trainset = folder.artifacts / "trainsets" / trainset_id
+    assert [row for name in ("train", "heldout") for row in read_rows(trainset / f"{name}.jsonl")] == []
+    assert json.loads((trainset / "card.json").read_text())["common_users"] == []
 
 
 def test_a_short_subject_is_looked_for_in_columns_and_the_report_says_so(planted):

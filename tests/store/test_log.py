@@ -134,21 +134,25 @@ def test_retries_of_one_question_share_their_input_hash(house):
 
 
 def test_feedback_finds_its_call_by_either_id_and_only_its_tenants(house):
-    one, two = call("1", tenant="acme"), call("2", tenant="acme")
+    one, two = call("1", tenant="acme", key_id="k9"), call("2", tenant="acme")
     first, second = attempt(one), attempt(two)
     house.add(one, first, two, second)
     house.add(
         feedback(one.call_id, tenant="acme", score=0.1),
-        feedback(one.call_id, tenant="acme", score=0.7, ts=5.0),
-        feedback(one.call_id, tenant="acme", correction="so", ts=3.0),
+        feedback(one.call_id, tenant="acme", score=0.7, ts=5.0, key_id="k1"),
+        feedback(one.call_id, tenant="acme", correction="so", ts=3.0, key_id="k2"),
+        feedback(one.call_id, tenant="acme", signal="copied", ts=6.0, key_id="k3"),
         feedback(f"chatcmpl-{second.attempt_id}", tenant="evil", score=0.0),
         feedback("nothing", tenant="acme", score=0.0),
     )
     found = {e.call_id: e for e in house.log.exchanges([FP], limit=9)}
-    assert (found[one.call_id].feedback, found[one.call_id].correction) == (0.7, "so")
+    said = found[one.call_id]
+    assert (said.feedback, said.feedback_key) == (0.7, "k1")
+    assert (said.correction, said.correction_key) == ("so", "k2")
+    assert (said.signal_key, said.key_id) == ("k3", "k9")
     assert found[two.call_id].feedback is None
     assert house.log.totals().unresolved_feedback == 2
-    assert len(house.log.call(one.call_id).feedback) == 3
+    assert len(house.log.call(one.call_id).feedback) == 4
 
 
 def test_feedback_on_a_reused_completion_id_means_the_latest_call(house):

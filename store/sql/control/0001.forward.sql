@@ -91,6 +91,7 @@ CREATE TABLE students (
     capabilities JSON NOT NULL,
     training JSON NOT NULL,
     parity FLOAT,
+    erased FLOAT,
     PRIMARY KEY (student_id)
 );
 

@@ -1,0 +1,88 @@
+"""What an erasure does about students that learnt from the rows that it took."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from erasurekit import ask, carry_out, fill
+
+from stillhouse.erasure.retrain import wanting
+from store.control import Control
+from store.vocabulary import Job, JobKind, JobState, Student, Task, TaskMode
+
+
+@pytest.fixture
+def planted(tmp_path):
+    return fill(tmp_path / "data")
+
+
+def student(task_id="t", name="s"):
+    return Student(
+        student_id=name, task_id=task_id, task_version=1, recipe="finetune", base="b", trainset_id="x", created=1.0
+    )  # fmt: skip
+
+
+def job(state=JobState.RUNNING, **result):
+    return Job(job_id="j", kind=JobKind.DISTILL, task_id="t", due=1.0, state=state, result=result)
+
+
+def state(planted):
+    with closing(Control.open(planted.folder.control)) as control:
+        marks = {one.student_id: one.erased for one in control.students()}
+        queued = [one.task_id for one in control.jobs() if one.state is JobState.QUEUED]
+        return marks, queued
+
+
+def test_the_student_is_marked_and_one_job_is_queued(planted):
+    erasure = ask(planted)
+    ended = carry_out(planted.folder, erasure.erasure_id)
+    assert ended.phase == "done", ended.report
+    assert ended.report["artifacts"]["retrained"] == ["t"]
+    assert state(planted) == ({"student-1": erasure.asked}, ["t"])
+
+
+def test_a_repeated_run_neither_marks_nor_queues_again(planted):
+    erasure = ask(planted)
+    carry_out(planted.folder, erasure.erasure_id)
+    again = ask(planted)
+    ended = carry_out(planted.folder, again.erasure_id)
+    assert ended.report["artifacts"]["retrained"] == []
+    assert state(planted) == ({"student-1": erasure.asked}, ["t"])
+
+
+def test_a_student_that_was_only_tested_on_the_rows_is_not_marked(planted):
+    folder = planted.folder
+    with closing(Control.open(folder.control)) as control:
+        trainset = control.trainsets("t")[0]
+    rows = (folder.artifacts / trainset.path / "heldout.jsonl").read_text()
+    call = next(call for calls in planted.calls.values() for call in calls if call in rows)
+    ended = carry_out(folder, ask(planted, "call", call, also=()).erasure_id)
+    assert ended.report["artifacts"]["students_tested"] == ["student-1"]
+    assert state(planted) == ({"student-1": None}, [])
+
+
+TASK = Task(task_id="t", name="t")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "jobs", "wanted"),
+    [
+        ([TASK], [], ["t"]),
+        ([TASK], [job(JobState.QUEUED)], []),  # it will freeze what is left
+        ([TASK], [job(trainset_id="x")], ["t"]),  # it has frozen, before the rows went
+        ([TASK], [job(JobState.DONE)], ["t"]),
+        ([replace(TASK, mode=TaskMode.OBSERVE)], [], []),
+        ([replace(TASK, ignored=True)], [], []),
+        ([replace(TASK, merged_into="u"), Task(task_id="u", name="u")], [], ["u"]),
+        ([replace(TASK, merged_into="u"), Task(task_id="u", name="u", merged_into="t")], [], []),
+        ([replace(TASK, merged_into="gone")], [], []),
+        ([], [], []),
+    ],
+)
+def test_which_tasks_want_another_try(tasks, jobs, wanted):
+    assert wanting({task.task_id: task for task in tasks}, [student()], [], jobs) == wanted
+
+
+def test_a_job_that_has_trained_already_is_followed_by_another():
+    trained = job(trainset_id="x")
+    assert wanting({"t": TASK}, [], [trained], [trained]) == ["t"]
