@@ -83,9 +83,9 @@ class RouteFeed:
             version = self._control.data_version()
             if version != self._version:
                 table = Table.of(self._control.routes())
-                self._read_templates()
                 self._heartbeat = self._control.heartbeat_at()
                 self._table = table
+                self._read_templates()  # last: a rollback waits for no template
                 self._version = version
             self._failing = False
         except Exception:  # noqa: BLE001 - the top of the loop: an old table beats no answer

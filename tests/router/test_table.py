@@ -177,6 +177,18 @@ def test_stale_templates_name_a_call_and_let_no_student_answer(tmp_path):
     control.close()
 
 
+def test_a_rollback_waits_for_no_template(tmp_path, monkeypatch):
+    control, epoch, feed = live(tmp_path, Watch())
+    feed.refresh()
+    assert by_student(feed) > 40
+    control.publish_templates([TEMPLATE], epoch)
+    monkeypatch.setattr(control, "templates", lambda: 1 / 0)
+    control.save_route(replace(route(State.FULL), share=0.0), epoch)
+    feed.refresh()
+    assert by_student(feed) == 0
+    control.close()
+
+
 class Broken:
     """A control state that cannot be read."""
 
