@@ -22,7 +22,7 @@ from distiller.programs.spec import PromptSpec
 from distiller.programs.student import Answers, Line, StudentLM
 from distiller.programs.tune import Tuner
 from distiller.programs.watch import Watch
-from distiller.programs.wire import Wire, WireAdapter, Wording
+from distiller.programs.wire import Wire, WireAdapter, Wording, quoted
 from distiller.training.base import prepare
 from distiller.training.baseline import STUDENT, base_weights, link
 from distiller.training.encode import tokens
@@ -35,6 +35,7 @@ from distiller.trainset import read_rows
 from store.vocabulary import Program
 
 BASE = "base"  # the name of the model that nothing was trained into
+QUOTED = "quoted.json"  # in `out`: ids of the calls whose words the program repeats
 LEAST = 10  # validation rows: fewer tell candidates apart by chance alone
 _log = logging.getLogger("distiller.programs")
 
@@ -92,7 +93,7 @@ class Optimising:
             raise TrainingError(
                 f"nothing that was tried makes the student better than it is ({start:.3f} on {calls} calls)"
             )
-        self._leave(program, servers.weights(model))
+        self._leave(program, servers.weights(model), quoted(program, sliced.learn))
         found = {
             "rows": len(sliced.learn),
             "validation": len(sliced.validate),
@@ -146,10 +147,11 @@ class Optimising:
         )
         return StudentLM(BASE, line, LocalProvider(train, servers))
 
-    def _leave(self, program: Program, weights: Path) -> None:
+    def _leave(self, program: Program, weights: Path, calls: list[str]) -> None:
         out = self._spec.train.out
         link(weights, out / STUDENT)
         write(out / PROGRAM, json.dumps(asdict(program), ensure_ascii=False))
+        write(out / QUOTED, json.dumps(calls))
 
     def _trained(self, model: str) -> dict[str, Any]:
         """Return what training said of a model, which may be none."""

@@ -80,6 +80,17 @@ def turns_of(demo: Any) -> list[Message]:
     return [*messages[leading(messages) :], answer]
 
 
+def quoted(program: Program, examples: Iterable[Any]) -> list[str]:
+    """Return the ids of the calls whose words stand among a program's demos."""
+    demos = list(program.demos)
+    turns = {example.call_id: turns_of(example) for example in examples}
+    return sorted(
+        call_id
+        for call_id, said in turns.items()
+        if any(demos[i : i + len(said)] == said for i in range(len(demos)))
+    )
+
+
 class WireAdapter(VerbatimAdapter):
     """Has the student answer the rewritten request, and be trained on it. The replay teacher answers from the log."""
 

@@ -7,6 +7,7 @@ from promptkit import COLOURS, bench, copied, row
 
 from distiller.programs.fewshot import FewShot
 from distiller.programs.slices import slices, varied
+from distiller.programs.wire import quoted
 from distiller.training.errors import Stopped, TrainingError
 from store.vocabulary import Program
 
@@ -34,6 +35,8 @@ def test_what_helps_the_student_is_taken_and_it_is_of_the_log(tmp_path):
         assert all(pair in logged for pair in shown)
         assert {answer["content"] for _, answer in shown} == set(COLOURS)
         assert program.head is None
+        ids = {e.request["messages"][1]["content"]: e.call_id for e in made.sliced.learn}
+        assert quoted(program, made.sliced.learn) == sorted(ids[asked["content"]] for asked, _ in shown)
 
 
 def test_examples_that_do_not_help_are_not_given(tmp_path):

@@ -1,5 +1,6 @@
 """GEPA rewrites instructions: with the student's mistakes, within its budget, and never at the price of the answers."""
 
+import io
 import json
 
 import dspy
@@ -8,7 +9,12 @@ from promptkit import HEAD, bench, copied
 from standin import StandIn
 
 from distiller.programs.instructions import ROUNDS, Instructions
+from distiller.programs.search import Search
+from distiller.programs.spec import PromptSpec, Way
+from distiller.scoring.spec import MetricSpec
 from distiller.training.errors import Stopped, TrainingError
+from distiller.training.report import Report
+from distiller.training.spec import TrainSpec
 from store.prompt import head_hash
 from store.vocabulary import Program
 
@@ -91,6 +97,33 @@ def test_a_budget_that_ends_leaves_what_was_found(tmp_path, rewriter):
     _, lm = rewriter(rewritten(BETTER), 402)
     with bench(obeys, tmp_path) as made:
         assert found(made, lm).head[0]["content"] == BETTER
+
+
+def test_the_model_that_rewrites_is_asked_where_and_with_what_the_job_was_given(tmp_path, rewriter):
+    stand_in, _ = rewriter(rewritten(BETTER))
+    with bench(obeys, tmp_path) as made:
+        train = TrainSpec(trainset=tmp_path, base=tmp_path, out=tmp_path, program=made.wire.start)
+        search = Search(
+            PromptSpec(
+                way=Way.INSTRUCTIONS,
+                train=train,
+                metric=MetricSpec(name="label"),
+                head_hash=head_hash(made.sliced.learn[0].request),
+                optimizer_model="big",
+                base_url=stand_in.url,
+            ),
+            measure=made.measure,
+            wire=made.wire,
+            room=made.room,
+            report=Report(io.StringIO()),
+            watch=made.watch,
+            token="shi-of-the-job",
+        )
+        best = search.best(made.student, made.sliced, made.adapter)
+        assert made.wire.read(best).head[0]["content"] == BETTER
+    assert {body["model"] for body in stand_in.bodies} == {"big"}
+    told = [{k.lower(): v for k, v in headers.items()} for headers in stand_in.headers]
+    assert {headers["authorization"] for headers in told} == {"Bearer shi-of-the-job"}
 
 
 def test_a_stop_ends_it(tmp_path, rewriter):
