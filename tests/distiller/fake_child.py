@@ -22,6 +22,7 @@ def main():
     with (job / "starts").open("a") as starts:
         starts.write("start\n")
     spec = json.loads((job / "spec.json").read_text())
+    prompts, spec = "way" in spec, spec.get("train", spec)
     print("a human line", file=sys.stderr)
     emit(event="progress", phase="train", step=1, of=2, loss=1.0, eta_s=1.0)
     if behaviour == "hang":
@@ -35,7 +36,9 @@ def main():
     out = Path(spec["out"])
     (out / "adapter").mkdir(parents=True, exist_ok=True)
     (out / "student.gguf").write_text("weights")
-    (out / "program.json").write_text(json.dumps(spec["program"]))
+    examples = [{"role": "user", "content": "thing 0"}, {"role": "assistant", "content": "red"}]
+    program = {**spec["program"], "demos": examples} if prompts else spec["program"]
+    (out / "program.json").write_text(json.dumps(program))
     rows = [json.loads(line) for line in (Path(spec["trainset"]) / "heldout.jsonl").open()]
     wrong = behaviour == "other outputs"
     with (out / "heldout_outputs.jsonl").open("w") as lines:

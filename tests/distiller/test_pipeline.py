@@ -390,6 +390,22 @@ async def test_the_ladder_is_climbed_no_further_than_needed(bench):
     assert len(b.house.control.students("colours")) == 2
 
 
+async def test_a_student_with_examples_is_asked_with_them_and_a_rung_without_a_model_is_skipped(bench):
+    b = bench(policy=TaskPolicy(ladder=("instructions", "fewshot")))
+    b.clock.tick()
+    await b.work(b.executor())
+    first, second = b.job.result["rungs"]
+    assert (first["recipe"], first["verdict"]) == ("instructions", "skipped")
+    assert "no model is configured to rewrite instructions" in first["why"]
+    assert (second["recipe"], second["verdict"]) == ("fewshot", "pass")
+    ((student, _),) = b.announced
+    assert [m["content"] for m in student.program.demos] == ["thing 0", "red"]
+    (server,) = b.servers.values()
+    asked = [body["messages"] for body in server.bodies if body != probe.question(student.model)]
+    assert all([m["role"] for m in one] == ["system", "user", "assistant", "user"] for one in asked)
+    assert all(one[1:3] == list(student.program.demos) for one in asked)
+
+
 async def test_a_rung_that_cannot_be_made_is_left_for_the_next(bench):
     b = bench(behaviour="fail base", policy=TaskPolicy(ladder=("base", "finetune")))
     b.clock.tick()
