@@ -130,6 +130,8 @@ class TaskPolicy:
     optimizer_model: str = ""  # rewrites instructions for the student; "": none does
     optimizer_usd: float = 2.0  # US dollars that one distillation may spend on models that rewrite prompts
     timeout_s: float = 10.0  # of one student answer, as when it serves
+    self_agreement: int = 50  # recent calls on which the teacher is asked again; 0: never
+    self_agreement_usd: float = 0.5  # US dollars that this may cost, for each version of a task
     signals: Mapping[str, float] = field(default_factory=lambda: dict(SIGNALS))  # scores in [0, 1], by signal
     redact: str = "personal"  # one of REDACT: what is taken out of the rows of a trainset
 
@@ -145,6 +147,8 @@ class TaskPolicy:
         if not self.ladder or (unknown := [name for name in self.ladder if name not in RUNGS]):
             what = f"names {unknown[0]!r}" if self.ladder else "is empty"
             raise SettingsError(f"ladder {what}; choose of {', '.join(RUNGS)}, in the order to try them.")
+        if self.self_agreement < 0 or self.self_agreement_usd < 0:
+            raise SettingsError("self_agreement and self_agreement_usd must be at least 0.")
         for word, value in self.signals.items():
             if not 0 <= value <= 1:
                 raise SettingsError(f"signals.{word} is {value}; it must lie between 0 and 1.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
 from distiller.evaluation import ask
+from distiller.evaluation.ceiling import Ceiling
 from distiller.evaluation.parity import Parity, compare
 from distiller.evaluation.verdict import MIN_UNITS, PEEK, Judged, Screen, decide, futile
 from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer
@@ -53,6 +54,7 @@ class Evaluator:
         concurrency: int = 4,
         timeout_s: float = 10.0,
         min_units: int = MIN_UNITS,
+        ceiling: Ceiling | None = None,
         tell: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._scorer = scorer
@@ -61,6 +63,9 @@ class Evaluator:
         self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._min_units = min_units
+        self._ceiling = (
+            (ceiling or Ceiling()) if metric.agreement else None
+        )  # a teacher that is scored has none
         self._tell = tell
 
     async def run(
@@ -89,11 +94,12 @@ class Evaluator:
         judged = await self._judge(asked)
         parity = await self._parity(twins, trained)
         least = 1 if hopeless else self._min_units
-        screen = decide(judged, delta=self._delta, parity=parity, min_units=least)
+        screen = decide(judged, delta=self._delta, parity=parity, min_units=least, ceiling=self._ceiling)
         detail = {
             **_detail(asked, judged),
             "metric": self._metric.name,
             "agreement": self._metric.agreement,
+            "teacher_with_itself": asdict(self._ceiling) if self._ceiling else None,
             "unsuited": len(heldout) - len(pairs),
             "parity_prompts": len(twins),
             "stopped_early": hopeless,
@@ -136,8 +142,8 @@ class Evaluator:
         )
 
     async def _teacher_scores(self, rows: Sequence[dict[str, Any]]) -> list[Scored]:
-        """Score the teacher's own answers; 1.0 where they are the reference of an agreement metric."""
-        scores = [Scored(value=1.0)] * len(rows)
+        """Score the teacher's own answers; where they are the reference themselves, they have the ceiling."""
+        scores = [Scored(value=self._ceiling.mean if self._ceiling else None)] * len(rows)
         own = [i for i, row in enumerate(rows) if "teacher" in row or not self._metric.agreement]
         items = [self._item(rows[i], _own(rows[i])) for i in own]
         for index, scored in zip(own, await self._scorer.score(self._metric, items), strict=True):

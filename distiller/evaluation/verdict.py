@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from distiller.evaluation.bounds import lower_bound, upper_bound
+from distiller.evaluation.ceiling import Ceiling
 from distiller.evaluation.parity import Parity
 from distiller.settings import SCREEN_N
 from store.vocabulary import Verdict
@@ -53,13 +54,19 @@ def futile(judged: Sequence[Judged], *, delta: float) -> bool:
 
 
 def decide(
-    judged: Sequence[Judged], *, delta: float, parity: Parity | None, min_units: int = MIN_UNITS
+    judged: Sequence[Judged],
+    *,
+    delta: float,
+    parity: Parity | None,
+    min_units: int = MIN_UNITS,
+    ceiling: Ceiling | None = None,
 ) -> Screen:
     """Screen a student: pass when the 80% lower bound of D = student - teacher lies above -2 delta.
 
     D is averaged within a conversation first. Unscored calls beyond 2%, or fewer than `min_units`
     conversations, make it inconclusive; a student that never answered, or an endpoint worse than the trained
-    weights, is an error of the set-up, not a judgement of the student.
+    weights, is an error of the set-up, not a judgement of the student. `ceiling`: what the teacher scores where
+    its own answers are the reference, so that the verdict says it.
     """
     scored = [j for j in judged if j.student is not None and j.teacher is not None]
     figures = _figures(scored)
@@ -71,7 +78,7 @@ def decide(
         delta_mean=figures.mean,
         delta_lower=figures.lower,
         verdict=verdict,
-        why=why,
+        why=f"{why}; {ceiling.words()}" if ceiling and figures.n else why,
     )
 
 

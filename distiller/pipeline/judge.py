@@ -6,8 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
-from distiller.evaluation import Evaluator, Findings
+from distiller.evaluation import Ceiling, Evaluator, Findings, ceiling
+from distiller.pipeline.again import self_agreement
 from distiller.pipeline.collect import KIND as TRAINSETS
 from distiller.pipeline.errors import FailedError, HopelessError
 from distiller.pipeline.keeper import Keeper
@@ -15,7 +17,8 @@ from distiller.pipeline.parts import Parts
 from distiller.pipeline.rungs import climbed, record
 from distiller.pipeline.serve import stop_serving, student_of, wait_healthy
 from distiller.recipes.climb import Rung, best
-from distiller.scoring.spec import ScorerUnavailable
+from distiller.scoring.audit import Labelled, bias
+from distiller.scoring.spec import MetricSpec, ScorerUnavailable
 from distiller.trainset import read_rows, verify
 from store.ids import new_id
 from store.vocabulary import Evaluation, Student, Verdict
@@ -29,9 +32,11 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
     heldout = await asyncio.to_thread(read_rows, trainset / "heldout.jsonl")
     await _healthy(student, parts)
     policy = parts.policy(student.task_id)
+    metric = await asyncio.to_thread(parts.shapes.metric, student.task_id)
     evaluator = Evaluator(
         scorer=parts.scorer,
-        metric=await asyncio.to_thread(parts.shapes.metric, student.task_id),
+        metric=metric,
+        ceiling=await _ceiling(parts, student, metric),
         delta=policy.delta,
         concurrency=parts.settings.evaluation_concurrency,
         timeout_s=policy.timeout_s,
@@ -43,7 +48,8 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
         found = await evaluator.run(student, heldout, outputs)
     except ScorerUnavailable as error:
         raise FailedError(f"the student could not be evaluated: {error}") from error
-    evaluation = _evaluation(parts, student, found)
+    audited = await asyncio.to_thread(_audited, parts, student.task_id) if metric.judge else None
+    evaluation = _evaluation(parts, student, found, judge=audited)
     parts.control.save_student(
         replace(student, parity=found.parity.share if found.parity else None), parts.epoch
     )
@@ -53,6 +59,14 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
         stop_serving(parts, student.student_id)
     if evaluation.verdict is Verdict.ERROR:
         raise HopelessError(f"evaluation failed: {evaluation.why}")
+
+
+async def _ceiling(parts: Parts, student: Student, metric: MetricSpec) -> Ceiling:
+    """Return what the teacher scores against itself. Raises FailedError."""
+    try:
+        return ceiling(await self_agreement(parts, student.task_id, student.task_version, metric))
+    except ScorerUnavailable as error:
+        raise FailedError(f"the student could not be evaluated: {error}") from error
 
 
 def leave(parts: Parts, keeper: Keeper) -> None:
@@ -122,7 +136,16 @@ def _teller(keeper: Keeper) -> Callable[[int, int], None]:
     return tell
 
 
-def _evaluation(parts: Parts, student: Student, found: Findings) -> Evaluation:
+def _audited(parts: Parts, task_id: str) -> dict[str, Any] | None:
+    """Return how the task's judge differs from people, None where nobody has labelled."""
+    fingerprints = [f for version in parts.control.versions(task_id) for f in version.fingerprints]
+    drawn = parts.log.audited(fingerprints)
+    labelled = [Labelled(judge=one.judge, gold=one.gold) for one in drawn if one.gold is not None]
+    seen = bias(labelled, parts.policy(task_id).threshold)
+    return asdict(seen) if seen else None
+
+
+def _evaluation(parts: Parts, student: Student, found: Findings, judge: dict[str, Any] | None) -> Evaluation:
     screen = found.screen
     return Evaluation(
         evaluation_id=new_id(),
@@ -136,5 +159,9 @@ def _evaluation(parts: Parts, student: Student, found: Findings) -> Evaluation:
         delta_lower=screen.delta_lower,
         verdict=screen.verdict,
         why=screen.why,
-        detail={**found.detail, "parity": asdict(found.parity) if found.parity else None},
+        detail={
+            **found.detail,
+            "parity": asdict(found.parity) if found.parity else None,
+            "judge_less_person": judge,
+        },
     )

@@ -93,6 +93,9 @@ def _scored(row: Row) -> list[str]:
     """Say what is known of the scores: what users did, and how the judge differs from people."""
     judge, said = row["judge"], row["signals"]
     found = [f"Signals: {', '.join(f'{word} {count:,}' for word, count in said.items())}."] if said else []
+    if row["self_agreement"]:
+        words = row["self_agreement"]["words"]
+        found.append(f"{words[0].upper()}{words[1:]}.")
     if judge["words"]:
         found.append(f"The judge: {judge['words']}.")
     if judge["drawn"] > judge["labelled"]:

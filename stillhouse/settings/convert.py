@@ -38,6 +38,8 @@ FOR_DISTILLER = (
     "timeout_s",
     "signals",
     "redact",
+    "self_agreement",
+    "self_agreement_usd",
 )
 FOR_ROUTER = (
     *(

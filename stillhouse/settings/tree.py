@@ -233,6 +233,10 @@ class Policy(Branch):
     redact: Literal["off", "secrets", "personal", "names"] | None = None
     optimizer_usd: Annotated[Real, Field(ge=0)] | None = None
     timeout_s: Seconds | None = None
+    self_agreement: Annotated[Whole, Field(ge=0, le=1000)] | None = (
+        None  # calls that the teacher is asked again
+    )
+    self_agreement_usd: Usd | None = None
     signals: dict[Signal, Share] | None = None  # by what an app tells of an answer's fate
     delta: Annotated[Real, Field(gt=0, lt=1)] | None = None
     alpha: Annotated[Real, Field(gt=0, lt=1)] | None = None

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from distiller import readiness
+from distiller.evaluation import ceiling
 from distiller.scoring.late import FEEDBACK, SIGNAL
 from distiller.scoring.rank import GOLD, countable
 from router import steps
@@ -75,6 +76,7 @@ def task(stores: Stores, task_id: str) -> dict[str, Any]:
         **summary(stores, found),
         "signals": stores.log.signals(fingerprints),
         "judge": audit.figures(stores, task_id),
+        "self_agreement": _self_agreement(stores, found),
         "called": list(found.called),
         "fingerprints": {v.version: list(v.fingerprints) for v in stores.control.versions(task_id)},
         "last_hour": [plain(row) for row in traffic if row.fingerprint in fingerprints],
@@ -84,6 +86,14 @@ def task(stores: Stores, task_id: str) -> dict[str, Any]:
         "jobs": plain(stores.control.jobs(task_id)),
         "transitions": plain(stores.control.transitions(task_id=task_id)),
     }
+
+
+def _self_agreement(stores: Stores, task: Task) -> dict[str, Any] | None:
+    """Give the latest measurement of the teacher against itself; None where the teacher is scored by others."""
+    if readiness.independent(convert.task_policies(stores.settings).of(task)):
+        return None
+    latest = next(reversed(stores.control.self_agreements(task.task_id)), None)
+    return {**(plain(latest) if latest else {}), "words": ceiling(latest).words()}
 
 
 def students(stores: Stores, task_id: str | None = None) -> list[dict[str, Any]]:

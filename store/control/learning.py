@@ -6,8 +6,8 @@ from sqlalchemy import select
 
 from store.control.database import Database
 from store.control.rows import every, first, upsert, values
-from store.control.schema import evaluations, students, trainsets
-from store.vocabulary import Evaluation, Student, Trainset
+from store.control.schema import evaluations, self_agreements, students, trainsets
+from store.vocabulary import Evaluation, SelfAgreement, Student, Trainset
 
 
 class LearningTables(Database):
@@ -49,6 +49,17 @@ class LearningTables(Database):
             return every(
                 connection, Evaluation, query.order_by(evaluations.c.created, evaluations.c.evaluation_id)
             )
+
+    def self_agreements(self, task_id: str) -> list[SelfAgreement]:
+        """Return how far a task's teachers agree with themselves, oldest measurement first."""
+        query = select(self_agreements).where(self_agreements.c.task_id == task_id)
+        with self.reading() as connection:
+            return every(connection, SelfAgreement, query.order_by(self_agreements.c.ts))
+
+    def save_self_agreement(self, measured: SelfAgreement, epoch: int) -> None:
+        """Write a measurement over the one of the same task version and metric."""
+        with self.writing(epoch) as connection:
+            upsert(connection, self_agreements, values(measured))
 
     def save_evaluation(self, evaluation: Evaluation, epoch: int) -> None:
         """Write an evaluation."""

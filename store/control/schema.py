@@ -125,6 +125,21 @@ evaluations = Table(
     Column("detail", JSON, nullable=False),
 )
 
+self_agreements = Table(
+    "self_agreements",
+    metadata,
+    Column("task_id", String, primary_key=True),
+    Column("task_version", Integer, primary_key=True),
+    Column("metric", String, primary_key=True),
+    Column("metric_version", String, primary_key=True),
+    Column("ts", Float, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("mean", Float),
+    Column("lower", Float, nullable=False),
+    Column("upper", Float, nullable=False),
+    Column("why", String, nullable=False),
+)
+
 rollouts = Table(
     "rollouts",
     metadata,

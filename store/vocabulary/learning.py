@@ -201,6 +201,27 @@ class Evaluation:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelfAgreement:
+    """How far a teacher agrees with itself, asked twice: the most that agreement with it can be."""
+
+    task_id: str
+    task_version: int
+    metric: str
+    metric_version: str
+    ts: float
+    n: int = 0  # answers compared
+    mean: float | None = None  # in [0, 1]; None where it could not be measured
+    lower: float = 0.0  # of the 95% interval
+    upper: float = 1.0
+    why: str = ""  # it could not be measured
+
+    @property
+    def key(self) -> tuple[str, int, str, str]:
+        """What it was measured of."""
+        return (self.task_id, self.task_version, self.metric, self.metric_version)
+
+
 class JobKind(StrEnum):
     """Kinds of background work."""
 

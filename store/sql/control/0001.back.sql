@@ -9,6 +9,7 @@ DROP TABLE routes;
 DROP TABLE observations;
 DROP TABLE transitions;
 DROP TABLE rollouts;
+DROP TABLE self_agreements;
 DROP TABLE evaluations;
 DROP TABLE students;
 DROP TABLE trainsets;

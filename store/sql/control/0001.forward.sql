@@ -115,6 +115,20 @@ CREATE TABLE evaluations (
 
 CREATE INDEX ix_evaluations_student_id ON evaluations (student_id);
 
+CREATE TABLE self_agreements (
+    task_id VARCHAR NOT NULL,
+    task_version INTEGER NOT NULL,
+    metric VARCHAR NOT NULL,
+    metric_version VARCHAR NOT NULL,
+    ts FLOAT NOT NULL,
+    n INTEGER NOT NULL,
+    mean FLOAT,
+    lower FLOAT NOT NULL,
+    upper FLOAT NOT NULL,
+    why VARCHAR NOT NULL,
+    PRIMARY KEY (task_id, task_version, metric, metric_version)
+);
+
 CREATE TABLE rollouts (
     rollout_id VARCHAR NOT NULL,
     task_id VARCHAR NOT NULL,

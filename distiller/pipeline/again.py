@@ -1,0 +1,112 @@
+"""Asks the teacher a second time, to learn how far it agrees with itself. Knows no statistics.
+
+Once for each version of a task and of its metric, when its first student is evaluated, on recent calls spread over
+time. It needs an upstream with a key of its own: where apps bring theirs (pass-through), nothing is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import httpx
+
+from distiller.evaluation import ask
+from distiller.evaluation.ceiling import LEAST, evenly, interval
+from distiller.pipeline.parts import Parts
+from distiller.recipes import Access
+from distiller.scoring import message as read
+from distiller.scoring.shape import Shape
+from distiller.scoring.spec import Item, MetricSpec
+from distiller.scoring.valid import invalid
+from store.vocabulary import Exchange, Outcome, SelfAgreement
+
+_RECENT = 1000  # newest calls of which some are asked again
+_TIMEOUT_S = 60.0
+_CONCURRENCY = 2
+_AGAIN_S = 3600.0  # a measurement that failed is not tried again before
+_NO_KEY = "no upstream has a key of its own for work in the background (pass-through)"
+_REFUSED = {"status 403": _NO_KEY, "status 402": "its budget is used up (policy.self_agreement_usd)"}
+
+
+async def self_agreement(
+    parts: Parts, task_id: str, version: int, metric: MetricSpec
+) -> SelfAgreement | None:
+    """Return what is known, measured now where it is not; None where it is not asked for.
+
+    Raises ScorerUnavailable.
+    """
+    policy = parts.policy(task_id)
+    if not metric.agreement or not policy.self_agreement:
+        return None
+    blank = SelfAgreement(
+        task_id=task_id,
+        task_version=version,
+        metric=metric.name,
+        metric_version=await parts.scorer.version(metric),
+        ts=parts.now(),
+    )
+    known = next((one for one in parts.control.self_agreements(task_id) if one.key == blank.key), None)
+    if known is not None and (known.mean is not None or known.ts > blank.ts - _AGAIN_S):
+        return known
+    measured = await _measure(parts, blank, metric)
+    parts.control.save_self_agreement(measured, parts.epoch)
+    return measured
+
+
+async def _measure(parts: Parts, blank: SelfAgreement, metric: MetricSpec) -> SelfAgreement:
+    if parts.access is None:
+        return replace(blank, why=_NO_KEY)
+    policy = parts.policy(blank.task_id)
+    calls = await asyncio.to_thread(_calls, parts, blank, policy.self_agreement)
+    with parts.access(f"self-agreement {blank.task_id}", policy.self_agreement_usd) as access:
+        replies = await _ask(access, calls)
+    told = [(call, reply.message) for call, reply in zip(calls, replies, strict=True) if reply.error is None]
+    items = [
+        Item(request=call.request, reference=read.of_completion(call.answer), candidate=message)
+        for call, message in told
+        if message is not None
+    ]
+    scored = await parts.scorer.score(metric, items) if items else []
+    values = [one.value for one in scored if one.value is not None]
+    if len(values) < LEAST:
+        return replace(blank, why=_why(len(values), [reply.error for reply in replies if reply.error]))
+    found = interval(values)
+    return replace(blank, n=len(values), mean=found.mean, lower=found.lower, upper=found.upper)
+
+
+def _calls(parts: Parts, blank: SelfAgreement, most: int) -> list[Exchange]:
+    """Return whole and valid answers of the teacher to different inputs, spread over the recent calls."""
+    versions = {one.version: one for one in parts.control.versions(blank.task_id)}
+    mine = versions.get(blank.task_version)
+    found = parts.log.exchanges(mine.fingerprints, limit=_RECENT) if mine else []
+    shape = parts.shapes.of(blank.task_id) or Shape.TEXT
+    fit = {one.input_hash: one for one in found if _fits(one, shape)}
+    return evenly(sorted(fit.values(), key=lambda one: one.seq), most)
+
+
+def _fits(exchange: Exchange, shape: Shape) -> bool:
+    message = read.of_completion(exchange.answer)
+    whole = not exchange.untold and exchange.outcome == Outcome.COMPLETE
+    single = (exchange.request.get("n") or 1) == 1
+    return whole and single and invalid(exchange.request, message, shape) is None
+
+
+async def _ask(access: Access, calls: Sequence[Exchange]) -> list[ask.Reply]:
+    """Ask each call again as the app asked it; the first refusal of all ends it."""
+    headers = {"authorization": f"Bearer {access.token}"}
+    bodies = [ask.body(call.request, call.model) for call in calls]
+    async with httpx.AsyncClient(headers=headers) as client:
+        endpoint = ask.Endpoint(client, access.base_url, concurrency=_CONCURRENCY, timeout_s=_TIMEOUT_S)
+        first = await endpoint.ask_all(bodies[:1], lambda _: None)
+        if first and first[0].error in _REFUSED:
+            return first * len(bodies)
+        return first + await endpoint.ask_all(bodies[1:], lambda _: None)
+
+
+def _why(n: int, errors: Sequence[str]) -> str:
+    common = Counter(errors).most_common(1)
+    because = f" ({_REFUSED.get(common[0][0], common[0][0])})" if common else ""
+    return f"{n} answers came, {LEAST} are needed{because}"
