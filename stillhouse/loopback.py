@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -79,17 +80,17 @@ class Loopback:
             return _refusal(402, f"The budget is used up: {grant.exhausted}.", "budget_exhausted")
         body = await request.body()
         try:
-            model = _model(body)
-            (upstream,) = order(self._upstreams, Wanted(model=model, pinned=True))
+            asked = _asked(body)
+            (upstream,) = order(self._upstreams, Wanted(model=asked.model, pinned=True))
         except Refusal as refusal:
             return _refusal(refusal.status, str(refusal), refusal.code or "invalid_request_error")
         if upstream.api_key is None:
             sentence = f"The upstream {upstream.name} has no key of its own, so nothing may call it in the background."
             return _refusal(403, sentence, "no_upstream_key")
-        return await self._forward(token, grant.name, upstream, model, body)
+        return await self._forward(token, grant.name, upstream, asked, body)
 
     async def _forward(
-        self, token: str, name: str, upstream: UpstreamSpec, model: str, body: bytes
+        self, token: str, name: str, upstream: UpstreamSpec, asked: _Asked, body: bytes
     ) -> Response:
         call = Call(
             call_id=new_id(),
@@ -97,7 +98,8 @@ class Loopback:
             origin=Origin.INTERNAL,
             path=PATH,
             tenant=name,
-            model=model,
+            model=asked.model,
+            user=asked.user,
             body=body,
         )
         self._journal.append(call)
@@ -111,7 +113,7 @@ class Loopback:
             self.accounts.let_go(exchange)
         self._record(exchange, exchange.ended(status, kind, answer))
         usage = read_answer("chat", kind, status, answer).usage
-        known = self._price(model, usage)
+        known = self._price(asked.model, usage)
         self._grants.spend(token, guess(status, usage, len(body) + len(answer)) if known is None else known)
         return Response(answer, status, media_type=kind or "application/json")
 
@@ -180,7 +182,15 @@ def guess(status: int, usage: Usage, size: int) -> float:
     return UNKNOWN_USD * (tokens or size / BYTES_PER_TOKEN)
 
 
-def _model(body: bytes) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What a request says of itself. An app's user who is named in it is found by an erasure."""
+
+    model: str
+    user: str | None
+
+
+def _asked(body: bytes) -> _Asked:
     if len(body) > MOST:
         raise Refusal(413, "The request is too large.", code="request_too_large")
     try:
@@ -190,7 +200,8 @@ def _model(body: bytes) -> str:
     model = asked.get("model") if isinstance(asked, dict) else None
     if not isinstance(model, str) or asked.get("stream"):
         raise Refusal(400, "A model is needed, and no stream.", code="invalid_request_error")
-    return model
+    user = asked.get("safety_identifier") or asked.get("user")
+    return _Asked(model=model, user=user if isinstance(user, str) and user else None)
 
 
 def _refusal(status: int, sentence: str, code: str) -> JSONResponse:

@@ -70,6 +70,14 @@ async def test_a_call_goes_on_with_the_upstreams_key_and_is_recorded_as_internal
     assert (attempt.call_id, attempt.served, attempt.outcome) == (call.call_id, True, Outcome.COMPLETE)
 
 
+async def test_whoever_is_named_in_a_call_is_found_by_an_erasure(inside):
+    client, grants, shelf = inside
+    token = grants.issue("job-7", usd=100, calls=10)
+    for named in ({}, {"user": "ann"}, {"user": "ann", "safety_identifier": "bo"}, {"user": 7}):
+        await post(client, token, **named)
+    assert [record.user for record in shelf if isinstance(record, Call)] == [None, "ann", "bo", None]
+
+
 async def test_azure_is_called_as_it_wants_to_be(inside, teacher):
     client, grants, _ = inside
     await post(client, grants.issue("job-7", usd=1, calls=10), model="az-judge")
