@@ -17,7 +17,7 @@ def values(noun: Any) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
 
 
-def noun(cls: type[Noun], row: RowMapping) -> Noun:
+def noun(cls: type[Noun], row: RowMapping | Mapping[str, Any]) -> Noun:
     """Return the noun of a row; columns that are not its fields are left out."""
     return msgspec.convert({str(name): value for name, value in row.items()}, cls)
 

@@ -1,13 +1,17 @@
-"""The published templates, which gateways look calls up in. Knows no call and no task."""
+"""The published templates, which gateways look calls up in. Knows no call and no task.
+
+Words stand in the file as text, one blank between two: an erasure that searches it for a name finds it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 
 from store.control.database import Database
-from store.control.rows import every, values
+from store.control.rows import noun, values
 from store.control.schema import template_set
 from store.control.schema import templates as template_table
 from store.template import Template
@@ -19,7 +23,10 @@ class TemplateTable(Database):
     def templates(self) -> list[Template]:
         """Return what is published, by id."""
         with self.reading() as connection:
-            return every(connection, Template, select(template_table).order_by(template_table.c.template_id))
+            rows = connection.execute(
+                select(template_table).order_by(template_table.c.template_id)
+            ).mappings()
+            return [_read(row) for row in rows]
 
     def templates_revision(self) -> int:
         """Return how often the set was published, 0 for never."""
@@ -31,9 +38,19 @@ class TemplateTable(Database):
         with self.writing(epoch) as connection:
             connection.execute(delete(template_table))
             if templates:
-                connection.execute(insert(template_table), [values(template) for template in templates])
+                connection.execute(insert(template_table), [_written(template) for template in templates])
             if (
                 connection.execute(update(template_set).values(revision=template_set.c.revision + 1)).rowcount
                 == 0
             ):
                 connection.execute(insert(template_set).values(id=1, revision=1))
+
+
+def _written(template: Template) -> dict[str, Any]:
+    row = values(template)
+    return {**row, "runs": [{**run, "words": " ".join(run["words"])} for run in row["runs"]]}
+
+
+def _read(row: RowMapping) -> Template:
+    runs = [{**run, "words": run["words"].split(" ")} for run in row["runs"]]
+    return noun(Template, {**row, "runs": runs})

@@ -27,7 +27,7 @@ def run(*arguments):
 
 COMMANDS = (
     *("up", "demo", "status", "tasks", "calls", "students", "distill", "rollout", "stop-students"),
-    *("explain", "export", "doctor", "keys"),
+    *("explain", "export", "doctor", "keys", "task"),
 )
 
 

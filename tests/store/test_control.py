@@ -184,6 +184,8 @@ def test_templates_are_published_as_a_whole_by_the_leader_alone(control, epoch):
     assert (control.templates(), control.templates_revision()) == ([], 0)
     control.publish_templates([other, one], epoch)
     assert (control.templates(), control.templates_revision()) == ([one, other], 1)
+    with sqlite3.connect(control._path) as file:
+        assert "sort the" in file.execute("SELECT group_concat(runs) FROM templates").fetchone()[0]
     control.publish_templates([other], epoch)
     assert (control.templates(), control.templates_revision()) == ([other], 2)
     control.publish_templates([], epoch)
