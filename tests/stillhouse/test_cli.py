@@ -164,6 +164,9 @@ TASK = {
     "left_alone": None,
     "versions": [{"version": 2, "created": 1.0, "fingerprints": 3, "moved_from": "[b]@1"}],
     "history": [{"ts": 1.0, "sentence": "operator said rename [i]x[/i]."}],
+    "self_agreement": None,
+    "signals": {"accepted": 1234},
+    "judge": {"words": "[b]lenient[/b]", "drawn": 5, "labelled": 2},
     "task_id": "triage",
     "calls": 1234,
     "mode": "auto",
@@ -192,6 +195,9 @@ def test_a_task_is_drawn_and_text_is_never_markup():
     assert "[red]now[/]" in text
     assert "3 fingerprints, was [b]@1" in text
     assert "rename [i]x[/i]." in text
+    assert "accepted 1,234" in text
+    assert "[b]lenient[/b]" in text
+    assert "3 judged answers wait" in text
 
 
 def test_empty_lists_are_sentences():
