@@ -142,7 +142,6 @@ class Optimising:
             house=servers,
             answers=Answers(self._cache / "answers.jsonl"),
             client=client,
-            timeout_s=self._spec.timeout_s,
             watch=self._watch,
         )
         return StudentLM(BASE, line, LocalProvider(train, servers))

@@ -38,15 +38,14 @@ class PromptSpec:
     )
     context: int = 2048  # tokens of one request, prompt and answer together
     parallel: int = 4  # requests at a time
-    timeout_s: float = 10.0  # of one answer, as when it serves
     validation: int = 64  # conversations on which candidates are compared
     optimizer_model: str = ""  # that rewrites instructions; "": none
     base_url: str = ""  # where that model is asked
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done. Raises SpecError."""
-        if min(self.context, self.parallel, self.validation) < 1 or self.timeout_s <= 0:
-            raise SpecError("context, parallel, validation and timeout_s must be above 0")
+        if min(self.context, self.parallel, self.validation) < 1:
+            raise SpecError("context, parallel and validation must be at least 1")
 
     @property
     def rewrites(self) -> bool:

@@ -22,6 +22,8 @@ from distiller.programs.watch import Watch
 from distiller.training.errors import TrainingError
 from store.ids import digest
 
+# What is right is compared here, on a machine that trains meanwhile; whether it is in time, the evaluation judges.
+PATIENCE_S = 120.0
 FAILED: Message = {"role": "assistant", "content": None}  # in place of an answer that does not count
 
 
@@ -58,7 +60,6 @@ class Line:
     house: House
     answers: Answers
     client: httpx.Client
-    timeout_s: float
     watch: Watch
 
     def answer(self, model: str, request: dict[str, Any]) -> Message:
@@ -81,7 +82,7 @@ class Line:
         for _ in range(2):
             try:
                 url = f"{self.house.url(model)}/chat/completions"
-                return self.client.post(url, json=asked, timeout=self.timeout_s)
+                return self.client.post(url, json=asked, timeout=PATIENCE_S)
             except TrainingError as error:
                 raise self.watch.broke(error) from None
             except httpx.TimeoutException:

@@ -26,7 +26,6 @@ def prompt_spec(case: Case, way: Way, start: Program) -> PromptSpec:
         head_hash=case.constant_head or "",
         context=student.context,
         parallel=student.parallel,
-        timeout_s=case.policy.timeout_s,
         optimizer_model=case.policy.optimizer_model if access else "",
         base_url=access.base_url if access else "",
     )

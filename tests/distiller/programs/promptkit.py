@@ -85,7 +85,6 @@ class Bench:
             house=self.house,
             answers=self.answers,
             client=self.client,
-            timeout_s=5.0,
             watch=self.watch,
         )
         provider = LocalProvider(train or (lambda _: "never"), self.house)

@@ -44,7 +44,6 @@ def job(tmp_path, base):
             metric=MetricSpec(name="label"),
             head_hash=head_hash(train[0]["request"]),
             context=512,
-            timeout_s=60.0,
             validation=24,
         )  # fmt: skip
         spec.save(tmp_path / "rung")
