@@ -95,12 +95,14 @@ def _scored(row: Row) -> list[str]:
     found = [f"Signals: {', '.join(f'{word} {count:,}' for word, count in said.items())}."] if said else []
     if row["self_agreement"]:
         words = row["self_agreement"]["words"]
-        found.append(f"{words[0].upper()}{words[1:]}.")
+        found.append(escape(f"{words[0].upper()}{words[1:]}."))
     if judge["words"]:
-        found.append(f"The judge: {judge['words']}.")
+        found.append(f"The judge: {escape(judge['words'])}.")
     if judge["drawn"] > judge["labelled"]:
         waiting = judge["drawn"] - judge["labelled"]
-        found.append(f"{waiting:,} judged answers wait for a person: `stillhouse audit {row['task_id']}`.")
+        found.append(
+            f"{waiting:,} judged answers wait for a person: `stillhouse audit {escape(row['task_id'])}`."
+        )
     return found
 
 
