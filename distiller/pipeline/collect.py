@@ -11,8 +11,9 @@ from distiller.pipeline.parts import Parts
 from distiller.pipeline.survey import Survey, survey
 from distiller.trainset import Frozen, freeze
 from distiller.trainset.arrange import Arranged, arrange
+from distiller.trainset.cleaner import People
+from distiller.trainset.patterns import Level
 from distiller.trainset.people import MissingError, Presidio
-from distiller.trainset.redact import Level, People
 from distiller.trainset.rows import passing
 from store.vocabulary import Trainset
 

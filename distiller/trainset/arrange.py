@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from distiller.settings import DistillerSettings
 from distiller.trainset import caps
 from distiller.trainset.choose import choose, scarce
+from distiller.trainset.cleaner import People
 from distiller.trainset.near import clusters
-from distiller.trainset.redact import Level, People, redact
+from distiller.trainset.patterns import Level
 from distiller.trainset.redact import pseudonym as renamed
+from distiller.trainset.redact import redact
 from distiller.trainset.rows import Row, passing
 from distiller.trainset.split import Split, keys, split
 from distiller.trainset.varying import varying

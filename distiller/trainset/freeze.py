@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distiller.trainset.redact import Level, left
+from distiller.trainset.patterns import Level
+from distiller.trainset.redact import left
 from distiller.trainset.rows import Row
 from distiller.trainset.split import Split
 from store.ids import digest

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from distiller.trainset import checks
 
@@ -123,6 +124,22 @@ PERSONAL = (
     _pattern("phone", r"\(?[2-9]\d{2}\)?[ .-]{1,2}\d{3}[ .-]\d{4}", hint=r"\d{4}"),
     _pattern("phone", r"0\d{1,4}[ /.-]\d(?:[ .-]?\d){5,9}", checks.call, hint=r"\d{3}"),
 )
+
+
+class Level(StrEnum):
+    """What is taken out; each also what those before it do."""
+
+    OFF = "off"
+    SECRETS = "secrets"
+    PERSONAL = "personal"
+    NAMES = "names"  # of people and places, as a recogniser finds them
+
+    @property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """The forms that are looked for."""
+        if self is Level.OFF:
+            return ()
+        return SECRETS if self is Level.SECRETS else (*SECRETS, *PERSONAL)
 
 
 def find(text: str, patterns: tuple[Pattern, ...]) -> list[Found]:

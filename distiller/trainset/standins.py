@@ -14,7 +14,8 @@ import re
 from distiller.trainset.checks import digits
 from distiller.trainset.patterns import PERSONAL, SECRET, Found, Pattern, find
 
-_NAMES = (
+NAMES = frozenset({"person", "place"})  # kinds that have no form
+_TREES = (
     "alder",
     "birch",
     "cedar",
@@ -113,11 +114,11 @@ class _Draw:
 def _made(kind: str, text: str, draw: _Draw, row: str, number: int) -> str:
     nth = "" if number == 1 else f" {number}"  # names that are drawn alike stay apart
     if kind == "email":
-        return f"{draw.of(_NAMES)}.{draw.of(_NAMES)}{number}@example.{draw.of(_DOMAINS)}"
+        return f"{draw.of(_TREES)}.{draw.of(_TREES)}{number}@example.{draw.of(_DOMAINS)}"
     if kind == "ip":
         return _address(text, number)
     if kind == "person":
-        return f"{draw.of(_PEOPLE)} {draw.of(_NAMES).title()}{nth}"
+        return f"{draw.of(_PEOPLE)} {draw.of(_TREES).title()}{nth}"
     if kind == "place":
         return f"{draw.of(_PLACES)}{nth}"
     if kind == "phone":

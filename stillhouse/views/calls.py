@@ -9,6 +9,7 @@ from typing import Any
 from stillhouse.errors import Missing
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
+from stillhouse.views.taught import taught
 from store.log import CallFilter
 
 BEGINNING = re.compile(r"[0-9a-f]{8,32}")  # of a UUIDv7, without hyphens; eight digits are about a minute
@@ -83,7 +84,8 @@ def calls(stores: Stores, wish: Wish) -> dict[str, Any]:
 def call(stores: Stores, call_id: str) -> dict[str, Any]:
     """Everything about one call, named by its id, its answer's, or a beginning of its own that no other has.
 
-    Of equal answers' ids the latest call is meant; `same_completion_id` are the others. Raises Missing.
+    Of equal answers' ids the latest call is meant; `same_completion_id` are the others. `taught` are the trainsets
+    that have it, with their students. Raises Missing.
     """
     detail, others = stores.log.call(call_id), []
     if detail is None:
@@ -91,7 +93,8 @@ def call(stores: Stores, call_id: str) -> dict[str, Any]:
         detail = stores.log.call(latest)
     if detail is None:
         raise Missing(f"There is no call {call_id!r} in the log.")
-    return {**plain(detail), "same_completion_id": others}
+    seen = taught(stores, detail.call.call_id, detail.call.ts)
+    return {**plain(detail), "same_completion_id": others, "taught": seen}
 
 
 def _begun(stores: Stores, start: str) -> str:

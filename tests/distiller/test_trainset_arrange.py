@@ -12,7 +12,7 @@ from distiller.scoring.shape import Shape
 from distiller.settings import DistillerSettings, TrainingSettings, TrainsetSettings
 from distiller.trainset import ExposedError, LeakageError, freeze, read_rows, screen, verify
 from distiller.trainset.arrange import arrange, nearby
-from distiller.trainset.redact import Level
+from distiller.trainset.patterns import Level
 
 CARD, MAIL, KEY = "4111 1111 1111 1111", "jane.doe@acme.com", "sk-proj-abcdEFGH1234567890abcdEFGH"
 PLANTED = (CARD, CARD.replace(" ", ""), MAIL, "jane.doe", KEY)

@@ -20,7 +20,7 @@ from distiller.settings import DistillerSettings, TrainsetSettings
 from distiller.trainset import freeze, read_rows, screen
 from distiller.trainset.arrange import arrange
 from distiller.trainset.caps import heard
-from distiller.trainset.redact import Level
+from distiller.trainset.patterns import Level
 from store.vocabulary import Student, Verdict
 
 CALLS = 1500

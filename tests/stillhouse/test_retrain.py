@@ -4,10 +4,16 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from erasurekit import ask, carry_out, fill
+from erasurekit import SUBJECT, ask, carry_out, fill
 
+from distiller.trainset import read_rows
 from stillhouse.erasure.retrain import wanting
+from stillhouse.settings import Settings
+from stillhouse.views.stores import Stores
+from stillhouse.views.taught import taught
 from store.control import Control
+from store.ids import new_id
+from store.log import Log
 from store.vocabulary import Job, JobKind, JobState, Student, Task, TaskMode
 
 
@@ -59,6 +65,23 @@ def test_a_student_that_was_only_tested_on_the_rows_is_not_marked(planted):
     ended = carry_out(folder, ask(planted, "call", call, also=()).erasure_id)
     assert ended.report["artifacts"]["students_tested"] == ["student-1"]
     assert state(planted) == ({"student-1": None}, [])
+
+
+def test_what_a_call_has_taught_is_told_until_it_is_erased(planted):
+    folder = planted.folder
+    with closing(Log.open(folder.log)) as log, closing(Control.open(folder.control)) as control:
+        stores = Stores(log=log, control=control, folder=folder, settings=Settings())
+        rows = read_rows(folder.artifacts / "trainsets" / planted.trainset_id / "train.jsonl")
+        call, mentioned = (row["call_id"] for row in rows if row["user"] == SUBJECT), new_id()
+        call_id = next(call)
+        told = {"trainset_id": planted.trainset_id, "part": "train", "students": ["student-1"]}
+        assert taught(stores, call_id, 0.0) == [told]
+        assert taught(stores, mentioned, 0.0) == []
+        assert taught(stores, call_id, 2.0) == []  # frozen before the call was made
+    carry_out(folder, ask(planted).erasure_id)
+    with closing(Log.open(folder.log)) as log, closing(Control.open(folder.control)) as control:
+        stores = Stores(log=log, control=control, folder=folder, settings=Settings())
+        assert taught(stores, call_id, 0.0) == []
 
 
 TASK = Task(task_id="t", name="t")
