@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from store.vocabulary import Score, ScoreSource
@@ -39,8 +39,10 @@ class Owner:
 class Heard:
     """What one look has found."""
 
-    scores: list[Score] = field(default_factory=list)
-    corrected: dict[str, dict[str, float]] = field(default_factory=dict)  # task -> call -> Unix seconds
+    scores: list[Score]
+    corrected: dict[str, dict[str, float]]  # task -> call -> Unix seconds
+    mark: int  # the place reached
+    waiting: dict[int, float]  # place of feedback whose call is not known -> Unix seconds until when it waits
 
 
 class Late:
@@ -51,33 +53,33 @@ class Late:
         self._owner = owner  # of a fingerprint
         self._now = now
         self._mark = 0
-        self._waiting: dict[int, float] = {}  # place -> Unix seconds until when
+        self._waiting: dict[int, float] = {}
 
     def look(self, limit: int) -> Heard:
-        """Read at most `limit` pieces that are new, and those that waited for their call."""
+        """Read at most `limit` pieces that are new, and those that waited for their call; `keep` goes on from there."""
+        now = self._now()
         found = self._log.said(self._mark, limit, list(self._waiting))
         owners = {f: self._owner(f) for f in {one.fingerprint for one in found} if f is not None}
         scores: list[Score] = []
         corrected: dict[str, dict[str, float]] = defaultdict(dict)
+        waiting: dict[int, float] = {}
         for one in found:
             owner = owners.get(one.fingerprint or "")
             if owner is None or one.call_id is None:
-                self._wait(one.seq)
+                until = self._waiting.get(one.seq, now + _WAIT_S)
+                if until >= now and len(waiting) < _MOST:
+                    waiting[one.seq] = until
                 continue
-            self._waiting.pop(one.seq, None)
             scores += scores_of(one, owner.worth)
             if one.corrected:
                 calls = corrected[owner.task_id]
                 calls[one.call_id] = max(one.ts, calls.get(one.call_id, 0.0))
-        self._mark = max([self._mark, *(one.seq for one in found)])
-        return Heard(scores=scores, corrected=dict(corrected))
+        mark = max([self._mark, *(one.seq for one in found)])
+        return Heard(scores=scores, corrected=dict(corrected), mark=mark, waiting=waiting)
 
-    def _wait(self, seq: int) -> None:
-        now = self._now()
-        if seq not in self._waiting and len(self._waiting) < _MOST:
-            self._waiting[seq] = now + _WAIT_S
-        elif self._waiting.get(seq, now) < now:
-            del self._waiting[seq]
+    def keep(self, heard: Heard) -> None:
+        """Go on after a look whose scores were written: what was not written is found again."""
+        self._mark, self._waiting = heard.mark, heard.waiting
 
 
 def scores_of(said: Said, worth: Worth) -> list[Score]:

@@ -143,6 +143,7 @@ class Scoring:
             await asyncio.to_thread(self._log.add_scores, heard.scores)
         for task_id, calls in heard.corrected.items():
             self._places.setdefault(task_id, _Place()).corrected |= calls
+        self._late.keep(heard)
         return len(heard.scores)
 
     def _owner(self, fingerprint: str) -> Owner | None:

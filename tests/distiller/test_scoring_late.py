@@ -36,6 +36,13 @@ def latest(house, call, name):
     return getattr(found, name)
 
 
+def looked(late, limit=10):
+    """Look, and take what was found."""
+    heard = late.look(limit)
+    late.keep(heard)
+    return heard
+
+
 class Counting:
     """A log that tells how much feedback was read."""
 
@@ -110,9 +117,9 @@ async def test_feedback_waits_for_its_call_and_is_then_let_go(house):
     now = [time.time()]
     late = Late(house.log, lambda _: Owner(task_id="colours", worth=WORTH), lambda: now[0])
     house.load(feedback=[feedback(call, score=1.0), feedback(call, correction="blue")])
-    assert late.look(10).scores == []
+    assert looked(late).scores == []
     house.load((call, made))
-    heard = late.look(10)
+    heard = looked(late)
     assert [s.value for s in heard.scores] == [1.0]
     assert list(heard.corrected["colours"]) == [call.call_id]
     stranger, _ = served("y", "red")
@@ -120,10 +127,10 @@ async def test_feedback_waits_for_its_call_and_is_then_let_go(house):
     log = Counting(house.log)
     late = Late(log, lambda _: None, lambda: now[0])
     for _ in range(3):
-        late.look(10)
+        looked(late)
     now[0] += 3600
-    late.look(10)
-    late.look(10)
+    looked(late)
+    looked(late)
     assert log.read == [3, 3, 3, 3, 0]
 
 
@@ -133,11 +140,28 @@ async def test_a_look_reads_what_came_since_and_not_what_there_is(house):
     house.load(*rows, feedback=[feedback(call, score=1.0) for call, _ in rows])
     log = Counting(house.log)
     late = Late(log, lambda _: Owner(task_id="colours", worth=WORTH), time.time)
-    while late.look(20).scores:
+    while looked(late, 20).scores:
         pass
     house.load(feedback=[feedback(rows[0][0], signal="copied")])
-    assert len(late.look(20).scores) == 1
+    assert len(looked(late, 20).scores) == 1
     assert log.read == [20, 20, 10, 0, 1]
+
+
+async def test_scores_that_could_not_be_written_are_made_again(house, monkeypatch):
+    house.task()
+    call, made = served("x", "red")
+    house.load((call, made), feedback=[feedback(call, score=1.0)])
+    loop = scoring(house)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.log, "add_scores", full)
+        with pytest.raises(OSError, match="no space"):
+            await loop.step()
+    await loop.step()
+    assert [s.value for s in of(house, call, FEEDBACK)] == [1.0]
+
+
+def full(scores):
+    raise OSError("no space")
 
 
 async def test_a_second_correction_scores_the_call_again(house):
