@@ -9,12 +9,14 @@ file sees to it.
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,7 +94,8 @@ class Ingester:
         with self._turn:
             if self._handle is None:
                 raise StoreError("The ingester was closed.")
-            return self._step()
+            with _uncollected():
+                return self._step()
 
     def catch_up(self, at_most_s: float = _CATCH_UP_S) -> int:
         """Step on while there is more than fits a step, for so long at most; return how many records were dealt with.
@@ -289,6 +292,18 @@ class Ingester:
         sync(self._folder)
         self._loader.fold_offsets(gone.values())
         self._offsets = self._stored()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold the collector back for a step: its thousands of records have no cycles, and each pass would walk them."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _with(whole: Batch, items: Sequence[_Item]) -> Batch:

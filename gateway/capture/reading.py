@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,8 +29,7 @@ _LISTS = {"chat": "choices", "completions": "choices", "messages": "content", "r
 _FAILURES = ("error", "response.failed")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An answer, and what its bytes say beyond it."""
 
     answer: Answer
