@@ -1,12 +1,18 @@
 """The verbs over a real control state: carried out once and whole, told everywhere, asked for over the admin API."""
 
 import io
+import json
+import time
 
 import pytest
 from fastapi.testclient import TestClient
 from rich.console import Console
 from test_house import stores  # noqa: F401 - the same house
 
+from distiller.grouping import Grouper
+from distiller.scoring.shapes import Shapes
+from distiller.settings import Policies
+from gateway.fingerprint import fingerprint
 from stillhouse.admin import app as admin
 from stillhouse.cli import draw
 from stillhouse.desk import ControlDesk
@@ -16,7 +22,10 @@ from stillhouse.settings.tree import Policy, Settings
 from stillhouse.views import explain, status, tasks
 from store.control import Change, TaskOrder
 from store.errors import NotFound, StaleEpoch
-from store.vocabulary import Rollout, State, Task, TaskVersion
+from store.ids import new_id
+from store.log.load import Batch
+from store.opening import FP_VERSION
+from store.vocabulary import Call, Rollout, State, Task, TaskVersion
 
 
 @pytest.fixture
@@ -62,6 +71,51 @@ def test_new_calls_follow_a_merge_and_its_undoing(two):
     assert (control.task("b-again").trials, control.versions("b-again")[0].moved_from) == (3, "a@3")
     assert control.task("a").last_version == 3, "no later version may be a 3 again"
     assert keeper(two).step() == 0
+
+
+def log_call(house, name, said):
+    """Log one call as the gateway would."""
+    request = {
+        "model": "m",
+        "messages": [{"role": "system", "content": said}, {"role": "user", "content": "x"}],
+    }
+    call = Call(
+        call_id=new_id(),
+        ts=time.time(),
+        fingerprint=fingerprint(request, "", name),
+        fp_version=FP_VERSION,
+        task_name=name,
+        model="m",
+        body=json.dumps(request).encode(),
+    )
+    house.log.loader.load(Batch(calls=[(call, "w")]))
+    return call.fingerprint
+
+
+def test_new_wordings_follow_the_apps_name_into_the_task_that_it_was_merged_into(stores):  # noqa: F811
+    control, epoch = stores.control, stores.control.take_epoch("test")
+
+    def grouper():
+        shapes = Shapes(log=stores.log, control=control, policies=Policies())
+        return Grouper(log=stores.log, control=control, epoch=epoch, shapes=shapes)
+
+    grouping, wording = grouper(), "Say in one of three words what the customer wants {}."
+    first = log_call(stores, "refunds", wording.format("back"))
+    log_call(stores, "billing", "Answer what was asked about a bill in one short and friendly line.")
+    grouping.step()
+    ordered(stores, "merge", "refunds", other="billing")
+    keeper(stores, epoch=epoch).step()
+    edited = log_call(stores, "refunds", wording.format("now"))
+    grouping.step()
+    assert [control.version_of(f).task_id for f in (first, edited)] == ["billing", "billing"]
+    assert [v.version for v in control.versions("billing")] == [1, 2, 3]
+    ordered(stores, "split", "billing", versions=(3,), name="Later")
+    keeper(stores, epoch=epoch).step()
+    third = log_call(stores, "refunds", wording.format("tomorrow"))
+    grouper().step()  # after a restart
+    assert (control.version_of(third).task_id, control.version_of(third).version) == ("billing", 4)
+    assert control.version_of(edited).task_id == "later"
+    assert control.versions("refunds") == []
 
 
 def test_an_order_is_carried_out_once_whoever_asks_again(two):
