@@ -7,7 +7,8 @@ written down and looked up. A lookup reads each word once for every gap that is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, KeysView
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 MOST_OPTIONAL = 4  # runs of one template: each doubles its paths
@@ -15,8 +16,8 @@ _LIVE = 32  # gaps that a lookup keeps open: the innermost
 _STEPS = 24  # per word of a text, and then it has no template
 _LEAST_STEPS = 4_096
 
-Node = dict[Any, Any]  # a word leads to the next node; of the keys below, to what they say
-_GAP, _END, _OPEN = 0, 1, 2  # the node after a gap; the ids of templates that end here; that end with a gap
+Node = dict[Any, Any]  # a word leads to the next node, _MARK to what stands there besides
+_MARK = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,10 +104,21 @@ class Templates:
         node = self._roots.setdefault(template.scope, {})
         for run in path.runs:
             if run.gap:
-                node = node.setdefault(_GAP, {})
+                mark = node.setdefault(_MARK, _Mark())
+                mark.gap = node = {} if mark.gap is None else mark.gap
             for word in run.words:
                 node = node.setdefault(word, {})
-        node.setdefault(_OPEN if path.open_end else _END, []).append(template.template_id)
+        mark = node.setdefault(_MARK, _Mark())
+        (mark.opens if path.open_end else mark.ends).append(template.template_id)
+
+
+@dataclass(slots=True)
+class _Mark:
+    """What stands at a node besides words."""
+
+    gap: Node | None = None  # the node after it
+    ends: list[str] = field(default_factory=list)  # ids of templates whose texts end here
+    opens: list[str] = field(default_factory=list)  # of those whose texts may go on as they like
 
 
 class _Walk:
@@ -124,8 +136,7 @@ class _Walk:
 
     def run(self, root: Node) -> list[str]:
         """Give the ids of all templates that the text is made from; none where that took too long."""
-        self._follow(root, 0)
-        left = _STEPS * len(self._words) + _LEAST_STEPS
+        left = _STEPS * len(self._words) + _LEAST_STEPS - self._follow(root, 0)
         live: list[Node] = []
         for at, word in enumerate(self._words):
             if self._waiting:
@@ -135,22 +146,28 @@ class _Walk:
             for gap in live:
                 if word in gap:
                     left -= self._follow(gap[word], at + 1)
-            left -= len(live) + 1
-            if left < 0 or not (live or self._waiting):
-                break
-        return self.found if left >= 0 else []
+                    if left < 0:
+                        return []
+        return self.found
 
     def _follow(self, node: Node, at: int) -> int:
         """Read words from a node on as far as they lead, note what opens or ends there; give how many."""
-        words, start = self._words, at
-        while True:
-            if (gap := node.get(_GAP)) is not None and id(gap) not in self._opened:
-                self._opened.add(id(gap))
-                self._waiting.append((at, gap))
-            self.found += node.get(_OPEN, ())
-            if at == len(words):
-                self.found += node.get(_END, ())
-                return at - start
-            if (following := node.get(words[at])) is None:
-                return at - start
-            node, at = following, at + 1
+        if (mark := node.get(_MARK)) is not None:
+            self._note(mark, at)
+        count = 0
+        for word in islice(self._words, at, None):
+            if (following := node.get(word)) is None:
+                break
+            node = following
+            count += 1
+            if (mark := node.get(_MARK)) is not None:
+                self._note(mark, at + count)
+        return count
+
+    def _note(self, mark: _Mark, at: int) -> None:
+        if mark.gap is not None and id(mark.gap) not in self._opened:
+            self._opened.add(id(mark.gap))
+            self._waiting.append((at, mark.gap))
+        self.found += mark.opens
+        if at == len(self._words):
+            self.found += mark.ends

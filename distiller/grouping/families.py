@@ -1,0 +1,99 @@
+"""Which texts share instructions, by the runs of words that recur. Pure; knows no order of words beyond a run's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+Gram = tuple[str, ...]
+Grams = frozenset[Gram]
+
+SIZE = 4  # words of a gram
+_EDGE = ("\x02",)
+_CORE = 0.9  # share of a family that has what all of it has
+_MEMBER = 0.8  # share of a core that a member has
+_LEAST_CORE = 5  # grams: eight words on end
+_TRIES = 48
+_PARTS = 7  # more kinds of filling are a gap
+_LEAST_OWN = SIZE + 2  # grams that a part has alone: three words on end, which are no value of a slot
+_ALIKE = 0.1
+
+
+def grams(words: Sequence[str]) -> Grams:
+    """Give the runs of SIZE words, the text's begin and end included."""
+    edged = (*_EDGE, *words, *_EDGE)
+    return frozenset(zip(*(edged[i:] for i in range(SIZE)), strict=False))
+
+
+def families(texts: Mapping[int, Grams], least: int) -> list[list[int]]:
+    """Give the sets of at least `least` texts with a core in common, and never one text in two."""
+    found: list[list[int]] = []
+    left = dict(texts)
+    spent: set[Gram] = set()
+    for _ in range(_TRIES):
+        count = _count(left.values(), least)
+        best = max((gram for gram in count if gram not in spent), key=lambda g: (count[g], g), default=None)
+        if best is None:
+            break
+        core = _core([have for have in left.values() if best in have])
+        members = [n for n, have in left.items() if len(core & have) >= _MEMBER * len(core)]
+        if len(core) < _LEAST_CORE or len(members) < least:
+            spent.add(best)
+            spent.update(core)
+            continue
+        found += parts({n: left[n] for n in members}, core)
+        for n in members:
+            del left[n]
+    return [family for family in found if len(family) >= least]
+
+
+def parts(family: Mapping[int, Grams], core: Collection[Gram]) -> list[list[int]]:
+    """Part a family where each member is of one of a few kinds, and each kind says much that no other says.
+
+    So are two prompts with a preamble in common, and a prompt before and after it was rewritten. Examples out of a
+    pool mix, and a paragraph that comes and goes leaves nothing in its place: such a family is one.
+    """
+    shared = frozenset(core)
+    left = dict(family)
+    kinds: list[list[int]] = []
+    while left and len(kinds) <= _PARTS:
+        kind = _kind(family, left, shared)
+        if not kind:
+            break
+        kinds.append(kind)
+        for n in kind:
+            del left[n]
+    if not 1 < len(kinds) <= _PARTS or len(left) > _ALIKE * len(family):
+        return [sorted(family)]
+    return [part for kind in kinds for part in _again(family, kind)]
+
+
+def _again(family: Mapping[int, Grams], kind: list[int]) -> list[list[int]]:
+    mine = {n: family[n] for n in kind}
+    return parts(mine, _core(list(mine.values())))
+
+
+def _kind(family: Mapping[int, Grams], left: Mapping[int, Grams], shared: Grams) -> list[int]:
+    """Give the members that are left and say what no other member of the family says."""
+    count = _count(left.values(), 2)
+    own = {gram: n for gram, n in count.items() if gram not in shared}
+    if not own:
+        return []
+    best = max(own, key=lambda gram: (own[gram], gram))
+    kind = [n for n, have in left.items() if best in have]
+    alone = _core([left[n] for n in kind]) - shared
+    others = [have for n, have in family.items() if best not in have or n not in left]
+    elsewhere = Counter(gram for have in others for gram in have & alone)
+    alone = frozenset(gram for gram in alone if elsewhere[gram] <= _ALIKE * len(kind))
+    return kind if len(alone) >= _LEAST_OWN else []
+
+
+def _count(texts: Collection[Grams], least: int) -> dict[Gram, int]:
+    count: Counter[Gram] = Counter()
+    for have in texts:
+        count.update(have)
+    return {gram: n for gram, n in count.items() if n >= least}
+
+
+def _core(texts: Sequence[Grams]) -> Grams:
+    return frozenset(_count(texts, max(1, -int(-_CORE * len(texts) // 1))))
