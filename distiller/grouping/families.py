@@ -28,22 +28,23 @@ def grams(words: Sequence[str]) -> Grams:
 def families(texts: Mapping[int, Grams], least: int) -> list[list[int]]:
     """Give the sets of at least `least` texts with a core in common, and never one text in two."""
     found: list[list[int]] = []
-    left = dict(texts)
-    spent: set[Gram] = set()
+    twice = frozenset(_count(texts.values(), 2))
+    left = {n: have & twice for n, have in texts.items()}  # what only one has tells nothing
+    count = _count(left.values(), least)
     for _ in range(_TRIES):
-        count = _count(left.values(), least)
-        best = max((gram for gram in count if gram not in spent), key=lambda g: (count[g], g), default=None)
-        if best is None:
+        if not count:
             break
+        best = max(count, key=lambda gram: (count[gram], gram))
         core = _core([have for have in left.values() if best in have])
         members = [n for n, have in left.items() if len(core & have) >= _MEMBER * len(core)]
         if len(core) < _LEAST_CORE or len(members) < least:
-            spent.add(best)
-            spent.update(core)
+            for gram in core:  # of no family
+                count.pop(gram, None)
             continue
         found += parts({n: left[n] for n in members}, core)
         for n in members:
             del left[n]
+        count = _count(left.values(), least)
     return [family for family in found if len(family) >= least]
 
 

@@ -1,0 +1,78 @@
+"""Finds the templates that texts are made from. Pure: knows no log, no task and no fingerprint.
+
+What differs among many texts is a gap. What all of them say is the template, and must be instructions enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distiller.grouping import families
+from distiller.grouping.outline import Change, Outline, join, joined
+
+LEAST = 8  # different texts that make a template
+_ENOUGH = 8  # words that a template says
+_SAMPLE = 24  # texts that are laid side by side
+_MORE = 8  # of those that do not fit then
+_NEAR = 0.7  # share of a template's words that a text has that is almost made from it
+_FEW = 3  # texts that make a template wider
+_SLOT = 3  # words that can have been constant by chance
+_PLACES = 2  # at which they were
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A template, and the texts that it was found in, by their place among those given."""
+
+    outline: Outline
+    members: tuple[int, ...]
+
+
+def induce(texts: Sequence[Words], least: int = LEAST) -> list[Found]:
+    """Give the templates of at least `least` different texts each; a text is of one at most."""
+    distinct = {words: n for n, words in reversed(list(enumerate(texts)))}
+    grams = {n: families.grams(words) for words, n in distinct.items() if words}
+    found: list[Found] = []
+    for family in families.families(grams, least):
+        outline = _outline([texts[n] for n in sorted(family)])
+        members = tuple(n for n in sorted(grams) if outline.fits(texts[n]))
+        if outline.gaps and outline.spoken >= _ENOUGH and len(members) >= least:
+            found.append(Found(outline, members))
+    return found
+
+
+def widen(outline: Outline, texts: Sequence[Words]) -> Found | None:
+    """Make a template wider for the texts that it almost fits; None where they are too few, or say something else.
+
+    A few words that all of the first texts had by chance, or a paragraph that comes and goes, become a gap.
+    """
+    wider, members = outline, []
+    for n, words in enumerate(texts):
+        one = join(wider, words)
+        if one.outline.spoken < _NEAR * outline.spoken or not _by_chance(one.changes):
+            continue
+        wider = one.outline
+        members.append(n)
+    if len(members) < _FEW or wider.spoken < _ENOUGH:
+        return None
+    return Found(wider, tuple(n for n, words in enumerate(texts) if wider.fits(words)))
+
+
+def _by_chance(changes: Sequence[Change]) -> bool:
+    """Tell whether what a text has instead of a template's words may stand in a gap."""
+    replaced = [change for change in changes if change.lost and change.instead]
+    return len(replaced) <= _PLACES and all(len(change.lost) <= _SLOT for change in replaced)
+
+
+def _outline(texts: Sequence[Words]) -> Outline:
+    """Give the outline of a family's texts, of some of them first."""
+    step = max(1, len(texts) // _SAMPLE)
+    outline = joined(texts[::step][:_SAMPLE])
+    for words in [words for words in texts if not outline.fits(words)][:_MORE]:
+        wider = join(outline, words).outline
+        if wider.spoken >= _NEAR * outline.spoken:
+            outline = wider
+    return outline
