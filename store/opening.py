@@ -70,6 +70,11 @@ def scope_of(fingerprint: str) -> str:
     return fingerprint[:_DIGITS]
 
 
+def in_user_message(fingerprint: str) -> bool:
+    """Tell whether the head is thin, so that calls of one fingerprint may have different instructions."""
+    return fingerprint[_DIGITS:] == _digest(None)
+
+
 def name_in(scope: str, value: Any) -> str:
     """Give the fingerprint (32 hex digits) of a JSON value in a scope."""
     return scope + _digest(value)

@@ -12,6 +12,7 @@ SIZE = 4  # words of a gram
 _EDGE = ("\x02",)
 _CORE = 0.9  # share of a family that has what all of it has
 _MEMBER = 0.8  # share of a core that a member has
+_PART = 0.25  # of what a member says that others say too, the core is at least
 _LEAST_CORE = 5  # grams: eight words on end
 _TRIES = 48
 _PARTS = 7  # more kinds of filling are a gap
@@ -25,18 +26,26 @@ def grams(words: Sequence[str]) -> Grams:
     return frozenset(zip(*(edged[i:] for i in range(SIZE)), strict=False))
 
 
-def families(texts: Mapping[int, Grams], least: int) -> list[list[int]]:
-    """Give the sets of at least `least` texts with a core in common, and never one text in two."""
+def families(texts: Mapping[int, Grams], least: int, constant: Collection[int] = ()) -> list[list[int]]:
+    """Give the sets of at least `least` texts with a core in common, and never one text in two.
+
+    What only one text has is a filling, but for `constant` texts, which were said again and again. The core is a good
+    part of the rest: prompts that have but a phrase in common are not one.
+    """
     found: list[list[int]] = []
     twice = frozenset(_count(texts.values(), 2))
-    left = {n: have & twice for n, have in texts.items()}  # what only one has tells nothing
+    left = {n: have if n in constant else have & twice for n, have in texts.items()}
     count = _count(left.values(), least)
     for _ in range(_TRIES):
         if not count:
             break
         best = max(count, key=lambda gram: (count[gram], gram))
         core = _core([have for have in left.values() if best in have])
-        members = [n for n, have in left.items() if len(core & have) >= _MEMBER * len(core)]
+        members = [
+            n
+            for n, have in left.items()
+            if len(core & have) >= _MEMBER * len(core) and len(core) >= _PART * len(have)
+        ]
         if len(core) < _LEAST_CORE or len(members) < least:
             for gram in core:  # of no family
                 count.pop(gram, None)

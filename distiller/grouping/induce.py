@@ -5,7 +5,7 @@ What differs among many texts is a gap. What all of them say is the template, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from distiller.grouping import families
@@ -31,24 +31,30 @@ class Found:
     members: tuple[int, ...]
 
 
-def induce(texts: Sequence[Words], least: int = LEAST) -> list[Found]:
-    """Give the templates of at least `least` different texts each; a text is of one at most."""
+def induce(texts: Sequence[Words], least: int = LEAST, constant: Collection[int] = ()) -> list[Found]:
+    """Give the templates of at least `least` different texts each; a text is of one at most.
+
+    A template begins or ends as its texts do: a phrase in the middle of many prompts is none. `constant` are the
+    places of texts that were said again and again.
+    """
     distinct = {words: n for n, words in reversed(list(enumerate(texts)))}
     grams = {n: families.grams(words) for words, n in distinct.items() if words}
     found: list[Found] = []
-    for family in families.families(grams, least):
+    for family in families.families(grams, least, constant):
         outline = _outline([texts[n] for n in sorted(family)])
         members = tuple(n for n in sorted(grams) if outline.fits(texts[n]))
-        if outline.gaps and outline.spoken >= _ENOUGH and len(members) >= least:
+        if outline.gaps and not outline.adrift and outline.spoken >= _ENOUGH and len(members) >= least:
             found.append(Found(outline, members))
     return found
 
 
-def widen(outline: Outline, texts: Sequence[Words]) -> Found | None:
+def widen(outline: Outline, texts: Sequence[Words], *, one_value: bool) -> Found | None:
     """Make a template wider for the texts that it almost fits; None where they are too few, or say something else.
 
-    A few words that all of the first texts had by chance, or a paragraph that comes and goes, become a gap.
+    A few words that all of the first texts had by chance, or a paragraph that comes and goes, become a gap. Where all
+    texts say the same instead, they may have been edited: with `one_value` they were not.
     """
+    values: set[tuple[Change, ...]] = set()
     wider, members = outline, []
     for n, words in enumerate(texts):
         one = join(wider, words)
@@ -56,15 +62,20 @@ def widen(outline: Outline, texts: Sequence[Words]) -> Found | None:
             continue
         wider = one.outline
         members.append(n)
-    if len(members) < _FEW or wider.spoken < _ENOUGH:
+        values.add(tuple(_replaced(join(outline, words).changes)))
+    if len(members) < _FEW or wider.spoken < _ENOUGH or (len(values) == 1 and any(values) and not one_value):
         return None
     return Found(wider, tuple(n for n, words in enumerate(texts) if wider.fits(words)))
 
 
 def _by_chance(changes: Sequence[Change]) -> bool:
     """Tell whether what a text has instead of a template's words may stand in a gap."""
-    replaced = [change for change in changes if change.lost and change.instead]
+    replaced = _replaced(changes)
     return len(replaced) <= _PLACES and all(len(change.lost) <= _SLOT for change in replaced)
+
+
+def _replaced(changes: Sequence[Change]) -> list[Change]:
+    return [change for change in changes if change.lost and change.instead]
 
 
 def _outline(texts: Sequence[Words]) -> Outline:

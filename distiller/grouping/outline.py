@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 from distiller.grouping.align import align
 from store.template import Run, Template, Templates
@@ -27,7 +28,7 @@ class Outline:
         cuts = [0, *sorted(gap for gap in self.gaps if 0 < gap < len(self.words)), len(self.words)]
         return tuple(
             Run(words=self.words[start:end], gap=start in self.gaps)
-            for start, end in zip(cuts, cuts[1:], strict=False)
+            for start, end in pairwise(cuts)
             if start < end
         )
 
@@ -35,6 +36,11 @@ class Outline:
     def open_end(self) -> bool:
         """Whether any words may follow."""
         return len(self.words) in self.gaps
+
+    @property
+    def adrift(self) -> bool:
+        """Whether any words may stand at both ends."""
+        return 0 in self.gaps and self.open_end
 
     @cached_property
     def spoken(self) -> int:

@@ -28,6 +28,7 @@ from store.log.views import (
     Erased,
     FingerprintSeen,
     Hit,
+    Opened,
     Position,
     Removed,
     Retention,
@@ -89,6 +90,13 @@ class Log:
     def seen_fingerprints(self, after_seq: int = 0) -> list[FingerprintSeen]:
         """Return the fingerprints with a call after `after_seq`, with totals over the whole log."""
         return self._sightings.after(after_seq)
+
+    def openings(self, fingerprints: Iterable[str], *, after_seq: int, each: int) -> list[Opened]:
+        """Return the latest `each` calls of every fingerprint after `after_seq` that chat can say, in log order."""
+        rows = self._database.read(
+            "learning.openings", fingerprints=list(fingerprints), after_seq=after_seq, each=each
+        )
+        return self._reader.openings(rows)
 
     def counts(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 from store.log.chains import Asked, Chains
 from store.log.database import Database, Row
 from store.log.rows import parsed
+from store.log.views import Opened
 from store.prompt import head_hash, input_hash
 from store.trace import Object, Trace, Untold, told
 from store.vocabulary import Exchange, Outcome
@@ -35,6 +36,21 @@ class Reader:
             row["attempt_id"]: self._exchange(row, one, chains) for row, one in zip(rows, asked, strict=True)
         }
         return [found[attempt_id] for attempt_id in ids if attempt_id in found]
+
+    def openings(self, rows: list[Row]) -> list[Opened]:
+        """Return the requests of calls, without those that chat cannot say."""
+        return [opened for row in rows if (opened := self._opened(row)) is not None]
+
+    def _opened(self, row: Row) -> Opened | None:
+        asked = self._asked(row)
+        if isinstance(asked, Untold):
+            return None
+        try:
+            request = told(self._trace.request, asked.surface, asked.request)
+        except Untold:
+            return None
+        fields = {name: row[name] for name in Opened.__dataclass_fields__ if name in row}
+        return Opened(**fields, request=request)
 
     def _asked(self, row: Row) -> Asked | Untold:
         try:

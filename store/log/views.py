@@ -30,6 +30,18 @@ class FingerprintSeen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A call as far as templates look at it: what it was asked with, in chat whatever its surface."""
+
+    fingerprint: str
+    seq: int
+    ts: float
+    tenant: str
+    task_name: str | None
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TaskCounts:
     """How much there is to learn from: served teacher answers to calls of apps that mean chat."""
 

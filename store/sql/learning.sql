@@ -22,6 +22,15 @@ SELECT
 FROM seen AS s JOIN prompts AS p ON p.part = s.part AND p.prompt_hash = s.prompt_hash
 ORDER BY s.last_seq;
 
+-- The latest calls of each fingerprint, in log order.
+-- name: openings
+SELECT c.fingerprint, c.seq, c.ts, c.tenant, c.task_name, c.surface, c.cuts, c.tail, p.pieces
+FROM calls AS c JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
+WHERE c.seq > $after_seq AND c.origin <> 'internal' AND c.prompt_hash IS NOT NULL
+    AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+QUALIFY row_number() OVER (PARTITION BY c.fingerprint ORDER BY c.seq DESC) <= $each
+ORDER BY c.seq;
+
 -- name: counts
 WITH asked AS (
     SELECT call_id FROM calls
