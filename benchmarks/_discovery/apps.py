@@ -12,7 +12,7 @@ from benchmarks._discovery.wordlist import Writer
 Request = dict[str, Any]
 _SHOTS = 12  # examples that a few-shot app chooses from
 _TURNS = 4
-_CHINESE = "请把下面这封客户来信归入一个类别，只回答类别名称，不要解释。客户姓名："
+_CHINESE = "请把下面这封客户来信归入一个类别，只回答类别名称，不要解释。客户姓名："  # noqa: RUF001
 _GERMAN = (
     "Du bist ein Assistent für Reklamationen 😀. Antworte höflich, kurz und auf Deutsch. Der Kunde heißt "
 )
@@ -114,13 +114,13 @@ def _dated(w: Writer, said: list[str]) -> Request:
 
 
 def _day(w: Writer) -> str:
-    return f"March {w._rng.randint(1, 28)}, 2025"
+    return f"March {w.rng.randint(1, 28)}, 2025"
 
 
 def _slots(w: Writer, said: list[str]) -> Request:
     head = [
         said[0],
-        f"You write for {w.name()}, customer no. {w._rng.randint(1, 9**6)} since {w.date()}.",
+        f"You write for {w.name()}, customer no. {w.rng.randint(1, 9**6)} since {w.date()}.",
         *said[1:],
     ]
     return _messages(" ".join(head), w.document())
@@ -145,7 +145,7 @@ def _few_shot(w: Writer, *, system: bool) -> Callable[[Writer, list[str]], Reque
     pool = [f"Text: {w.document(1, 4)}\nAnswer: {w.noun()}" for _ in range(_SHOTS)]
 
     def build(w: Writer, said: list[str]) -> Request:
-        shots = "\n\n".join(w._rng.sample(pool, 3))
+        shots = "\n\n".join(w.rng.sample(pool, 3))
         head = " ".join(said) + "\n\nExamples:\n" + shots
         if system:
             return _messages(head, w.document())
@@ -156,8 +156,8 @@ def _few_shot(w: Writer, *, system: bool) -> Callable[[Writer, list[str]], Reque
 
 def _optional(extra: str) -> Callable[[Writer, list[str]], Request]:
     def build(w: Writer, said: list[str]) -> Request:
-        there = [extra] if w._rng.random() < 0.4 else []
-        known = [f"The customer is called {w.name()}."] if w._rng.random() < 0.8 else []
+        there = [extra] if w.rng.random() < 0.4 else []
+        known = [f"The customer is called {w.name()}."] if w.rng.random() < 0.8 else []
         return _messages("\n".join([*said[:2], *there, *said[2:], *known]), w.document())
 
     return build
@@ -173,7 +173,7 @@ def _agent(w: Writer, number: int) -> Callable[[Writer, list[str]], Request]:
 
 
 def _rag(w: Writer, said: list[str]) -> Request:
-    found = "\n---\n".join(w.document(3, 12) for _ in range(w._rng.randint(1, 4)))
+    found = "\n---\n".join(w.document(3, 12) for _ in range(w.rng.randint(1, 4)))
     return _messages("\n".join(said[:-1]) + f"\n\nContext:\n{found}\n\n{said[-1]}", w.sentence())
 
 
@@ -181,16 +181,16 @@ def _pasted(w: Writer, said: list[str]) -> Request:
     return _messages("\n".join(said) + f"\n\nThe document:\n{w.document(4, 30)}", "Go on.")
 
 
-def _german(w: Writer, said: list[str]) -> Request:
+def _german(w: Writer, _: list[str]) -> Request:
     return _messages(
         f"{_GERMAN}{w.name()}. Verwende nie mehr als drei Sätze und nenne immer die Bestellnummer.",
         w.sentence(),
     )
 
 
-def _chinese(w: Writer, said: list[str]) -> Request:
-    return {"messages": [{"role": "user", "content": f"{_CHINESE}{w.name()}。来信：{w.document(1, 3)}"}]}
+def _chinese(w: Writer, _: list[str]) -> Request:
+    return {"messages": [{"role": "user", "content": f"{_CHINESE}{w.name()}。来信：{w.document(1, 3)}"}]}  # noqa: RUF001
 
 
-def _bare(w: Writer, said: list[str]) -> Request:
+def _bare(w: Writer, _: list[str]) -> Request:
     return {"messages": [{"role": "user", "content": w.document(1, 3)}]}

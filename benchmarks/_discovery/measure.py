@@ -82,7 +82,7 @@ class Calls:
 class _NoShapes:
     """No answers: no task is closed."""
 
-    def closed(self, task: object) -> bool:
+    def closed(self, _: object) -> bool:
         return False
 
 
@@ -93,7 +93,6 @@ class Played:
     calls: int
     tasks: float  # adjusted Rand index
     versions: float
-    tasks_after_first: float  # of the calls that were in a task at once
     fingerprints: int
     templates: int
     found_tasks: int
@@ -103,7 +102,9 @@ class Played:
     wrong: tuple[str, ...]
 
 
-def play(seed: int, *, least: int, most: int, every: int, apps: Sequence[App] | None = None, lag: int = 0) -> Played:
+def play(
+    seed: int, *, least: int, most: int, every: int, apps: Sequence[App] | None = None, lag: int = 0
+) -> Played:
     """Play a mix: each app has between `least` and `most` calls, and the grouper looks after every `every` calls.
 
     Templates reach the gateway `lag` calls later.
@@ -152,22 +153,23 @@ def play(seed: int, *, least: int, most: int, every: int, apps: Sequence[App] | 
 
 
 def _played(
-    truth: list[tuple[str, str]], found: list[tuple[str, str]], labels: list[str], known: int, took: list[float]
+    truth: list[tuple[str, str]],
+    found: list[tuple[str, str]],
+    labels: list[str],
+    known: int,
+    took: list[float],
 ) -> Played:
     pairs = Counter((app, task) for (app, _), (task, _) in zip(truth, found, strict=True))
     of_app = Counter(app for app, _ in truth)
     of_task = Counter(task for task, _ in found)
     best = {app: max((n, task) for (a, task), n in pairs.items() if a == app) for app in of_app}
-    whole = {
-        app for app, (n, task) in best.items() if n >= 0.98 * of_app[app] and n >= 0.98 * of_task[task]
-    }
+    whole = {app for app, (n, task) in best.items() if n >= 0.98 * of_app[app] and n >= 0.98 * of_task[task]}
     unplaced = sum(task == name for (task, _), name in zip(found, labels, strict=True))
     ordered = sorted(took)
     return Played(
         calls=len(truth),
         tasks=rand_index([a for a, _ in truth], [a for a, _ in found]),
         versions=rand_index([b for _, b in truth], [b for _, b in found]),
-        tasks_after_first=0.0,
         fingerprints=len(set(labels)),
         templates=known,
         found_tasks=len({task for (task, _), name in zip(found, labels, strict=True) if task != name}),

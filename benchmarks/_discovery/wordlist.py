@@ -5,7 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
-_WORDS = (
+
+def _words(text: str, sign: str | None = None) -> list[str]:
+    return text.split(sign)
+
+
+_WORDS = _words(
     "account address agent amount answer area article bank basket battery bill blue board boat book box bread bridge "
     "brush building button cable camera card carpet case chair change charge city claim class clock cloud coat coffee "
     "colour company copper corner cost country cover credit cup customer damage date day deal delay desk device "
@@ -28,26 +33,27 @@ _WORDS = (
     "great half hard heavy high hot just large late later little local long loud low main more never new next nice "
     "often old once only open other own poor quick quiet quite rather ready rich right round safe same several sharp "
     "short simple slow small soft soon still strong such sure tall than then there thin today together tomorrow under "
-    "until usual very warm weak wet whole wide with without wrong yesterday yet young".split()
+    "until usual very warm weak wet whole wide with without wrong yesterday yet young"
 )
-_LINKS = "the a of in to and for on at with from that this it was is are by as my our your".split()
-_FIRST = (
+_LINKS = _words("the a of in to and for on at with from that this it was is are by as my our your")
+_FIRST = _words(
     "Anna Ben Carla David Elena Farid Greta Hugo Ines Jonas Karim Lena Mateo Nora Omar Paula Quinn Rosa Sven Tara Umar "
-    "Vera Wanda Xaver Yara Zoe Amir Bianca Chen Daria Emil Fatima".split()
+    "Vera Wanda Xaver Yara Zoe Amir Bianca Chen Daria Emil Fatima"
 )
-_LAST = (
+_LAST = _words(
     "Adler Brandt Costa Diaz Ebner Fuchs Garcia Haas Ibrahim Jansen Klein Lopez Meyer Novak Okafor Peters Rossi Schmidt "
-    "Tanaka Ueda Vogel Weber Yilmaz Ziegler Moreau Silva Kovac Lindgren".split()
+    "Tanaka Ueda Vogel Weber Yilmaz Ziegler Moreau Silva Kovac Lindgren"
 )
-_FIELDS = (
+_FIELDS = _words(
     "insurance claims;hotel bookings;train tickets;bank transfers;car repairs;medical appointments;energy bills;"
     "job applications;parcel deliveries;restaurant reviews;rental contracts;phone subscriptions;school enrolments;"
     "tax letters;software bugs;garden supplies;flight delays;library loans;concert tickets;water meters;"
     "legal notices;furniture orders;pet adoptions;solar panels;wine auctions;museum tours;gym memberships;"
     "building permits;translation jobs;recycling pickups;dental visits;bicycle rentals;lottery prizes;court hearings;"
-    "crop reports;ferry crossings".split(";")
+    "crop reports;ferry crossings",
+    ";",
 )
-_ROLES = (
+_ROLES = _words(
     "You work in the back office for {f} and prepare what colleagues decide.;"
     "You are a careful clerk who reads messages about {f}.;"
     "As an analyst of {f} you read one text at a time.;"
@@ -55,9 +61,10 @@ _ROLES = (
     "Act as the first line of support for {f}.;"
     "You are an expert in {f} with many years behind you.;"
     "Your job is to process incoming texts about {f}.;"
-    "This service looks after {f} for customers in five countries.".split(";")
+    "This service looks after {f} for customers in five countries.",
+    ";",
 )
-_DUTIES = (
+_DUTIES = _words(
     "Sort each text into exactly one of the categories {a}, {b}, {c} or other.;"
     "Write a summary of at most two sentences that names the {a} and the {b}.;"
     "Extract the {a}, the {b} and the {c} as a JSON object with these keys.;"
@@ -67,9 +74,10 @@ _DUTIES = (
     "List every {a} that is mentioned, one in each line, followed by its {b}.;"
     "Draft a friendly reply that offers a {a} and asks for the {b}.;"
     "Translate the text into plain English and keep each {a} and {b} as written.;"
-    "Say which department owns the {a}, the {b} or the {c}.".split(";")
+    "Say which department owns the {a}, the {b} or the {c}.",
+    ";",
 )
-_RULES = (
+_RULES = _words(
     "Never invent a {a} that the text does not mention.;"
     "If the {a} is missing, write null instead of guessing.;"
     "Ignore greetings, signatures and any talk about the {a}.;"
@@ -83,69 +91,71 @@ _RULES = (
     "A returned {a} is never the fault of the {b}.;"
     "Amounts are in euros, and a {a} has no fraction.;"
     "Stay polite when the writer is angry about the {a}.;"
-    "Refer to the handbook of the {a} only where it settles the matter.".split(";")
+    "Refer to the handbook of the {a} only where it settles the matter.",
+    ";",
 )
 _SHARED = ("Answer with JSON only, without any other text.", "Think step by step, but show the result only.",
            "Answer in one line.", "Do not explain yourself.")  # fmt: skip
-_EMOJI = "🙂 🚚 🔥 👍 💶 📦 😡 🎉".split()
+_MONTHS = _words("January February March April May June July August September October")
+_EMOJI = _words("🙂 🚚 🔥 👍 💶 📦 😡 🎉")
 
 
 class Writer:
     """Writes what an app and its users would."""
 
     def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
+        self.rng = rng
 
     def noun(self) -> str:
-        return self._rng.choice(_WORDS[:250])
+        return self.rng.choice(_WORDS[:250])
 
     def name(self) -> str:
-        return f"{self._rng.choice(_FIRST)} {self._rng.choice(_LAST)}"
+        return f"{self.rng.choice(_FIRST)} {self.rng.choice(_LAST)}"
 
     def date(self) -> str:
-        rng = self._rng
-        month = rng.choice("January February March April May June July August September October".split())
+        rng = self.rng
+        month = rng.choice(_MONTHS)
         return rng.choice(
             [f"{month} {rng.randint(1, 28)}, 2025", f"2025-0{rng.randint(1, 9)}-{rng.randint(10, 28)}"]
         )
 
     def sentence(self) -> str:
-        rng = self._rng
+        rng = self.rng
         said = [rng.choice(_LINKS if rng.random() < 0.4 else _WORDS) for _ in range(rng.randint(4, 16))]
         if rng.random() < 0.08:
             said.append(rng.choice([self.name(), str(rng.randint(2, 9999)), rng.choice(_EMOJI)]))
         return " ".join(said).capitalize() + rng.choice(".....!?")
 
     def document(self, least: int = 2, most: int = 18) -> str:
-        rng = self._rng
+        rng = self.rng
         return "".join(
             self.sentence() + rng.choice("    \n") for _ in range(rng.randint(least, most))
         ).strip()
 
     def field(self) -> str:
-        return self._rng.choice(_FIELDS)
+        return self.rng.choice(_FIELDS)
 
     def rule(self) -> str:
-        return self._fill(self._rng.choice(_RULES))
+        return self._fill(self.rng.choice(_RULES))
 
     def instructions(self, field: str | None = None) -> list[str]:
         """Give sentences: a role, a duty, rules, and some that many apps share."""
-        rng = self._rng
+        rng = self.rng
         said = [rng.choice(_ROLES).format(f=field or self.field()), self._fill(rng.choice(_DUTIES))]
         said += [self._fill(rule) for rule in rng.sample(_RULES, rng.randint(2, 5))]
         return said + ([rng.choice(_SHARED)] if rng.random() < 0.5 else [])
 
     def edited(self, said: list[str]) -> list[str]:
         """Give the instructions with one word changed."""
-        at = self._rng.randrange(1, len(said))
+        at = self.rng.randrange(1, len(said))
         words = said[at].split(" ")
-        place = self._rng.randrange(1, len(words) - 1)
+        place = self.rng.randrange(1, len(words) - 1)
         other = self.noun()
         words[place] = other + "s" if words[place] == other else other
         return [*said[:at], " ".join(words), *said[at + 1 :]]
 
     def tool(self) -> dict[str, Any]:
-        name = f"{self._rng.choice(['find', 'book', 'cancel', 'list', 'move'])}_{self.noun()}"
+        name = f"{self.rng.choice(['find', 'book', 'cancel', 'list', 'move'])}_{self.noun()}"
         parameters = {"type": "object", "properties": {self.noun(): {"type": "string"}}}
         return {
             "type": "function",

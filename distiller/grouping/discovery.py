@@ -61,6 +61,13 @@ class Discovery:
         self._calls: dict[str, int] = {}  # of heads that no template fits
         self._heard: dict[str, deque[tuple[float, int]]] = {}  # when a template's calls were how many
 
+    def keep(self, published: Iterable[Template]) -> None:
+        """Forget the templates that are not published any more."""
+        left = {template.template_id for template in published}
+        if left != self.known.keys():
+            self.known = {name: one for name, one in self.known.items() if name in left}
+            self._lookup = Templates(self.known.values())
+
     def fitting(self, scope: str, words: tuple[str, ...]) -> str | None:
         """Give the id of the template that a text is made from."""
         return self._lookup.find(scope, words)

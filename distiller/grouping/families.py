@@ -18,6 +18,7 @@ _TRIES = 48
 _PARTS = 7  # more kinds of filling are a gap
 _LEAST_OWN = SIZE + 2  # grams that a part has alone: three words on end, which are no value of a slot
 _ALIKE = 0.1
+_ODD = 2  # members that are of no kind yet, and wait for their like
 
 
 def grams(words: Sequence[str]) -> Grams:
@@ -73,8 +74,10 @@ def parts(family: Mapping[int, Grams], core: Collection[Gram]) -> list[list[int]
         kinds.append(kind)
         for n in kind:
             del left[n]
-    if not 1 < len(kinds) <= _PARTS or len(left) > _ALIKE * len(family):
+    if not kinds or len(kinds) > _PARTS or len(left) > max(_ODD, _ALIKE * len(family)):
         return [sorted(family)]
+    if len(kinds) == 1:
+        return kinds
     return [part for kind in kinds for part in _again(family, kind)]
 
 

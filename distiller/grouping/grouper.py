@@ -87,6 +87,7 @@ class Grouper:
     def _discover(self, rows: list[FingerprintSeen], before: int) -> dict[str, list[str]]:
         """Read the words of new heads; give the fingerprints that are of a template, by template."""
         texts = self._texts(rows, before)
+        self._discovery.keep(self._control.templates())  # an erasure may have taken some away
         made = self._discovery.observe(texts)
         if made:
             self._control.publish_templates(list(self._discovery.known.values()), self._epoch)

@@ -98,6 +98,12 @@ def place(seen: Sighting, known: Sequence[Known], similarity: float = 0.6) -> Pl
     for task in peers if seen.constant else ():
         if (version := _same_head(task, seen)) is not None:
             return _join(task, version)
+    return _by_words(seen, peers, known, similarity)
+
+
+def _by_words(
+    seen: Sighting, peers: Sequence[Known], known: Sequence[Known], similarity: float
+) -> Placement | None:
     settled = seen.calls >= PATIENCE
     alike = _most_alike(seen, peers, similarity)
     if alike is not None:

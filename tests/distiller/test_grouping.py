@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from slowpath import served
 
 from distiller.grouping import Grouper, Kind, Known, KnownVersion, Sighting, place
+from distiller.grouping.place import PATIENCE
 from distiller.grouping.words import shingles, slug, text_of
 from distiller.settings import JudgeSettings, Policies, TaskPolicy
 from store.prompt import head_hash
@@ -17,7 +18,7 @@ EDITED = TRIAGE + " Use null where there is none."
 OTHER = "Translate what the customer wrote into plain English, keep names as they are."
 
 
-def seen(fingerprint="f1", *, name=None, text=TRIAGE, model="gpt-x", tenant="", head=None):
+def seen(fingerprint="f1", *, name=None, text=TRIAGE, model="gpt-x", tenant="", head=None, **fields):
     return Sighting(
         fingerprint=fingerprint,
         tenant=tenant,
@@ -25,10 +26,24 @@ def seen(fingerprint="f1", *, name=None, text=TRIAGE, model="gpt-x", tenant="", 
         model=model,
         head_hash=head or f"h:{text}",
         text=text.lower(),
+        **fields,
     )
 
 
-def known(task_id="triage", *, text=TRIAGE, model="gpt-x", tenant="", explicit=False, name=None, version=1):
+SETTLED = {"calls": PATIENCE, "first_ts": 10.0, "last_ts": 20.0}
+
+
+def known(
+    task_id="triage",
+    *,
+    text=TRIAGE,
+    model="gpt-x",
+    tenant="",
+    explicit=False,
+    name=None,
+    version=1,
+    last_ts=9.0,
+):
     return Known(
         task_id=task_id,
         tenant=tenant,
@@ -43,6 +58,7 @@ def known(task_id="triage", *, text=TRIAGE, model="gpt-x", tenant="", explicit=F
                 head_hash=f"h:{text}",
                 models=frozenset({model}),
                 shingles=shingles(text.lower()),
+                last_ts=last_ts,
             ),
         ),
     )
@@ -54,9 +70,32 @@ def test_a_new_prompt_makes_a_task_named_by_its_first_telling_words():
 
 
 def test_an_edited_prompt_is_a_new_version_and_another_prompt_another_task():
-    assert place(seen(text=EDITED), [known()]).kind is Kind.NEW_VERSION
-    assert place(seen(text=EDITED), [known(version=3)]).version == 4
+    assert place(seen(text=EDITED, **SETTLED), [known()]).kind is Kind.NEW_VERSION
+    assert place(seen(text=EDITED, **SETTLED), [known(version=3)]).version == 4
     assert place(seen(text=OTHER), [known()]).kind is Kind.NEW_TASK
+
+
+def test_of_two_prompts_that_are_alike_time_tells_an_edit_from_another_task():
+    assert place(seen(text=EDITED, calls=PATIENCE - 1), [known()]) is None
+    both = place(seen(text=EDITED, **SETTLED), [known(last_ts=19.0)])
+    assert (both.kind, both.version) == (Kind.NEW_TASK, 1)
+    template = place(seen(text=EDITED, constant=False, **SETTLED), [known()])
+    assert (template.kind, template.version) == (Kind.NEW_VERSION, 2)
+
+
+def test_what_may_be_one_of_many_fillings_waits():
+    assert place(seen(text=OTHER, beside=1), [known()]) is None
+    assert place(seen(text=OTHER, beside=1, calls=2), [known()]).kind is Kind.NEW_TASK
+    assert place(seen(text=OTHER, beside=1, calls=2, kin=True), [known()]) is None
+    assert place(seen(text=OTHER, beside=1, kin=True, **SETTLED), [known()]).kind is Kind.NEW_TASK
+    assert place(seen(text=OTHER, constant=False), [known()]).kind is Kind.NEW_TASK
+    named = known("triage", explicit=True, name="triage")
+    assert place(seen(text=OTHER, name="triage", beside=2), [named]).kind is Kind.NEW_VERSION
+    assert place(seen(text=OTHER, name="triage", beside=3), [named]) is None
+
+
+def test_a_template_is_no_head_that_another_call_may_join():
+    assert place(seen(text=OTHER, head=f"h:{TRIAGE}", constant=False), [known()]).kind is Kind.NEW_TASK
 
 
 def test_the_same_head_joins_its_version():
@@ -109,6 +148,8 @@ _sightings = st.builds(
     text=_texts,
     model=st.sampled_from(["a", "b"]),
     tenant=st.sampled_from(["", "t"]),
+    calls=st.sampled_from([1, PATIENCE]),
+    beside=st.sampled_from([0, 5]),
 )
 
 
@@ -117,6 +158,9 @@ def test_every_placement_is_consistent_with_what_is_known(sightings):
     tasks = {}
     for sighting in sightings:
         placed = place(sighting, list(tasks.values()))
+        if placed is None:  # it waits, and has no place
+            assert sighting.calls < PATIENCE
+            continue
         if placed.kind is Kind.NEW_TASK:
             assert placed.task_id not in tasks
             assert placed.version == 1
@@ -146,8 +190,8 @@ def test_every_placement_is_consistent_with_what_is_known(sightings):
             called=task.called,
         )  # fmt: skip
         again = place(sighting, list(tasks.values()))
-        assert again.kind is Kind.JOIN or sighting.task_name is None
-        assert again.task_id == placed.task_id
+        assert again is None or again.kind is Kind.JOIN or sighting.task_name is None
+        assert again is None or again.task_id == placed.task_id
 
 
 @given(st.text())
@@ -194,7 +238,10 @@ def test_the_log_becomes_tasks_and_versions(house):
     _log(house, "2" * 32, EDITED)
     _log(house, "3" * 32, OTHER)
     _log(house, "4" * 32, "", task_name=None)
-    assert grouper.step() == 3
+    assert grouper.step() == 2
+    for _ in range(PATIENCE):  # alike, and the old one is not called any more
+        _log(house, "2" * 32, EDITED)
+    assert grouper.step() == 1
     assert grouper.step() == 0
     tasks = {t.task_id: t for t in house.control.tasks()}
     assert len(tasks) == 3
