@@ -180,7 +180,7 @@ def _under_way(rollout: Rollout) -> str:
     what = f"Version {rollout.task_version} of {rollout.task_id!r} has a rollout in state {rollout.state}"
     if rollout.state == State.ROLLING_BACK:
         return f"{what}; say this again in a minute, when it has ended."
-    return f"{what}; `stillhouse rollout abort {rollout.task_id}` ends it, then say this again."
+    return f"{what}; `stillhouse rollout abort {rollout.rollout_id}` ends it, then say this again."
 
 
 def _last_number(task: Task, ground: Ground) -> int:

@@ -95,7 +95,7 @@ def test_what_is_ignored_can_be_heeded_again():
 )
 def test_a_student_on_its_way_is_ended_first(fields):
     said = refused(on=ground([A, B], ROWS, rollouts=[rollout("a", 2, State.FULL)]), **fields)
-    assert said.startswith("Version 2 of 'a' has a rollout in state full; `stillhouse rollout abort a`")
+    assert said.startswith("Version 2 of 'a' has a rollout in state full; `stillhouse rollout abort r`")
     said = refused(on=ground([A, B], ROWS, rollouts=[rollout("a", 2, State.ROLLING_BACK)]), **fields)
     assert "in a minute" in said
     assert "--cancel" in refused(on=ground([A, B], ROWS, jobs=[job("a")]), **fields)
