@@ -16,8 +16,10 @@ RUNGS = (
     "internalised",
     "finetune",
     "both",
+    "service",
 )  # all there are (`distiller.recipes`)
 LADDER = ("base", "finetune")
+SERVICES = ("openai", "together", "fireworks")
 SCREEN_N = 200
 SIGNALS = {  # what an app may tell of an answer's fate, and what that says of the answer
     "accepted": 1.0,
@@ -93,6 +95,28 @@ class TrainsetSettings:
                     f"trainset.{key} is {getattr(self, key)}; it must lie above 0 and be at most 1."
                 )
         _at_least("trainset.near_rows", self.near_rows, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceSettings:
+    """A fine-tuning service, for the rung `service`."""
+
+    kind: str  # openai (and what speaks its API) | together | fireworks
+    upstream: str  # by whose key it is called, and which answers for the tuned model
+    model: str  # the base, as the service calls it
+    base_url: str = ""  # of the upstream's chat; filled in by whoever knows upstreams
+    suffix: str = "stillhouse"
+    account: str = ""  # fireworks
+    usd_per_million: float = 25.0  # US dollars for a million trained tokens: an estimate may rather be high
+    max_usd: float = 10.0
+    max_hours: float = 24.0
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for what no service can do."""
+        if self.kind not in SERVICES:
+            raise SettingsError(f"service.kind is {self.kind!r}; choose {', '.join(SERVICES)}.")
+        if self.kind == "fireworks" and not self.account:
+            raise SettingsError("service.account is missing: fireworks has it in its paths.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,6 +213,7 @@ class DistillerSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     trainset: TrainsetSettings = field(default_factory=TrainsetSettings)
     student: StudentSettings = field(default_factory=StudentSettings)
+    service: ServiceSettings | None = None
 
     def __post_init__(self) -> None:
         """Raise SettingsError for a value out of range."""

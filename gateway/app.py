@@ -42,7 +42,8 @@ def build(
     )
     reach = Reach()
     manners = Manners()
-    desk = StudentDesk(transport, records, reach, manners, hung_s=settings.student_hung_s)
+    keys = {upstream.name: upstream.api_key for upstream in settings.upstreams if upstream.api_key}
+    desk = StudentDesk(transport, records, reach, manners, hung_s=settings.student_hung_s, keys=keys)
     background = Background(concurrency=settings.shadow_concurrency, queue=settings.shadow_queue)
     turns = Turns(
         settings=settings,

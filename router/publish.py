@@ -46,6 +46,7 @@ def route(
         model=student.model,
         timeout_s=policy.timeout_s,
         program=student.program,
+        upstream=student.upstream,
         release=policy.release,
         capabilities=replace(student.capabilities, stored=policy.stored),
         epoch=epoch,

@@ -27,7 +27,7 @@ class JobAccess:
         spent = self._spent.get(name, 0.0)
         token = self._grants.issue(name, usd=max(0.0, usd - spent), calls=CALLS)
         try:
-            yield Access(base_url=self._url, token=token)
+            yield Access(base_url=self._url, service_url=f"{self._url}/service", token=token)
         finally:
             ended = self._grants.revoke(token)
             self._spent[name] = spent + (ended.spent_usd if ended else 0.0)

@@ -31,6 +31,7 @@ from stillhouse.house import House
 from stillhouse.journal import LateJournal, figures
 from stillhouse.loopback import Loopback
 from stillhouse.loops import every, in_thread
+from stillhouse.passage import Passage
 from stillhouse.prices import PriceBook
 from stillhouse.processes import arguments, logs, offspring, ports, stdin
 from stillhouse.processes.alive import Voice
@@ -89,10 +90,16 @@ async def serve(told: Told) -> None:
     loopback = Loopback(
         upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=prices.price
     )
+    passage = Passage(
+        service=convert.distiller(settings).service,
+        upstreams=own.upstreams,
+        grants=grants,
+        transport=transport,
+    )
     own_name = () if settings.control.host in ANYWHERE else (settings.control.host,)
     hosts = (*own_name, *settings.control.allowed_hosts)
     desk = ControlDesk(stores, epoch, parts.executor, parts.erasing)
-    app = admin.build(stores, desk, loopback, token=folder.admin_token(), hosts=hosts)
+    app = admin.build(stores, desk, (loopback, passage), token=folder.admin_token(), hosts=hosts)
     served = Served(app, drain_s=DRAIN_S)
 
     async def tell() -> None:

@@ -81,13 +81,23 @@ class Loopback:
         body = await request.body()
         try:
             asked = _asked(body)
-            (upstream,) = order(self._upstreams, Wanted(model=asked.model, pinned=True))
+            upstream = self._upstream(request.headers.get("x-stillhouse-upstream"), asked.model)
         except Refusal as refusal:
             return _refusal(refusal.status, str(refusal), refusal.code or "invalid_request_error")
         if upstream.api_key is None:
             sentence = f"The upstream {upstream.name} has no key of its own, so nothing may call it in the background."
             return _refusal(403, sentence, "no_upstream_key")
         return await self._forward(token, grant.name, upstream, asked, body)
+
+    def _upstream(self, name: str | None, model: str) -> UpstreamSpec:
+        """Give the upstream of this name, or without one the first for the model. Raises Refusal."""
+        if name is None:
+            (upstream,) = order(self._upstreams, Wanted(model=model, pinned=True))
+            return upstream
+        named = next((spec for spec in self._upstreams if spec.name == name), None)
+        if named is None:
+            raise Refusal(404, f"There is no upstream {name!r}.")
+        return named
 
     async def _forward(
         self, token: str, name: str, upstream: UpstreamSpec, asked: _Asked, body: bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,14 +69,18 @@ class Evaluator:
         self._tell = tell
 
     async def run(
-        self, student: Student, heldout: Sequence[dict[str, Any]], outputs: Path | None
+        self,
+        student: Student,
+        heldout: Sequence[dict[str, Any]],
+        outputs: Path | None,
+        headers: Mapping[str, str] | None = None,
     ) -> Findings:
-        """Ask, score and decide. `outputs`: the trainer's own answers, for parity. Raises ScorerUnavailable."""
+        """Ask, score and decide. `outputs`: the trainer's own answers, for parity; `headers` go with each request. Raises ScorerUnavailable."""
         pairs: Sequence[tuple[Row, Row]]
         fitting = [(row, rewrite(row["request"], student.program)) for row in heldout]
         pairs = [(row, ask.body(request, student.model)) for row, request in fitting if request is not None]
         trained = _outputs(outputs)
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(headers=dict(headers or {})) as client:
             endpoint = ask.Endpoint(
                 client, student.base_url, concurrency=self._concurrency, timeout_s=self._timeout_s
             )

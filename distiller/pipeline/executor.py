@@ -15,6 +15,7 @@ from distiller.pipeline.serve import tidy
 from store.vocabulary import Job, JobKind, JobState
 
 _POLL_S = 0.5
+CANCELLED = "CANCELLED"  # in a job's folder: an operator ended it for good
 _LOOK_S = 15.0  # between two looks at the hour while a job runs
 
 
@@ -51,6 +52,7 @@ class Executor:
         """Stop a job for good; False where it is not queued and not running."""
         if self._job is not None and self._job.job_id == job_id and self._running is not None:
             self._cancelled = job_id
+            (self._parts.jobs / job_id / CANCELLED).touch()  # what goes on elsewhere is ended, too
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([self._running])

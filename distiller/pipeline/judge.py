@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from distiller.scoring.audit import Labelled, bias
 from distiller.scoring.spec import MetricSpec, ScorerUnavailable
 from distiller.trainset import read_rows, verify
 from store.ids import new_id
-from store.vocabulary import Evaluation, Student, Verdict
+from store.vocabulary import Engine, Evaluation, Student, Verdict
 
 
 async def evaluate(parts: Parts, keeper: Keeper) -> None:
@@ -30,7 +31,8 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
     trainset = parts.artifacts.folder(TRAINSETS, student.trainset_id)
     await asyncio.to_thread(verify, trainset)
     heldout = await asyncio.to_thread(read_rows, trainset / "heldout.jsonl")
-    await _healthy(student, parts)
+    if student.engine is not Engine.ENDPOINT:
+        await _healthy(student, parts)
     policy = parts.policy(student.task_id)
     metric = await asyncio.to_thread(parts.shapes.metric, student.task_id)
     evaluator = Evaluator(
@@ -45,7 +47,8 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
     )
     outputs = parts.artifacts.folder("students", student.student_id) / "heldout_outputs.jsonl"
     try:
-        found = await evaluator.run(student, heldout, outputs)
+        with _way(parts, keeper, student) as (asked, headers):
+            found = await evaluator.run(asked, heldout, outputs, headers)
     except ScorerUnavailable as error:
         raise FailedError(f"the student could not be evaluated: {error}") from error
     audited = await asyncio.to_thread(_audited, parts, student.task_id) if metric.judge else None
@@ -67,6 +70,20 @@ async def _ceiling(parts: Parts, student: Student, metric: MetricSpec) -> Ceilin
         return ceiling(await self_agreement(parts, student.task_id, student.task_version, metric))
     except ScorerUnavailable as error:
         raise FailedError(f"the student could not be evaluated: {error}") from error
+
+
+@contextmanager
+def _way(parts: Parts, keeper: Keeper, student: Student) -> Iterator[tuple[Student, dict[str, str]]]:
+    """Give the student as it is reached from here: one that an upstream serves, through control, whose key it is."""
+    if student.engine is not Engine.ENDPOINT:
+        yield student, {}
+        return
+    service = parts.settings.service
+    if parts.access is None or service is None:
+        raise FailedError(f"the upstream {student.upstream!r} of the student has no key of its own any more")
+    with parts.access(keeper.job.job_id, service.max_usd) as access:
+        headers = {"authorization": f"Bearer {access.token}", "x-stillhouse-upstream": student.upstream}
+        yield replace(student, base_url=access.base_url), headers
 
 
 def leave(parts: Parts, keeper: Keeper) -> None:

@@ -14,7 +14,7 @@ from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
 from distiller.serving import probe
 from distiller.serving.engines import WEIGHTS
-from store.vocabulary import Server, Student
+from store.vocabulary import Engine, Server, Student
 
 _POLL_S = 0.2
 _FIRST_S = 30.0  # for one token, on a machine that may be busy
@@ -26,6 +26,8 @@ async def serve(parts: Parts, keeper: Keeper) -> None:
     The next try then finds a fresh server, on another port.
     """
     student = student_of(parts, keeper)
+    if student.engine is Engine.ENDPOINT:
+        return  # somebody else serves it
     server = _server(parts, student)
     parts.control.save_server(server, parts.epoch)
     base_url = f"http://127.0.0.1:{server.port}"

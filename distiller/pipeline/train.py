@@ -23,7 +23,7 @@ from distiller.serving.capabilities import capabilities
 from distiller.serving.engines import WEIGHTS
 from distiller.trainset import read_rows
 from store.program import read as read_program
-from store.vocabulary import Capabilities, Program, Student
+from store.vocabulary import Capabilities, Engine, Program, Student
 
 KIND = "students"
 TOKEN = "STILLHOUSE_JOB_TOKEN"  # noqa: S105 - the variable in which a child gets its access
@@ -148,7 +148,16 @@ def _publish(parts: Parts, keeper: Keeper, recipe: Recipe, folder: Path) -> None
         capabilities=_capabilities(parts, trainset),
         training=result | {"bytes": _bytes(made / WEIGHTS[recipe.engine])},
     )
-    parts.control.save_student(student, parts.epoch)
+    parts.control.save_student(_elsewhere(parts, made, student), parts.epoch)
+
+
+def _elsewhere(parts: Parts, made: Path, student: Student) -> Student:
+    """Say of a student that somebody else serves under which name, where and by whose key it is found."""
+    service = parts.settings.service
+    if student.engine is not Engine.ENDPOINT or service is None:
+        return student
+    told = json.loads((made / WEIGHTS[student.engine]).read_text("utf-8"))
+    return replace(student, model=told["model"], upstream=told["upstream"], base_url=service.base_url)
 
 
 def _bytes(weights: Path) -> int:

@@ -25,6 +25,7 @@ class Access:
     """Where a job's own calls of models go, with its budget: control's loopback, never an upstream itself."""
 
     base_url: str
+    service_url: str = ""  # of its passage to a training service
     token: str = field(repr=False)  # handed to a child in its environment, never written
 
 

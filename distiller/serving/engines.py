@@ -11,5 +11,9 @@ from store.vocabulary import Engine
 MODULES = {
     Engine.LLAMA: "distiller.serving.process",
     Engine.CLASSIFIER: "distiller.serving.classifier",
-}
-WEIGHTS = {Engine.LLAMA: "student.gguf", Engine.CLASSIFIER: "classifier"}  # below the student's folder
+}  # an endpoint is somebody else's
+WEIGHTS = {
+    Engine.LLAMA: "student.gguf",
+    Engine.CLASSIFIER: "classifier",
+    Engine.ENDPOINT: "endpoint.json",
+}  # below the student's folder

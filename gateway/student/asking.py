@@ -12,6 +12,7 @@ from store.vocabulary import Program, Release, Role, Route, Who
 PATH = "/chat/completions"  # below a student's base URL: students speak chat
 LIMIT = 16 * 1024 * 1024  # bytes of a student's answer
 _JSON = ("json_object", "json_schema")
+_HEADERS = ((b"content-type", b"application/json"), (b"accept", b"*/*"))
 
 
 def as_it_comes(job: Job, route: Route, *, spoken: bool) -> bool:
@@ -28,10 +29,12 @@ def as_it_comes(job: Job, route: Route, *, spoken: bool) -> bool:
     return not (isinstance(wanted, dict) and wanted.get("type") in _JSON)
 
 
-def request_for(job: Job, route: Route, *, stream: bool, patient: bool = False) -> Outgoing:
+def request_for(
+    job: Job, route: Route, *, stream: bool, patient: bool = False, key: str | None = None
+) -> Outgoing:
     """Give the request as the student sees it: the meaning of `store.program.rewrite`, and its model.
 
-    The route's time is for all of an answer; `patient`: for its first token only.
+    The route's time is for all of an answer; `patient`: for its first token only. `key` is of the upstream that serves it.
     """
     body = surgery.edit(
         job.asked.chat,
@@ -43,7 +46,7 @@ def request_for(job: Job, route: Route, *, stream: bool, patient: bool = False) 
     return Outgoing(
         method="POST",
         url=route.base_url.rstrip("/") + PATH,
-        headers=((b"content-type", b"application/json"), (b"accept", b"*/*")),
+        headers=(*_HEADERS, (b"authorization", f"Bearer {key}".encode())) if key else _HEADERS,
         body=body,
         timeouts=Timeouts(
             connect=min(limit, 2.0), first_byte=limit, idle=limit, total=None if patient else limit

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from gateway import check, surfaces
@@ -26,7 +27,7 @@ from gateway.student.passing import Passing
 from gateway.student.reader import Reader
 from gateway.student.shown import headers_of
 from gateway.translate import Untranslatable
-from gateway.upstream.port import Headers, Transport, UpstreamError
+from gateway.upstream.port import Headers, Outgoing, Transport, UpstreamError
 from store.vocabulary import Outcome, Role, Route
 
 log = logging.getLogger(__name__)
@@ -38,13 +39,22 @@ class StudentDesk:
     """Asks students, and lets through what holds."""
 
     def __init__(
-        self, transport: Transport, records: Records, reach: Reach, manners: Manners, *, hung_s: float = 3.0
+        self,
+        transport: Transport,
+        records: Records,
+        reach: Reach,
+        manners: Manners,
+        *,
+        hung_s: float = 3.0,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
+        """`keys` are those of upstreams by name, for students that one of them serves."""
         self._records = records
         self._manners = manners
         self._reader = Reader(transport, records, reach)
         self._passing = Passing(self._reader, records)
         self._hung_s = hung_s
+        self._keys = keys or {}
 
     async def serve(
         self, exchange: Exchange, job: Job, route: Route, send: Send, gone: asyncio.Event
@@ -56,7 +66,7 @@ class StudentDesk:
         with self._records.exactly_one(exchange, served=True):
             try:
                 if as_it_comes(job, route, spoken=surfaces.BY_NAME[job.call.surface].spoken):
-                    request = request_for(job, route, stream=True, patient=True)
+                    request = self._request(job, route, stream=True, patient=True)
                     return await self._passing.serve(exchange, request, send, self._polite(job))
                 return await self._whole(exchange, job, route, send)
             except UpstreamError as error:
@@ -82,7 +92,7 @@ class StudentDesk:
         exchange = exchange_for(job, route, Role.SHADOW)
         with self._records.exactly_one(exchange, served=False):
             try:
-                await self._reader.patiently(exchange, request_for(job, route, stream=False))
+                await self._reader.patiently(exchange, self._request(job, route, stream=False))
                 if self._valid(exchange, job) is not None:
                     self._records.settle(exchange, served=False)
             except UpstreamError as error:
@@ -94,7 +104,7 @@ class StudentDesk:
     async def _whole(self, exchange: Exchange, job: Job, route: Route, send: Send) -> bool:
         surface = surfaces.BY_NAME[job.call.surface]
         streamed = job.call.stream and surface.spoken
-        await self._reader.whole(exchange, request_for(job, route, stream=streamed))
+        await self._reader.whole(exchange, self._request(job, route, stream=streamed))
         completion = self._valid(exchange, job, streamed=streamed)
         if completion is None:
             return False
@@ -112,6 +122,9 @@ class StudentDesk:
         headers = headers_of(exchange, self._polite(job))
         await reply(send, exchange.status, shown.body, headers=headers, kind=shown.content_type)
         return True
+
+    def _request(self, job: Job, route: Route, *, stream: bool, patient: bool = False) -> Outgoing:
+        return request_for(job, route, stream=stream, patient=patient, key=self._keys.get(route.upstream))
 
     def _polite(self, job: Job) -> Headers:
         return self._manners.of(job.account, time.monotonic())

@@ -5,7 +5,7 @@ It reads through `stillhouse.views` and writes through `Desk`, which control ful
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Protocol
 
 from fastapi import Body, Depends, FastAPI, Request
@@ -17,7 +17,6 @@ from stillhouse.admin import audit, ledger, lineage, metrics
 from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
-from stillhouse.loopback import Loopback
 from stillhouse.views import advice, calls, cost, doctor, explain, ladder, status, tasks
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
@@ -43,7 +42,14 @@ class Desk(ledger.Keeper, lineage.Genealogist, audit.Labeller, Protocol):
         """Let routes count again."""
 
 
-def build(stores: Stores, desk: Desk, loopback: Loopback, *, token: str, hosts: tuple[str, ...]) -> ASGIApp:
+class Way(Protocol):
+    """A path that needs a grant, not the admin token."""
+
+    def mount(self, app: FastAPI) -> None:
+        """Add it to an app."""
+
+
+def build(stores: Stores, desk: Desk, ways: Sequence[Way], *, token: str, hosts: tuple[str, ...]) -> ASGIApp:
     """Make the ASGI app of the control port."""
     app = FastAPI(title="Stillhouse", docs_url=None, redoc_url=None, openapi_url=None)
     page = assemble()
@@ -66,7 +72,8 @@ def build(stores: Stores, desk: Desk, loopback: Loopback, *, token: str, hosts: 
     ledger.mount(app, stores, desk)
     audit.mount(app, stores, desk)
     lineage.mount(app, stores, desk)
-    loopback.mount(app)
+    for way in ways:
+        way.mount(app)
     _errors(app)
     return Guard(app, token=token, hosts=hosts, csp=page.csp)
 

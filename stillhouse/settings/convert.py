@@ -16,6 +16,7 @@ from distiller.settings import (
     DistillerSettings,
     JudgeSettings,
     Policies,
+    ServiceSettings,
     StudentSettings,
     TaskPolicy,
     TrainingSettings,
@@ -55,7 +56,7 @@ FOR_ROUTER = (
     *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release", "stored"),
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
-NOT_DISTILLER = frozenset({"training", "trainset", "background_usd_per_day"})
+NOT_DISTILLER = frozenset({"training", "trainset", "service", "background_usd_per_day"})
 OF_GATEWAY = ("models", "administration", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s")
 NOT_UPSTREAM = frozenset({"api_key_env", "api_key_file", "api_key", "timeouts", "kind", "base_url", "params"})
 
@@ -86,6 +87,7 @@ def distiller(settings: Settings) -> DistillerSettings:
         training = TrainingSettings(**branch.training.given())
     with _of("distiller", "trainset"):
         trainset = TrainsetSettings(**branch.trainset.given())
+    service = _service(settings)
     with _of("student"):
         student = StudentSettings(**settings.student.given())
     with _of("distiller"):
@@ -95,7 +97,21 @@ def distiller(settings: Settings) -> DistillerSettings:
             given["tick_s"] = float(every[1]) * {"s": 1, "m": 60, "h": 3600}[every[2]]
         if "schedule" in given:
             _check_crontab(given["schedule"])
-        return DistillerSettings(**given, training=training, trainset=trainset, student=student)
+        return DistillerSettings(
+            **given, training=training, trainset=trainset, student=student, service=service
+        )
+
+
+def _service(settings: Settings) -> ServiceSettings | None:
+    """Give the training service with the base URL of its upstream."""
+    branch = settings.distiller.service
+    if branch is None:
+        return None
+    with _of("distiller", "service"):
+        upstream = next((u for u in settings.upstreams if u.name == branch.upstream), None)
+        if upstream is None:
+            raise ValueError(f"upstream {branch.upstream!r} is none of upstreams")
+        return ServiceSettings(**branch.given(), base_url=upstream.base_url or "")
 
 
 def task_policies(settings: Settings) -> Policies:

@@ -188,6 +188,19 @@ class Trainset(Branch):
     names_language: Name | None = None
 
 
+class Service(Branch):
+    """A fine-tuning service, for the rung `service`."""
+
+    kind: Literal["openai", "together", "fireworks"]
+    upstream: Name  # of `upstreams`: by whose key it is called
+    model: Name
+    suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,20}$")] | None = None
+    account: Name | None = None
+    usd_per_million: Annotated[Real, Field(ge=0)] | None = None
+    max_usd: Annotated[Real, Field(ge=0)] | None = None
+    max_hours: Annotated[Real, Field(gt=0)] | None = None
+
+
 class Distiller(Branch):
     """When a task is ready to be distilled, and with what."""
 
@@ -208,6 +221,7 @@ class Distiller(Branch):
     background_usd_per_day: Annotated[Real, Field(ge=0)] = 5.0  # for all judges together
     training: Training = Training()
     trainset: Trainset = Trainset()
+    service: Service | None = None
 
 
 class Judge(Branch):

@@ -167,6 +167,7 @@ class Student:
     engine: Engine = Engine.LLAMA
     model: str = "student"  # model name that its server expects
     base_url: str = ""  # http://127.0.0.1:PORT/v1 when served locally; "" until served
+    upstream: str = ""  # whose key its endpoint is called with; "": none is needed
     program: Program = field(default_factory=Program)
     capabilities: Capabilities = field(default_factory=Capabilities)
     training: dict[str, Any] = field(default_factory=dict)  # hyperparameters, loss, seconds, tokens

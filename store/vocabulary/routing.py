@@ -89,6 +89,7 @@ class Route:
     model: str
     timeout_s: float = 30.0
     program: Program = field(default_factory=Program)
+    upstream: str = ""  # whose key the student is called with; "": none is needed
     release: Release = Release.WHOLE
     capabilities: Capabilities = field(default_factory=Capabilities)
     epoch: int = 0  # fencing epoch under which it was written

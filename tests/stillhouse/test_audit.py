@@ -170,11 +170,7 @@ def test_what_cannot_be_labelled_is_said(here, desk, answers):
 
 
 def test_the_admin_api_lists_and_takes_labels(here, desk, answers):
-    class NoLoopback:
-        def mount(self, app):
-            pass
-
-    app = admin.build(here, desk, NoLoopback(), token="t", hosts=())
+    app = admin.build(here, desk, (), token="t", hosts=())
     with TestClient(app, "http://localhost", headers={"authorization": "Bearer t"}) as client:
         first = client.get("/api/tasks/t/audit", params={"limit": 1}).json()["answers"][0]
         made = client.post("/api/tasks/t/audit", json={"target": first["id"], "label": "0.25"})

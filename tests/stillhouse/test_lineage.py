@@ -234,11 +234,7 @@ def test_nothing_that_is_left_alone_is_distilled(two, desk):
 
 @pytest.fixture
 def api(two, desk):
-    class NoLoopback:
-        def mount(self, app):
-            pass
-
-    app = admin.build(two, desk, NoLoopback(), token="t", hosts=())
+    app = admin.build(two, desk, (), token="t", hosts=())
     with TestClient(app, "http://localhost", headers={"authorization": "Bearer t"}) as client:
         yield client
 

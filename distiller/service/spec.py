@@ -1,0 +1,50 @@
+"""What the child of the rung `service` is told. Knows no key: it reaches the service through control."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from distiller.settings import ServiceSettings
+from distiller.training.spec import SpecError
+from store.vocabulary import Program
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceSpec:
+    """One fine-tuning at a service. Paths are absolute."""
+
+    trainset: Path
+    out: Path
+    base_url: str  # of control's passage to the service; its token is in the environment
+    service: ServiceSettings
+    program: Program
+    epochs: int
+    seed: int = 0
+    min_rows: int = 20
+    poll_s: float = 10.0
+    patience_s: float = 30.0  # of one request
+
+    def save(self, folder: Path) -> None:
+        """Write `spec.json` by atomic rename."""
+        told = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        partial = folder / "spec.json.part"
+        partial.write_text(json.dumps(told, indent=1), "utf-8")
+        partial.replace(folder / "spec.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> ServiceSpec:
+        """Read it. Raises SpecError."""
+        try:
+            return msgspec.json.decode((folder / "spec.json").read_bytes(), type=cls, dec_hook=_path)
+        except (OSError, ValueError) as error:
+            raise SpecError(f"cannot read {folder / 'spec.json'}: {error}") from error
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(kind)
