@@ -35,7 +35,7 @@ async def train(parts: Parts, keeper: Keeper) -> None:
 
     Where no rung is left that suits the task it leaves neither. Raises HopelessError where none has ever made one.
     """
-    recipe = await asyncio.to_thread(_next, parts, keeper)
+    recipe = await _next(parts, keeper)
     if recipe is None:
         return
     folder = _folder(parts, keeper, recipe)
@@ -48,23 +48,28 @@ async def train(parts: Parts, keeper: Keeper) -> None:
     await asyncio.to_thread(_publish, parts, keeper, recipe, folder)
 
 
-def _next(parts: Parts, keeper: Keeper) -> Recipe | None:
-    """Return the rung under way, or the one to begin, None where none is left."""
+async def _next(parts: Parts, keeper: Keeper) -> Recipe | None:
+    """Return the rung under way, or the one to begin, None where none is left.
+
+    Only the looking is done in a thread: the keeper writes from one place, or a renewed lease would write over it.
+    """
     if keeper.result("recipe") is not None:
         return RECIPES[keeper.result("recipe")]
-    ladder = parts.policy(keeper.job.task_id).ladder
-    name, skipped = following(
-        ladder, climbed(keeper), lambda name: RECIPES[name].unfit(_case(parts, keeper, RECIPES[name]))
-    )
+    ladder, behind = parts.policy(keeper.job.task_id).ladder, climbed(keeper)
+
+    def unfit(name: str) -> str | None:
+        return RECIPES[name].unfit(_case(parts, keeper, RECIPES[name]))
+
+    name, skipped = await asyncio.to_thread(following, ladder, behind, unfit)
     for rung in skipped:
         record(keeper, rung)
-    if name is None and best(climbed(keeper)) is not None:
-        return None
-    if name is None:
+    if name is not None:
+        keeper.made(recipe=name)
+        return RECIPES[name]
+    if best(climbed(keeper)) is None:
         told = "; ".join(f"{rung.recipe}: {rung.why}" for rung in climbed(keeper))
         raise HopelessError(f"no rung of the ladder can make a student ({told})")
-    keeper.made(recipe=name)
-    return RECIPES[name]
+    return None
 
 
 def _case(parts: Parts, keeper: Keeper, recipe: Recipe, access: Access | None = None) -> Case:
