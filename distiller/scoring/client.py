@@ -18,6 +18,7 @@ from distiller.scoring.spec import Item, MetricSpec, Scored, ScorerUnavailable
 
 _COMMAND = (sys.executable, "-m", "distiller.scoring.process")
 _BATCH = 100  # items in one line
+_JUDGED = 20  # the same where each asks a model once or twice: a batch must be done within the timeout
 _LINE_BYTES = 256 * 1024 * 1024
 _TRIES = 2  # a scorer that died is started again and asked once more: requests are idempotent
 
@@ -56,8 +57,9 @@ class ScorerClient:
     async def score(self, spec: MetricSpec, items: list[Item]) -> list[Scored]:
         """Return one result for each item, in order. Raises ScorerUnavailable."""
         results: list[Scored] = []
-        for start in range(0, len(items), _BATCH):
-            batch = [asdict(item) for item in items[start : start + _BATCH]]
+        size = _BATCH if spec.judge is None else _JUDGED
+        for start in range(0, len(items), size):
+            batch = [asdict(item) for item in items[start : start + size]]
             answer = await self._ask({"op": "score", "metric": spec.to_json(), "items": batch})
             results += [Scored(**result) for result in answer["results"]]
         return results

@@ -138,6 +138,15 @@ async def test_a_fair_judge_says_the_same_of_both_orders(scorer, serve):
     assert {field(b, "known_right") for b in server.bodies} == {"unknown"}
 
 
+async def test_many_pairs_are_asked_about_in_small_batches_that_part_no_pair(scorer, serve):
+    server = serve(lambda _: marks(0.5, 0.5))
+    pairs = [
+        item(a, rival=b, text=f"thing {n}") for n in range(25) for a, b in (("red", "blue"), ("blue", "red"))
+    ]
+    assert [s.value for s in await scorer.score(spec(server), pairs)] == [0.5] * 50
+    assert len(server.bodies) == 50
+
+
 async def test_half_a_comparison_is_none(scorer, serve):
     replies = iter([marks(1.0, 0.0), 500])
     server = serve(lambda _: next(replies))
