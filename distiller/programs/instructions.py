@@ -19,7 +19,7 @@ from distiller.training.errors import TrainingError
 from store.prompt import leading
 
 ROUNDS = 6  # times the validation rows, of answers in one search
-_BATCH = 4  # mistakes that one rewriting is shown
+_BATCH = 8  # mistakes that one rewriting is shown
 _ADVICE = (
     "The assistant is a very small language model. Write short, plain, direct instructions: what to answer, "
     "in which form, and the cases that it gets wrong. At most 200 words. Give only the instructions."
