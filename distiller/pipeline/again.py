@@ -61,7 +61,9 @@ async def _measure(parts: Parts, blank: SelfAgreement, metric: MetricSpec) -> Se
         return replace(blank, why=_NO_KEY)
     policy = parts.policy(blank.task_id)
     calls = await asyncio.to_thread(_calls, parts, blank, policy.self_agreement)
-    with parts.access(f"self-agreement {blank.task_id}", policy.self_agreement_usd) as access:
+    with parts.access(
+        f"self-agreement {blank.task_id}@{blank.task_version}", policy.self_agreement_usd
+    ) as access:
         replies = await _ask(access, calls)
     told = [(call, reply.message) for call, reply in zip(calls, replies, strict=True) if reply.error is None]
     items = [

@@ -84,7 +84,7 @@ async def test_the_teacher_is_asked_again_and_the_figure_is_kept(bench, house):
     assert found.mean == pytest.approx(1 - sum(i % 8 == 0 for i in asked if i < 100) / 50)
     assert 0 < found.lower < found.mean < found.upper < 1
     assert (found.metric, found.metric_version, found.why) == ("label", "1", "")
-    assert b.opened == [("self-agreement colours", 0.5)]
+    assert b.opened == [("self-agreement colours@1", 0.5)]
     assert {h.get("authorization") or h.get("Authorization") for h in b.teacher.headers} == {"Bearer granted"}
     body = b.teacher.bodies[0]
     assert (body["model"], body["temperature"]) == ("gpt-x", 0)  # as the app asked
