@@ -20,10 +20,11 @@ def base_weights(
 ) -> Path:
     """Return the base's GGUF, made where it is not there yet.
 
-    It lies beside a base that was prepared into `kept`; a folder of the user's own stays as it is, and the file goes
-    to `scratch`. Raises Unexportable.
+    It lies beside a base that was prepared into `kept`; a folder of the user's own, or one that cannot be written to,
+    stays as it is, and the file goes to `scratch`. Raises Unexportable.
     """
-    target = (base if base == kept else scratch) / STUDENT
+    own = base == kept and os.access(base, os.W_OK)
+    target = (base if own else scratch) / STUDENT
     if not target.is_file():
         export(base, None, target, tokenizer=load_tokenizer(base), name="student", tell=tell)
     return target
