@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from distiller.recipes.case import Case
 from distiller.recipes.recipe import Recipe
 from distiller.training.spec import TrainSpec
 from store.vocabulary import Engine, Program
 
 CHILD = "distiller.training.child"
+_NEEDED = ("torch", "transformers", "peft", "gguf", "xllamacpp")
 
 
 def spec_of(case: Case, program: Program, *, tuned: bool) -> TrainSpec:
@@ -38,11 +41,23 @@ def silent(case: Case) -> Program:
     return Program() if head is None else Program(head=(), head_hash=head)
 
 
+def not_here() -> str | None:
+    """Return why nothing is trained on this machine, None where it can be."""
+    missing = next((name for name in _NEEDED if find_spec(name) is None), None)
+    return (
+        f'the local extra is not installed ({missing} is missing): `pip install "stillhouse[local]"`'
+        if missing
+        else None
+    )
+
+
 def _fits(case: Case) -> str | None:  # noqa: ARG001 - any task may be tried
-    return None
+    return not_here()
 
 
 def _silenced(case: Case) -> str | None:
+    if (why := not_here()) is not None:
+        return why
     return "the instructions are not the same in all calls" if case.constant_head is None else None
 
 

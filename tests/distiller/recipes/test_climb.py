@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distiller.recipes import LADDER, RECIPES
+from distiller.recipes import LADDER, RECIPES, weights
 from distiller.recipes.case import constant_head
 from distiller.recipes.climb import SKIPPED, Rung, best, following
 from distiller.settings import RUNGS, TaskPolicy
@@ -81,3 +81,11 @@ def test_instructions_that_vary_or_are_none_are_no_constant_head():
     assert constant_head([same] * 8 + [ask([{"role": "system", "content": "Else."}])] * 2) is None
     assert constant_head([ask([])] * 10) is None
     assert constant_head([]) is None
+
+
+def test_without_the_local_extra_every_local_rung_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(weights, "find_spec", lambda name: None if name == "torch" else name)
+    for name in ("base", "internalised", "finetune"):
+        why = RECIPES[name].unfit(None)
+        assert "torch is missing" in why
+        assert 'pip install "stillhouse[local]"' in why
