@@ -9,7 +9,7 @@ from distiller.settings import DistillerSettings
 from distiller.trainset import caps
 from distiller.trainset.choose import choose, scarce
 from distiller.trainset.cleaner import People
-from distiller.trainset.near import clusters
+from distiller.trainset.near import ALIKE, clusters
 from distiller.trainset.patterns import Level
 from distiller.trainset.redact import pseudonym as renamed
 from distiller.trainset.redact import redact
@@ -17,6 +17,8 @@ from distiller.trainset.rows import Row, passing
 from distiller.trainset.split import Split, keys, split
 from distiller.trainset.varying import varying
 
+_ALIKE = (ALIKE, 0.8, 0.9, 1.0)  # from the usual to where only equal requests are near
+_ENOUGH = 0.8  # share of the held-out conversations that near-duplicates may leave where there are few
 _SCARCE = 0.5  # share of the held-out part's room for further rows that is kept for rare kinds
 
 
@@ -34,13 +36,20 @@ def arrange(
 ) -> Arranged:
     """Split the rows in time, bound what one source has in the train part, redact both parts.
 
+    An app may repeat itself so much that next to nothing would be held out. Its requests count as near-duplicates only
+    where they are liker than usual, down to where only equal ones are: the card says from where on (`near_alike`).
     What is older than can be trained on is there for its rare kinds: it gives way to the held-out rows, which the
     others do not.
     """
-    marked = nearby(rows)
-    start = max(0, len(marked) - settings.training.max_rows - 2 * settings.heldout_max)
-    older, recent = marked[:start], marked[start:]
-    parted = split(recent, heldout=wanted_heldout(passing(recent), settings))
+    for alike in _ALIKE:
+        marked = nearby(rows, alike)
+        start = max(0, len(marked) - settings.training.max_rows - 2 * settings.heldout_max)
+        older, recent = marked[:start], marked[start:]
+        wanted = wanted_heldout(passing(recent), settings)
+        parted = split(recent, heldout=wanted)
+        there = units(split([replace(row, near=None) for row in recent], heldout=wanted))
+        if units(parted) >= min(settings.heldout_min, _ENOUGH * there):
+            break
     apart = without_heldout(older, parted)
     train, left_out = _train([*apart, *parted.train], parted.common_users, settings)
     left_out["older, and shares something with held-out rows"] = len(older) - len(apart)
@@ -56,6 +65,7 @@ def arrange(
         common_users=tuple(renamed(user, level) for user in parted.common_users),
     )
     card: dict[str, object] = {
+        "near_alike": alike,
         "near_clusters": len({row.near for row in marked if row.near != row.seq}),
         "redact": level,
         "redacted": clean.counts,
@@ -64,11 +74,16 @@ def arrange(
     return Arranged(parts=parts, left_out={why: n for why, n in left_out.items() if n}, card=card)
 
 
-def nearby(rows: Sequence[Row]) -> list[Row]:
+def nearby(rows: Sequence[Row], alike: float = ALIKE) -> list[Row]:
     """Return the rows in log order, each with the cluster of near-duplicates that it is in."""
     ordered = sorted(rows, key=lambda row: row.seq)
-    firsts = clusters([varying(row.request) or row.input_hash for row in ordered])
+    firsts = clusters([varying(row.request) or row.input_hash for row in ordered], alike)
     return [replace(row, near=ordered[first].seq) for row, first in zip(ordered, firsts, strict=True)]
+
+
+def units(parted: Split) -> int:
+    """Return how many conversations with a passed row are held out."""
+    return len({row.unit for row in parted.heldout if row.passed})
 
 
 def without_heldout(older: Sequence[Row], parted: Split) -> list[Row]:

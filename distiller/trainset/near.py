@@ -33,17 +33,17 @@ _Hashes = NDArray[np.uint64]
 _Ints = NDArray[np.int64]
 
 
-def clusters(texts: Sequence[str]) -> list[int]:
+def clusters(texts: Sequence[str], alike: float = ALIKE) -> list[int]:
     """Return for each text the place of the first text of its cluster: its own where it stands alone.
 
-    Texts that are equal up to case, punctuation and blanks are always in one cluster. Deterministic; time and
+    `alike` is the Jaccard, at least ALIKE, from which two are near. Texts that are equal up to case, punctuation and blanks are always in one cluster. Deterministic; time and
     memory grow with the number of texts, not with its square.
     """
     plain = [_plain(text) for text in texts]
     place = {text: i for i, text in reversed(list(enumerate(plain)))}  # where each text comes first
     firsts = sorted(place.values())
     roots = list(range(len(firsts)))
-    for one, other in _alike([plain[i] for i in firsts]):
+    for one, other in _alike([plain[i] for i in firsts], alike):
         a, b = sorted((_root(roots, one), _root(roots, other)))
         roots[b] = a
     head = {i: firsts[_root(roots, at)] for at, i in enumerate(firsts)}
@@ -62,7 +62,7 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", folded)) or folded.strip()
 
 
-def _alike(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _alike(texts: Sequence[str], least: float) -> Iterator[tuple[int, int]]:
     """Yield the pairs of near-duplicates among different texts."""
     if len(texts) < 2:  # noqa: PLR2004 - a pair
         return
@@ -71,7 +71,7 @@ def _alike(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     whole = [shingles[:_SKETCH] for shingles in every]
     rare = [np.setdiff1d(shingles, common, assume_unique=True)[:_SKETCH] for shingles in every]
     for one, other in _proposed(_signatures(rare)):
-        if _jaccard(rare[one], rare[other]) >= ALIKE and _jaccard(whole[one], whole[other]) >= ALIKE:
+        if min(_jaccard(rare[one], rare[other]), _jaccard(whole[one], whole[other])) >= least:
             yield one, other
 
 

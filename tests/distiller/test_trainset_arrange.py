@@ -145,6 +145,23 @@ def test_what_is_older_than_can_be_trained_on_gives_way_to_the_heldout_rows():
     assert not {row.user for row in parts.train} & {row.user for row in parts.heldout}
 
 
+def test_an_app_that_repeats_itself_still_has_rows_to_be_tested_on():
+    """Forty phrases with a number: near is what is equal. As long as others suffice, near is what it always is."""
+    phrases = [" ".join(_DRAW.choices(WORDS, k=8)) for _ in range(40)]
+    made = [exchange(n + 1, text=f"{phrases[n % 40]} {_DRAW.randrange(10**6)}") for n in range(600)]
+    arranged = arrange(_screened(made), DistillerSettings(), level=Level.OFF)
+    assert arranged.card["near_alike"] > 0.65
+    assert len(arranged.parts.heldout) >= 200
+    others = [exchange(n + 601, text=" ".join(_DRAW.choices(WORDS, k=8))) for n in range(600)]
+    assert (
+        arrange(_screened([*made, *others]), DistillerSettings(), level=Level.OFF).card["near_alike"] == 0.65
+    )
+
+
+def _screened(made):
+    return screen(made, shape=Shape.TEXT, threshold=0.5, judged=False).rows
+
+
 def rewrite(path, change):
     rows = read_rows(path)
     change(rows)
