@@ -1,5 +1,4 @@
 import random
-import time
 from collections import Counter
 
 import pytest
@@ -98,11 +97,11 @@ def test_a_text_more_at_the_end_parts_no_cluster_in_two(texts):
     assert after[:-1] == before
 
 
-def test_twenty_thousand_texts_take_seconds():
-    texts = sentences(20_000)
-    began = time.process_time()
-    assert len(set(clusters(texts))) > 19_900
-    assert time.process_time() - began < 60  # a few seconds; a square of them would be an hour
+def test_of_twenty_thousand_texts_the_planted_pairs_are_found_and_hardly_another():
+    texts = sentences(19_900)
+    found = clusters([*texts, *(f"{text} please" for text in texts[::199])])
+    assert sum(found[19_900 + i] == found[199 * i] for i in range(100)) >= 99
+    assert len(set(found)) >= 19_890
 
 
 def test_what_varies_is_all_after_the_head():
