@@ -60,10 +60,18 @@ class JudgeSettings:
 class TrainingSettings:
     """Hyperparameters of the fine-tuned recipe."""
 
-    epochs: int = 2
-    lr: float = 1e-3
+    epochs: int | None = (
+        None  # None here, in `lr` and in `batch`: it follows the number of rows (docs/student.md)
+    )
+    lr: float | None = None
     rank: int = 16  # of the LoRA adapter
-    batch: int = 8  # rows in one optimiser step: half as many steps (16) left a student at .745, not .9
+    batch: int | None = None  # rows in one optimiser step
+    patience: int = (
+        3  # checks without a better loss on rows set aside after which training stops; 0: no checks
+    )
+    adapt_layers: int = 0  # adapt only so many top layers, and compute those below once; 0: adapt all
+    precision: str = "auto"  # of the frozen base: auto (bf16 where the device computes in it) | fp32 | bf16
+    four_bit: bool = False  # QLoRA; needs CUDA
     max_length: int = 1024  # tokens of one row; longer rows are left out
     max_rows: int = 4000  # rows that are trained on: some of each kind, then the newest
     seed: int = 0
@@ -71,8 +79,13 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         """Raise SettingsError for what cannot be trained with."""
         for key in ("epochs", "rank", "batch", "max_length", "max_rows"):
-            _at_least(f"training.{key}", getattr(self, key), 1)
-        if not 0 < self.lr < 1:
+            if getattr(self, key) is not None:
+                _at_least(f"training.{key}", getattr(self, key), 1)
+        for key in ("patience", "adapt_layers"):
+            _at_least(f"training.{key}", getattr(self, key), 0)
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise SettingsError(f"training.precision is {self.precision!r}; choose auto, fp32 or bf16.")
+        if self.lr is not None and not 0 < self.lr < 1:
             raise SettingsError(f"training.lr is {self.lr}; it must lie between 0 and 1.")
 
 

@@ -9,6 +9,7 @@ from statistics import fmean
 from distiller.cost.estimate import Estimate, Speed, estimate
 from distiller.pipeline.survey import Survey
 from distiller.settings import DistillerSettings, TaskPolicy
+from distiller.training.adapt import pace
 from distiller.trainset.rows import passing
 from store.vocabulary import Student
 
@@ -27,12 +28,13 @@ def foresee(
     )
     passed = passing(seen.screened.rows)
     held = min(max(round(settings.heldout * passed), settings.heldout_min), settings.heldout_max, passed // 2)
+    rows_learnt, own = min(passed - held, settings.training.max_rows), settings.training
     return estimate(
         policy.ladder,
-        rows=min(passed - held, settings.training.max_rows),
+        rows=rows_learnt,
         heldout=held,
         characters=characters,
-        epochs=float(settings.training.epochs),
+        epochs=pace(rows_learnt, epochs=own.epochs, batch=own.batch, lr=own.lr).epochs,
         speed=speed(students),
         usd_per_hour=settings.student.usd_per_hour,
         optimizer_usd=policy.optimizer_usd,

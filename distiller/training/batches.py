@@ -56,6 +56,24 @@ def portions(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return result
 
 
+def packs(lengths: Sequence[int], common: int, budget: int) -> list[list[int]]:
+    """Positions split so that no pack, its first `common` tokens counted once, has more than `budget` tokens.
+
+    A single example longer than the budget is a pack of its own.
+    """
+    result: list[list[int]] = []
+    held = 0
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        rest = lengths[i] - common
+        if result and held + rest <= budget:
+            result[-1].append(i)
+            held += rest
+        else:
+            result.append([i])
+            held = lengths[i]
+    return result
+
+
 def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """How many leading tokens of the prompts to compute once: all they share, less the last token of any.
 

@@ -22,6 +22,11 @@ class Example:
         """Tokens of both."""
         return len(self.prompt) + len(self.answer)
 
+    @property
+    def inputs(self) -> Ids:
+        """What the model reads: nothing follows the last token of the answer."""
+        return (*self.prompt, *self.answer[:-1])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from transformers import DynamicCache
 
 from distiller.training.batches import portions, shared_prefix
 from distiller.training.encode import Ids
-from distiller.training.loss import prefix_cache
 
 BUDGET = 4096  # padded prompt tokens of one batch
 
@@ -42,7 +42,7 @@ def _greedy(causal: Any, prompts: list[Ids], limits: list[int], ends: frozenset[
     """One batch, left-padded behind the prefix that all share."""
     common = shared_prefix(prompts)
     ids, mask = (t.to(causal.device) for t in _left_padded([p[common:] for p in prompts]))
-    cache = prefix_cache(causal, prompts[0][:common], len(prompts))
+    cache = _cache(causal, prompts[0][:common], len(prompts))
     seen = torch.cat([mask.new_ones((len(prompts), common)), mask], dim=1)
     where = (mask.cumsum(1) - 1).clamp(min=0) + common
     answers: list[list[int]] = [[] for _ in prompts]
@@ -60,6 +60,19 @@ def _greedy(causal: Any, prompts: list[Ids], limits: list[int], ends: frozenset[
         ids, where = best[:, None], where[:, -1:] + 1
         seen = torch.cat([seen, seen.new_ones((len(prompts), 1))], dim=1)
     return [tuple(a) for a in answers]
+
+
+def _cache(causal: Any, prefix: Ids, copies: int) -> Any:
+    """Keys and values of a prefix, computed once and seen `copies` times; empty for an empty prefix."""
+    cache = DynamicCache()
+    if prefix:
+        ids = torch.tensor([list(prefix)], device=causal.device)
+        once = causal.model(input_ids=ids, use_cache=True).past_key_values
+        for index, layer in enumerate(once.layers):
+            cache.update(
+                layer.keys.expand(copies, -1, -1, -1), layer.values.expand(copies, -1, -1, -1), index
+            )
+    return cache
 
 
 def _left_padded(prompts: list[Ids]) -> tuple[Any, Any]:

@@ -1,19 +1,22 @@
 """The base model with a LoRA adapter on every linear layer. Knows no data and no schedule.
 
-fp32 on a CPU (bf16 is slower than fp32 there without special instructions), bf16 on CUDA with the adapter
-itself in fp32.
+The frozen base is in bf16 where the device computes in it (CUDA; a CPU with AVX512-BF16 or AMX, where products
+are twice as fast), else in fp32: without such instructions bf16 is many times slower. The adapter is in fp32.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from distiller.training.errors import TrainingError
 from distiller.training.template import speak_chatml
@@ -54,21 +57,64 @@ def load_tokenizer(base: Path) -> Any:
     return speak_chatml(AutoTokenizer.from_pretrained(base))
 
 
-def load(base: Path, *, rank: int, adapt_layers: int, device: torch.device, seed: int) -> Loaded:
-    """Load the base with a fresh adapter on its top `adapt_layers` layers (0: all); alpha is twice the rank."""
+def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """`auto` takes bf16 where the device has instructions for it."""
+    if wanted == "auto":
+        able = torch.cpu.get_capabilities()
+        fast = device.type == "cuda" or able.get("avx512_bf16") or able.get("amx_bf16")
+        wanted = "bf16" if fast else "fp32"
+    return torch.bfloat16 if wanted == "bf16" else torch.float32
+
+
+def load(
+    base: Path, *, rank: int, adapt_layers: int, device: torch.device, seed: int, precision: str = "fp32",
+    four_bit: bool = False,
+) -> Loaded:  # fmt: skip
+    """Load the base with a fresh adapter on its top `adapt_layers` layers (0: all); alpha is twice the rank.
+
+    `four_bit`: QLoRA. Raises TrainingError where it cannot be.
+    """
     torch.manual_seed(seed)
-    kind = torch.bfloat16 if device.type == "cuda" else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=kind)
+    kind = pick_precision(precision, device)
+    packed = {"quantization_config": _four_bit(device)} if four_bit else {}
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=kind, **packed)
     depth = int(model.config.num_hidden_layers)
     some = list(range(max(0, depth - adapt_layers), depth)) if adapt_layers else None
     config = LoraConfig(
         r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(LINEAR), layers_to_transform=some,
         task_type="CAUSAL_LM",
     )  # fmt: skip
-    with warnings.catch_warnings():  # peft asks transformers for a property by its old name
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+    with _quiet():
         tuned = get_peft_model(model, config)  # keeps the adapter in fp32 over a bf16 base
-    return Loaded(model=tuned.to(device), tokenizer=load_tokenizer(base), device=device)
+    placed = tuned if four_bit else tuned.to(device)  # blocks of four bits lie on their device from the start
+    return Loaded(model=placed, tokenizer=load_tokenizer(base), device=device)
+
+
+def merged(base: Path, adapter: Path, device: torch.device) -> Any:
+    """Load the base afresh with a trained adapter merged in, as it is exported: fp32 on a CPU, bf16 on CUDA."""
+    kind = torch.bfloat16 if device.type == "cuda" else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=kind)
+    with _quiet():
+        return PeftModel.from_pretrained(model, adapter).merge_and_unload().to(device)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hear nothing of a property of transformers that peft asks for by its old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+        yield
+
+
+def _four_bit(device: torch.device) -> Any:
+    if device.type != "cuda":
+        raise TrainingError("four_bit needs a CUDA device: leave it out, or set device to cuda")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainingError("four_bit needs bitsandbytes: run `pip install bitsandbytes`")
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )  # fmt: skip
 
 
 def trainable(model: Any) -> list[Any]:

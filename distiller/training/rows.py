@@ -22,6 +22,7 @@ class Row:
     """One logged call, its request already rewritten for the student."""
 
     call_id: str
+    unit: str  # its conversation
     request: dict[str, Any]
     completion: dict[str, Any]  # the whole assistant message
     passed: bool
@@ -47,6 +48,7 @@ def read_rows(path: Path, program: Program) -> RowFile:
             rows.append(
                 Row(
                     call_id=str(data["call_id"]),
+                    unit=str(data["unit"]),
                     request=request,
                     completion=dict(data["completion"]),
                     passed=data["passed"] is True,

@@ -16,6 +16,7 @@ from store.vocabulary import Program
 
 DEFAULT_BASE = "smollm2-135m-instruct"
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 class SpecError(ValueError):
@@ -34,13 +35,18 @@ class TrainSpec:
     task_id: str = ""
     tuned: bool = True  # False: the base as it is, only exported
     student_name: str = "student"
-    epochs: float = 2.0  # passes over the training rows, may be a fraction
-    lr: float = 1e-3  # peak learning rate; cosine down to 5% of it
+    epochs: float | None = None  # passes over the training rows, may be a fraction; None: `adapt.pace`
+    lr: float | None = None  # peak learning rate, cosine down to 5% of it; None: `adapt.pace`
     rank: int = 16  # of the LoRA adapter; alpha is twice the rank
-    batch: int = 8  # examples per optimiser step
+    batch: int | None = None  # examples per optimiser step; None: `adapt.pace`
+    patience: int = (
+        3  # checks on validation rows without a better loss after which training stops; 0: no checks
+    )
     max_length: int = 1024  # tokens of one example; longer ones are left out and counted
     adapt_layers: int = 0  # adapt only this many top layers; 0: all of them
     device: str = "auto"  # auto | cpu | cuda
+    precision: str = "auto"  # of the frozen base: auto (bf16 where the device computes in it) | fp32 | bf16
+    four_bit: bool = False  # QLoRA: the frozen base in 4 bits; CUDA only
     threads: int = 2  # of torch
     seed: int = 0
     max_new_tokens: int = 256  # of one greedy answer on a held-out prompt
@@ -52,7 +58,6 @@ class TrainSpec:
         """Refuse what cannot be trained. Raises SpecError."""
         for name in (
             "rank",
-            "batch",
             "max_length",
             "threads",
             "max_new_tokens",
@@ -60,11 +65,14 @@ class TrainSpec:
             "min_rows",
         ):
             _need(getattr(self, name) >= 1, f"{name} must be at least 1")
-        _need(self.epochs > 0, "epochs must be above 0")
-        _need(self.lr > 0, "lr must be above 0")
+        _need(self.batch is None or self.batch >= 1, "batch must be at least 1")
+        _need(self.epochs is None or self.epochs > 0, "epochs must be above 0")
+        _need(self.lr is None or self.lr > 0, "lr must be above 0")
+        _need(self.patience >= 0, "patience must not be negative")
         _need(self.parity_rows >= 0, "parity_rows must not be negative")
         _need(self.adapt_layers >= 0, "adapt_layers must not be negative")
         _need(self.device in DEVICES, f"device must be one of {', '.join(DEVICES)}")
+        _need(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; `from_json` gives an equal value back."""
@@ -114,11 +122,12 @@ def _read(name: str, kind: Any, value: Any) -> Any:
         return _program(value)
     if kind is Path and isinstance(value, str):
         return Path(value)
-    if kind is float and type(value) is int:
+    kinds = get_args(kind) or (kind,)
+    if float in kinds and type(value) is int:
         return float(value)
-    if type(value) is kind or type(value) in get_args(kind):
+    if type(value) in kinds:
         return value
-    raise SpecError(f"{name} must be a {kind.__name__.lower()}, not {value!r}")
+    raise SpecError(f"{name} must be a {kinds[0].__name__.lower()}, not {value!r}")
 
 
 def _program(value: Any) -> Program:

@@ -23,12 +23,13 @@ from distiller.training.errors import Stopped, TooFewRows
 from distiller.training.export import export
 from distiller.training.files import PROGRAM, write
 from distiller.training.generate import generate
-from distiller.training.model import Loaded, load, pick_device
+from distiller.training.model import Loaded, load, merged, pick_device
 from distiller.training.report import Report, peak_mb
 from distiller.training.rows import Row, RowFile, read_rows
 from distiller.training.spec import TrainSpec
 from distiller.training.template import read_answer, render
 from distiller.training.trainer import Trained, Trainer
+from distiller.training.validation import Parted, part
 
 _log = logging.getLogger("distiller.training")
 
@@ -43,6 +44,7 @@ class Work:
         self._stopping = stopping
         self._trained: Trained | None = None
         self._encoded: Encoded | None = None
+        self._checked = 0
 
     def run(self) -> None:
         """Do it all, and write result.json last. Raises TrainingError; Stopped when asked to stop."""
@@ -54,12 +56,14 @@ class Work:
             self._as_it_is(began)
             return
         rows = self._rows()
+        parted = (
+            part(rows.rows, self._spec.seed) if self._spec.patience else Parted(train=rows.rows, check=[])
+        )
         loaded = self._load()
-        self._report.progress("bootstrap", 0, len(rows.rows))
-        student = bootstrap(rows.rows, lambda chats: self._finetune(loaded, chats))
-        causal = loaded.model.merge_and_unload()
+        self._report.progress("bootstrap", 0, len(parted.train))
+        student = bootstrap(parted.train, lambda chats: self._finetune(loaded, chats, parted.check))
         self._export(loaded)
-        answered = self._answer(loaded, causal)
+        answered = self._answer(loaded)
         self._result(student, rows, answered, time.time() - began)
 
     def _as_it_is(self, began: float) -> None:
@@ -100,12 +104,14 @@ class Work:
             adapt_layers=spec.adapt_layers,
             device=pick_device(spec.device),
             seed=spec.seed,
+            precision=spec.precision,
+            four_bit=spec.four_bit,
         )
         self._base = base
         self._report.progress("load", 1, 1)
         return loaded
 
-    def _finetune(self, loaded: Loaded, chats: list[dict[str, Any]]) -> str:
+    def _finetune(self, loaded: Loaded, chats: list[dict[str, Any]], check: list[Row]) -> str:
         """Train on DSPy's rows; the provider's function. Called in DSPy's thread."""
         self._report.progress("bootstrap", len(chats), len(chats))
         torch.set_num_threads(self._spec.threads)
@@ -113,10 +119,11 @@ class Work:
         self._enough(
             len(encoded.examples), f"{encoded.too_long} are longer than {self._spec.max_length} tokens"
         )
+        aside = encode(loaded.tokenizer, [_chat(row) for row in check], self._spec.max_length).examples
         self._trained = Trainer(self._spec, loaded, self._job, self._report, self._stopping).run(
-            encoded.examples
+            encoded.examples, aside
         )
-        self._encoded = encoded
+        self._encoded, self._checked = encoded, len(aside)
         adapter = self._spec.out / "adapter"
         loaded.model.save_pretrained(adapter)
         return self._spec.student_name
@@ -137,7 +144,7 @@ class Work:
             tell=tell,
         )
 
-    def _answer(self, loaded: Loaded, causal: Any) -> int:
+    def _answer(self, loaded: Loaded) -> int:
         """Write the trainer's own greedy answers on held-out prompts; returns how many."""
         spec = self._spec
         held = read_rows(spec.trainset / "heldout.jsonl", spec.program).rows
@@ -148,6 +155,7 @@ class Work:
             self._check()
             self._report.progress("generate", step, of)
 
+        causal = merged(self._base, spec.out / "adapter", loaded.device)
         answers = generate(
             causal, [p for _, p in fitting], [_limit(row, spec.max_new_tokens) for row, _ in fitting],
             loaded.end_ids, tell,
@@ -170,6 +178,7 @@ class Work:
             "task_id": self._spec.task_id,
             "rows": len(rows.rows),
             "trained_rows": len(self._encoded.examples),
+            "validation_rows": self._checked,
             "foreign_rows": rows.foreign,
             "too_long_rows": self._encoded.too_long,
             "heldout_outputs": answered,
@@ -188,6 +197,12 @@ class Work:
 
 def _prompt(tokenizer: Any, row: Row) -> str:
     return render(tokenizer, row.request["messages"], row.request.get("tools"))
+
+
+def _chat(row: Row) -> dict[str, Any]:
+    """Return a row as DSPy hands over those that it learns from."""
+    chat = {"messages": [*row.request["messages"], row.completion]}
+    return {**chat, "tools": tools} if (tools := row.request.get("tools")) else chat
 
 
 def _limit(row: Row, most: int) -> int:

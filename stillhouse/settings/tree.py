@@ -172,6 +172,10 @@ class Training(Branch):
     lr: Annotated[Real, Field(gt=0, lt=1)] | None = None
     rank: Positive | None = None
     batch: Positive | None = None
+    patience: Whole | None = None
+    adapt_layers: Whole | None = None
+    precision: Literal["auto", "fp32", "bf16"] | None = None
+    four_bit: bool | None = None
     max_length: Positive | None = None
     max_rows: Positive | None = None
     seed: Whole | None = None

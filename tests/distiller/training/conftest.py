@@ -30,7 +30,7 @@ def spec_for(base: Path, trainset: Path) -> Callable[..., TrainSpec]:
         given = {
             "trainset": trainset, "base": base, "base_name": str(base), "out": job / "out", "epochs": 6.0,
             "batch": 8, "lr": 1e-2, "device": "cpu", "threads": 1, "seed": 3, "checkpoint_every": 5,
-            "max_new_tokens": 8, "student_name": "tiny", "task_id": "light",
+            "max_new_tokens": 8, "precision": "fp32", "student_name": "tiny", "task_id": "light",
         }  # fmt: skip
         spec = TrainSpec(**{**given, **changes})
         spec.save(job)

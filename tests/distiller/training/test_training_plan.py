@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distiller.training.batches import SHARE_AT_LEAST, plan, portions, schedule, shared_prefix
+from distiller.training.batches import SHARE_AT_LEAST, packs, plan, portions, schedule, shared_prefix
 from distiller.training.rows import read_rows
 from distiller.training.spec import SpecError, TrainSpec
 from distiller.training.template import read_answer
@@ -33,6 +33,14 @@ def test_portions_hold_everything_within_the_budget(sizes: list[int], budget: in
     parts = portions(sizes, budget)
     assert sorted(i for part in parts for i in part) == list(range(len(sizes)))
     assert all(len(part) == 1 or len(part) * max(sizes[i] for i in part) <= budget for part in parts)
+
+
+@given(lengths, st.integers(0, 9), st.integers(1, 2000))
+def test_packs_count_what_is_shared_once(rests: list[int], common: int, budget: int) -> None:
+    sizes = [common + rest for rest in rests]
+    parts = packs(sizes, common, budget)
+    assert sorted(i for part in parts for i in part) == list(range(len(sizes)))
+    assert all(len(part) == 1 or common + sum(rests[i] for i in part) <= budget for part in parts)
 
 
 @given(

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
-from tiny_student import Child, Finished, write_trainset
+from tiny_student import Child, Finished, make_row, write_trainset
 
 from distiller.training.lifeline import EXIT_STOPPED
 from distiller.training.spec import TrainSpec
+from distiller.training.validation import FROM
 
 Start = Callable[[Path], Child]
 MakeSpec = Callable[..., TrainSpec]
@@ -51,6 +52,50 @@ def test_killed_then_stopped_then_finished_equals_uninterrupted(
     assert alone.keys() == mended.keys()
     for name, value in alone.items():
         np.testing.assert_allclose(mended[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def contrary(tmp_path: Path) -> Path:
+    """A trainset whose answers nothing decides: what is learnt of the rows makes others only worse."""
+    rows = [make_row(i) for i in range(FROM)]
+    for i, row in enumerate(rows):
+        row["request"]["messages"][1]["content"] += f" {i * 7919 % 997}"
+        row["completion"]["content"] = "yes" if i * 2654435761 >> 7 & 1 else "no"
+    return write_trainset(tmp_path / "contrary", rows, [make_row(1)])
+
+
+def test_training_stops_where_checks_get_no_better_and_keeps_the_best_through_a_kill(
+    tmp_path: Path, child: Start, spec_for: MakeSpec
+) -> None:
+    trainset = contrary(tmp_path)
+    jobs = tmp_path / "whole", tmp_path / "killed"
+    for job in jobs:
+        spec_for(job, trainset=trainset, epochs=40.0, lr=2e-2, patience=2)
+    whole = child(jobs[0])
+    assert whole.finish() == 0, (jobs[0] / "log.txt").read_text()[-3000:]
+    result = json.loads((jobs[0] / "result.json").read_text())
+    checks = {e["step"]: e["validation_loss"] for e in whole.events if "validation_loss" in e}
+    assert result["validation_rows"] == FROM // 10
+    assert result["trained_rows"] == FROM - FROM // 10
+    assert result["steps"] < result["of"], "stopped early"
+    assert result["best_step"] == min(checks, key=checks.__getitem__)
+    assert [s for s in checks if s > result["best_step"]] == [*checks][-2:], "after two checks in vain"
+
+    first = child(jobs[1])
+    for event in first:
+        if event["event"] == "checkpoint" and event["step"] > result["best_step"]:
+            break
+    first.process.kill()
+    first.process.wait()
+    second = child(jobs[1])
+    assert second.finish() == 0
+    mended = json.loads((jobs[1] / "result.json").read_text())
+    assert mended["resumed_at"] > result["best_step"]
+    assert [mended[k] for k in ("steps", "best_step", "tokens")] == [
+        result[k] for k in ("steps", "best_step", "tokens")
+    ]
+    alone, again = weights(jobs[0]), weights(jobs[1])
+    for name, value in alone.items():
+        np.testing.assert_allclose(again[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_sigterm_stops_it_too(tmp_path: Path, child: Start, spec_for: MakeSpec) -> None:
