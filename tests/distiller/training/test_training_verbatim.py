@@ -28,7 +28,7 @@ def call(arguments: str) -> dict[str, Any]:
 
 def row(i: int, completion: dict[str, Any], *, passed: bool = True, **request: Any) -> Row:
     body = {"model": "m", "messages": [{"role": "user", "content": f"question {i}"}], **request}
-    return Row(call_id=f"c{i}", request=body, completion=completion, passed=passed)
+    return Row(call_id=f"c{i}", unit=f"u{i}", request=body, completion=completion, passed=passed)
 
 
 def trained_rows(rows: list[Row]) -> list[dict[str, Any]]:
