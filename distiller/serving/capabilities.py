@@ -5,18 +5,21 @@ Tried against xllamacpp 2026.10: see docs/student.md for what was seen.
 
 from __future__ import annotations
 
-from store.vocabulary import Capabilities
+from store.vocabulary import Capabilities, Engine
+
+_LONG = 1_000_000  # tokens; a classifier reads the newest of a request, however long it is
 
 
-def capabilities(context: int) -> Capabilities:
+def capabilities(engine: Engine, context: int) -> Capabilities:
     """Return the capabilities of a locally served student with `context` tokens for one request.
 
-    No tools: `tool_choice: required` is not enforced, so calls with tools stay with the teacher. `n` is 1:
+    A classifier gives answers that the teacher gave, JSON and tool calls too, whatever the length of a request.
+    Of llama.cpp: no tools: `tool_choice: required` is not enforced, so calls with tools stay with the teacher. `n` is 1:
     several choices would take the slots of other requests. The shape of a `json_schema` answer holds only
     when the answer is not cut off by its token limit.
     """
     return Capabilities(
-        context=context,
+        context=_LONG if engine is Engine.CLASSIFIER else context,
         images=False,
         tools=False,
         logprobs=True,

@@ -158,6 +158,7 @@ class Student(Branch):
     """The base model, and how students are trained and served on this machine."""
 
     base: Name | None = None
+    encoder: Name | None = None
     device: Literal["auto", "cpu", "cuda"] | None = None
     threads: Positive | None = None
     parallel: Positive | None = None
