@@ -92,7 +92,7 @@ class Encoder:
         weights -= weights.max(axis=-1, keepdims=True)
         np.exp(weights, out=weights)
         weights /= weights.sum(axis=-1, keepdims=True)
-        mixed: Floats = (weights @ value).swapaxes(1, 2).reshape(states.shape)
+        mixed: Floats = np.matmul(weights, value).swapaxes(1, 2).reshape(states.shape)
         states = self._norm(
             states + self._linear(mixed, f"{name}attention.output.dense"), f"{name}attention.output.LayerNorm"
         )

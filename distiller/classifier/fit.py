@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from distiller.classifier.head import Floats, Head, log_softmax
 
-L2 = (100.0, 30.0, 10.0, 3.0, 1.0)  # tried from strong to weak, each from where the last one ended
+L2 = (300.0, 100.0, 30.0, 10.0, 3.0)  # tried from strong to weak, each from where the last one ended
 FOLDS = 5
 _ALL_FOLDS_UP_TO = 1000  # rows; above, the first fold alone says enough
 _STEPS = 60
