@@ -18,6 +18,7 @@ _TRIES = 48
 _PARTS = 7  # more kinds of filling are a gap
 _LEAST_OWN = SIZE + 2  # grams that a part has alone: three words on end, which are no value of a slot
 _ALIKE = 0.1
+_CANDIDATES = 12  # kinds that are looked at
 _ODD = 2  # members that are of no kind yet, and wait for their like
 
 
@@ -87,18 +88,26 @@ def _again(family: Mapping[int, Grams], kind: list[int]) -> list[list[int]]:
 
 
 def _kind(family: Mapping[int, Grams], left: Mapping[int, Grams], shared: Grams) -> list[int]:
-    """Give the members that are left and say what no other member of the family says."""
-    count = _count(left.values(), 2)
-    own = {gram: n for gram, n in count.items() if gram not in shared}
-    if not own:
-        return []
-    best = max(own, key=lambda gram: (own[gram], gram))
-    kind = [n for n, have in left.items() if best in have]
+    """Give the members that are left and say what no other member of the family says; the most of them."""
+    own = {gram: n for gram, n in _count(left.values(), 2).items() if gram not in shared}
+    tried: set[tuple[int, ...]] = set()
+    for gram in sorted(own, key=lambda gram: (-own[gram], gram)):
+        kind = tuple(n for n, have in left.items() if gram in have)
+        if kind not in tried and _speaks_alone(family, left, kind, shared):
+            return list(kind)
+        tried.add(kind)
+        if len(tried) == _CANDIDATES:
+            break
+    return []
+
+
+def _speaks_alone(
+    family: Mapping[int, Grams], left: Mapping[int, Grams], kind: Sequence[int], shared: Grams
+) -> bool:
     alone = _core([left[n] for n in kind]) - shared
-    others = [have for n, have in family.items() if best not in have or n not in left]
+    others = [have for n, have in family.items() if n not in kind]
     elsewhere = Counter(gram for have in others for gram in have & alone)
-    alone = frozenset(gram for gram in alone if elsewhere[gram] <= _ALIKE * len(kind))
-    return kind if len(alone) >= _LEAST_OWN else []
+    return sum(elsewhere[gram] <= _ALIKE * len(kind) for gram in alone) >= _LEAST_OWN
 
 
 def _count(texts: Collection[Grams], least: int) -> dict[Gram, int]:

@@ -58,12 +58,22 @@ class Grouper:
         if not rows:
             return 0
         before, self._after = self._after, rows[-1].last_seq
+        if not before:
+            self._remember()
         self._note(rows)
         gone = self._discover(rows, before)
         placed = self._place()
         placed += sum(self._join(template_id, names) for template_id, names in gone.items())
         self._settle_modes({row.fingerprint for row in rows})
         return placed
+
+    def _remember(self) -> None:
+        """Read what has its place from before this process began."""
+        for task in self._control.tasks():
+            for version in self._control.versions(task.task_id):
+                self._placed.update(version.fingerprints)
+                constant = [name for name in version.fingerprints if name not in self._discovery.known]
+                self._members.update(constant if len(constant) < len(version.fingerprints) else ())
 
     def _note(self, rows: list[FingerprintSeen]) -> None:
         for row in rows:
@@ -77,12 +87,6 @@ class Grouper:
                 self._discovery.called(name, row.calls)
             self._wordings.note(row, template, calls)
             self._counted[name] = row.calls
-            version = None if name in self._placed else self._control.version_of(name)
-            if version is not None:
-                self._placed.add(name)
-                if template is None and not self._discovery.known.keys().isdisjoint(version.fingerprints):
-                    self._members.add(name)
-                    self._wordings.seen.pop(name)
 
     def _discover(self, rows: list[FingerprintSeen], before: int) -> dict[str, list[str]]:
         """Read the words of new heads; give the fingerprints that are of a template, by template."""
