@@ -5,8 +5,10 @@ What differs among many texts is a gap. What all of them say is the template, an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from distiller.grouping import families
 from distiller.grouping.outline import Change, Outline, join, joined
@@ -18,6 +20,7 @@ _MORE = 8  # of those that do not fit then
 _NEAR = 0.7  # share of a template's words that a text has that is almost made from it
 _FEW = 3  # texts that make a template wider
 _SLOT = 3  # words that can have been constant by chance
+_TOGETHER = 2  # places that change together: no slots, but two prompts
 _PLACES = 2  # at which they were
 
 Words = tuple[str, ...]
@@ -40,12 +43,36 @@ def induce(texts: Sequence[Words], least: int = LEAST, constant: Collection[int]
     distinct = {words: n for n, words in reversed(list(enumerate(texts)))}
     grams = {n: families.grams(words) for words, n in distinct.items() if words}
     found: list[Found] = []
-    for family in families.families(grams, least, constant):
+    for family in _halved(texts, families.families(grams, least, constant), least):
         outline = _outline([texts[n] for n in sorted(family)])
         members = tuple(n for n in sorted(grams) if outline.fits(texts[n]))
         if outline.gaps and not outline.adrift and outline.spoken >= _ENOUGH and len(members) >= least:
             found.append(Found(outline, members))
     return found
+
+
+def _halved(texts: Sequence[Words], found: list[list[int]], least: int) -> Iterator[list[int]]:
+    """Give the families, those of two prompts with other words at the same places as two; too few texts wait."""
+    for family in found:
+        outline = _outline([texts[n] for n in sorted(family)])
+        filled = [outline.fillings(texts[n]) for n in family]
+        halves = Counter(half for values in zip(*filled, strict=True) if (half := _half(values)))
+        half, places = max(halves.items(), key=itemgetter(1), default=((), 0))
+        if places < _TOGETHER:
+            yield family
+            continue
+        for side in (True, False):
+            part = [n for n, on in zip(family, half, strict=True) if on is side]
+            if len(part) >= least:
+                yield part
+
+
+def _half(values: Sequence[Words]) -> tuple[bool, ...]:
+    """Tell which texts have the first of two values at a place, () where there are not two that both recur."""
+    count = Counter(values)
+    if len(count) != 2 or () in count or min(count.values()) < 2:  # noqa: PLR2004 - two values, twice
+        return ()
+    return tuple(value == values[0] for value in values)
 
 
 def widen(outline: Outline, texts: Sequence[Words], *, one_value: bool) -> Found | None:

@@ -57,6 +57,15 @@ class Outline:
     def _lookup(self) -> Templates:
         return Templates([self.template("x", "", 0.0)])
 
+    def fillings(self, text: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        """Give what stands in the gaps in a text that it fits, in their order."""
+        at = {pair.a: pair.b for pair in align(self.words, text)}
+        found = []
+        for gap in sorted(self.gaps):
+            start = at.get(gap - 1, -1) + 1
+            found.append(text[start : at.get(gap, len(text))])
+        return tuple(found)
+
     def fits(self, words: tuple[str, ...]) -> bool:
         """Tell whether a text is made from it."""
         return self._lookup.find("", words) is not None

@@ -71,6 +71,18 @@ def test_two_prompts_with_a_preamble_in_common_are_two_templates(writer):
     ]
 
 
+def test_two_prompts_of_one_form_with_other_nouns_are_two_templates_and_one_noun_is_a_value(writer):
+    other = tuple(
+        {"customer": "seller", "queues": "drawers", "mail": "note"}.get(word, word) for word in HEAD
+    )
+    texts = [filled(writer, head=(HEAD, other)[n % 2]) for n in range(2 * LEAST)]
+    assert len(induce(texts)) == 2
+    assert all(not found.outline.fits(texts[1 - found.members[0] % 2]) for found in induce(texts))
+    one = tuple("seller" if word == "customer" else word for word in HEAD)
+    (found,) = induce([filled(writer, head=(HEAD, one)[n % 2]) for n in range(2 * LEAST)])
+    assert found.outline.fits(filled(writer))
+
+
 def test_a_template_becomes_wider_for_chance_and_for_a_paragraph_but_not_for_other_instructions(writer):
     (found,) = induce([filled(writer, head=(*HEAD, "Dear", "shop")) for _ in range(LEAST)])
     chance = [filled(writer) for _ in range(3)]
