@@ -1,10 +1,10 @@
 """How fast the local backend trains against plain TRL, on the same rows and as well.
 
-python -m benchmarks training -- --data FOLDER --base FOLDER [--rows N] [--tests N] [--epochs E] [--seeds N ...] [--steps N]
+python -m benchmarks training -- --data FOLDER --base FOLDER [--rows N] [--tests N] [--epochs E] [--seeds N ...] [--arms ARM ...]
 
 SNIPS intents with their instructions in every call, as an app sends them. Each seed is one round in which the arms take
 turns: other rows, the same for all arms; the same base, LoRA, batch, schedule and epochs. An adapter's score is the share
-of test rows that it answers exactly, greedily, in fp32 by one generator. `--steps` cuts a round short, to try it.
+of test rows that it answers exactly, greedily, in fp32 by one generator. `--steps` cuts a round short.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks._training import environment
 from distiller.training.adapt import pace
 from distiller.training.model import LINEAR, load_tokenizer
 
-ARMS = ("trl-fp32", "ours-fp32", "ours-auto")
+ARMS = ("trl-fp32", "ours-fp32", "ours-auto", "trl-bf16")
 LIMIT_S = 1800  # of one program
 
 
@@ -38,10 +38,14 @@ def main(argv: list[str]) -> dict[str, Any]:
         for seed in wish.seeds:
             round_ = Path(folder) / str(seed)
             terms = _prepare(round_, wish, seed)
-            for arm in ARMS[seed % len(ARMS) :] + ARMS[: seed % len(ARMS)]:
+            turn = seed % len(wish.arms)
+            for arm in wish.arms[turn:] + wish.arms[:turn]:
                 rows.append({"arm": arm, "seed": seed, **_run(arm, round_, trl)})
                 print(json.dumps(rows[-1]), flush=True)
-    return {"terms": {**terms, "base": wish.base.name, "rows": wish.rows}, "rows": rows}
+    return {
+        "terms": {**terms, "base": wish.base.name, "rows": wish.rows, "arms": wish.arms},
+        "rows": rows,
+    }
 
 
 def report(kept: dict[str, Any], _plots: Path) -> str:
@@ -49,10 +53,11 @@ def report(kept: dict[str, Any], _plots: Path) -> str:
     found, terms = kept["result"]["rows"], kept["result"]["terms"]
     mean = {
         arm: {key: fmean(row[key] for row in found if row["arm"] == arm) for key in ("seconds", "step_s")}
-        for arm in ARMS
+        for arm in terms["arms"]
     }
     rows = []
-    for arm in ARMS:
+    plain = mean[terms["arms"][0]]["seconds"]
+    for arm in terms["arms"]:
         own = [row for row in found if row["arm"] == arm]
         right, of = sum(row["right"] for row in own), sum(row["of"] for row in own)
         seconds = mean[arm]["seconds"]
@@ -61,11 +66,11 @@ def report(kept: dict[str, Any], _plots: Path) -> str:
             [
                 arm,
                 *cells,
-                f"{mean['trl-fp32']['seconds'] / seconds:.2f}",
+                f"{plain / seconds:.2f}",
                 f"{right / of:.3f} ({right} of {of})",
             ]
         )
-    heads = ["arm", "seconds", "steps/s", "tokens/s", "times TRL", "exact on test rows"]
+    heads = ["arm", "seconds", "steps/s", "tokens/s", f"times {terms['arms'][0]}", "exact on test rows"]
     seeds = len({row["seed"] for row in found})
     said = f"{terms['rows']} rows, {terms['epochs']} epochs, batch {terms['batch']}, LoRA rank {terms['rank']}, {seeds} seeds."
     return f"{ran(kept)} {said}\n\n{table(heads, rows)}"
@@ -123,9 +128,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks training --", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="holds snips/")
     parser.add_argument("--base", type=Path, required=True, help="a prepared base model")
-    parser.add_argument("--rows", type=int, default=480, help="of one round")
+    parser.add_argument("--rows", type=int, default=400, help="of one round")
     parser.add_argument("--tests", type=int, default=200)
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument(
+        "--arms", nargs="+", choices=ARMS, default=list(ARMS[:3]), help="the first is held against"
+    )
     parser.add_argument("--steps", type=int, default=-1, help="at most so many in a round; -1: all")
     return parser.parse_args(argv)
