@@ -1,8 +1,8 @@
 """A frozen BERT-like sentence encoder on numpy: texts in, vectors out. Knows no label, no head and no server.
 
 Written out here, so that a server needs neither torch nor transformers (90 MB of memory instead of 500) and
-training and serving are the same arithmetic. The weights are mapped from their file, not copied: every server
-of this machine shares their pages.
+training and serving are the same arithmetic. Its words, half of the weights, are mapped from their file, not copied:
+every server of this machine shares their pages.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Encoder:
 
     def _linear(self, states: Floats, name: str) -> Floats:
         weight = self._weights[f"{name}.weight"]
-        flat = states.reshape(-1, states.shape[-1]) @ weight.T  # one product, whatever the number of texts
+        flat = states.reshape(-1, states.shape[-1]) @ weight  # one product, whatever the number of texts
         flat += self._weights[f"{name}.bias"]
         return flat.reshape(*states.shape[:-1], -1)
 
@@ -132,16 +132,22 @@ class _Weights:
                 raise ValueError(f"{path} is no safetensors file")
             table: dict[str, Any] = json.loads(file.read(header))
         self._all = np.memmap(path, np.uint8, "r", offset=8 + header)
-        self._found = {
+        plain = {
             name.removeprefix("bert."): self._view(entry)
             for name, entry in table.items()
             if entry.get("dtype") == "F32"
         }
+        self._found = {name: self._laid(name, tensor) for name, tensor in plain.items()}
 
     def _view(self, entry: dict[str, Any]) -> Floats:
         begin, end = entry["data_offsets"]
         plain: Floats = np.asarray(self._all[begin:end]).view(np.float32).reshape(entry["shape"])
         return plain
+
+    def _laid(self, name: str, plain: Floats) -> Floats:
+        """Lay a layer's matrix out as [in, out]: for a single text a product with it takes two thirds of the time."""
+        matrix = name.startswith("encoder.") and plain.ndim == 2  # noqa: PLR2004 - rows and columns
+        return np.ascontiguousarray(plain.T) if matrix else plain
 
     def __getitem__(self, name: str) -> Floats:
         return self._found[name]
