@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from distiller.hours import hours
 from store.vocabulary import Task, TaskMode
@@ -32,6 +33,9 @@ SIGNALS = {  # what an app may tell of an answer's fate, and what that says of t
 }
 REDACT = ("off", "secrets", "personal", "names")
 USER_METRIC = "python:"  # "python:package.module:function"
+VERBATIM = "verbatim"
+REPLAY = "replay"
+MOST_THREADS = 32
 
 
 class SettingsError(ValueError):
@@ -88,6 +92,45 @@ class TrainingSettings:
             raise SettingsError(f"training.precision is {self.precision!r}; choose auto, fp32 or bf16.")
         if self.lr is not None and not 0 < self.lr < 1:
             raise SettingsError(f"training.lr is {self.lr}; it must lie between 0 and 1.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinetuneSettings:
+    """The parameters of DSPy's BootstrapFinetune, for one task (docs/ladder.md)."""
+
+    metric: str = ""  # "python:package.module:function", in place of whether the logged answer passed
+    multitask: bool = True
+    exclude_demos: bool = False
+    num_threads: int = 1  # rows that are bootstrapped at a time
+    adapter: str = VERBATIM  # that, or "python:package.module:Class"
+    teacher: str = REPLAY  # that, the log itself, or the name of a model to ask
+    train_kwargs: Mapping[str, Any] = field(default_factory=dict)  # TrainingSettings that the task has itself
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for what BootstrapFinetune cannot be called with."""
+        if self.metric and not _dotted(self.metric):
+            raise SettingsError(
+                f"finetune.metric is {self.metric!r}; it must be python:package.module:function."
+            )
+        if self.adapter != VERBATIM and not _dotted(self.adapter):
+            raise SettingsError(
+                f"finetune.adapter is {self.adapter!r}; it must be {VERBATIM} or python:package.module:Class."
+            )
+        if not 1 <= self.num_threads <= MOST_THREADS:
+            raise SettingsError(
+                f"finetune.num_threads is {self.num_threads}; it must lie between 1 and {MOST_THREADS}."
+            )
+        if not self.teacher:
+            raise SettingsError(f"finetune.teacher is empty; choose {REPLAY} or the name of a model.")
+        known = {each.name for each in fields(TrainingSettings)}
+        if unknown := sorted(set(self.train_kwargs) - known):
+            raise SettingsError(f"finetune.train_kwargs has an unknown key, {unknown[0]!r}.")
+        TrainingSettings(**self.train_kwargs)
+
+    @property
+    def live(self) -> bool:
+        """Whether a model is asked for the answers to learn from."""
+        return self.teacher != REPLAY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,7 +210,10 @@ class TaskPolicy:
     delta: float = 0.03  # margin within which a student counts as equal
     ladder: tuple[str, ...] = LADDER  # rungs to try, cheapest first; the first that passes is rolled out
     optimizer_model: str = ""  # rewrites instructions for the student; "": none does
-    optimizer_usd: float = 2.0  # US dollars that one distillation may spend on models that rewrite prompts
+    optimizer_usd: float = (
+        2.0  # US dollars that one distillation may spend on models that rewrite prompts or teach
+    )
+    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
     timeout_s: float = 10.0  # of one student answer, as when it serves
     self_agreement: int = 50  # recent calls on which the teacher is asked again; 0: never
     self_agreement_usd: float = 0.5  # US dollars that this may cost, for each version of a task
@@ -230,6 +276,10 @@ class DistillerSettings:
     student: StudentSettings = field(default_factory=StudentSettings)
     service: ServiceSettings | None = None
 
+    def of(self, policy: TaskPolicy) -> DistillerSettings:
+        """Return these with a task's own hyperparameters laid over those for all tasks."""
+        return replace(self, training=replace(self.training, **policy.finetune.train_kwargs))
+
     def __post_init__(self) -> None:
         """Raise SettingsError for a value out of range."""
         for key in ("min_examples", "min_passing", "attempts"):
@@ -288,7 +338,7 @@ class Policies:
 
 
 def _dotted(metric: str) -> bool:
-    """Tell whether a metric has the form python:package.module:function."""
+    """Tell whether a name has the form python:package.module:function."""
     module, _, function = metric.removeprefix(USER_METRIC).partition(":")
     names = [*module.split("."), function]
     return metric.startswith(USER_METRIC) and all(name.isidentifier() for name in names)

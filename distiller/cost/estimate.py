@@ -8,6 +8,7 @@ from dataclasses import dataclass
 HOUR_S = 3600.0
 _CHARACTERS = 3.5  # of a token, of English text and JSON
 _MODELS = ("instructions", "both")  # rungs that ask a model to rewrite prompts
+_TAUGHT = ("internalised", "finetune", "service")  # rungs that may have a model as their teacher
 _TRAINED = ("internalised", "finetune", "both")
 _FIXED_S = 60.0  # of a rung: load, export, start of the server
 _ROUNDS = 1.5  # of a held-out call: once for the screen, half of them again for parity
@@ -40,16 +41,19 @@ def estimate(
     speed: Speed,
     usd_per_hour: float = 0.0,
     optimizer_usd: float = 0.0,
+    taught: bool = False,
 ) -> Estimate:
     """Say what a climb takes at most.
 
     `rows`, `heldout`: of the trainset to be; `characters`: of one row, prompt and answer; `usd_per_hour`: of this
-    machine; `optimizer_usd`: what the models that rewrite prompts may cost, where a rung asks them.
+    machine; `optimizer_usd`: what the models that rewrite prompts or teach may cost, where a rung asks them;
+    `taught`: whether weights are trained on answers of a model that is asked for them.
     """
     trained = rows * characters / _CHARACTERS * epochs / speed.train_tokens_s
     asked = heldout * _ROUNDS * speed.answer_s
     seconds = sum(_FIXED_S + asked + trained * (name in _TRAINED) for name in ladder)
-    models = optimizer_usd if any(name in _MODELS for name in ladder) else 0.0
+    asking = _MODELS + _TAUGHT * taught
+    models = optimizer_usd if any(name in asking for name in ladder) else 0.0
     usd = seconds / HOUR_S * usd_per_hour + models
     return Estimate(
         seconds=seconds,

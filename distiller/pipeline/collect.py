@@ -67,8 +67,11 @@ def _complete(parts: Parts, task_id: str) -> int:
 
 
 def _freeze(parts: Parts, keeper: Keeper, seen: Survey) -> Frozen:
-    level = Level(parts.policy(keeper.job.task_id).redact)
-    arranged = arrange(seen.screened.rows, parts.settings, level=level, people=_people(parts, level))
+    policy = parts.policy(keeper.job.task_id)
+    level = Level(policy.redact)
+    arranged = arrange(
+        seen.screened.rows, parts.settings.of(policy), level=level, people=_people(parts, level)
+    )
     learnt, heldout = passing(arranged.parts.train), len(arranged.parts.heldout)
     if learnt < LEAST_TRAIN or not heldout:
         raise HopelessError(

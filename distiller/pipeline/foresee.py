@@ -28,7 +28,8 @@ def foresee(
     )
     passed = passing(seen.screened.rows)
     held = min(max(round(settings.heldout * passed), settings.heldout_min), settings.heldout_max, passed // 2)
-    rows_learnt, own = min(passed - held, settings.training.max_rows), settings.training
+    own = settings.of(policy).training
+    rows_learnt = min(passed - held, own.max_rows)
     return estimate(
         policy.ladder,
         rows=rows_learnt,
@@ -38,6 +39,7 @@ def foresee(
         speed=speed(students),
         usd_per_hour=settings.student.usd_per_hour,
         optimizer_usd=policy.optimizer_usd,
+        taught=policy.finetune.live,
     )
 
 

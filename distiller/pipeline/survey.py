@@ -51,7 +51,7 @@ def survey(
     versions = control.versions(task_id)
     fingerprints = [f for version in versions for f in version.fingerprints]
     metric = shapes.metric(task_id)
-    limit = reach * settings.training.max_rows + 2 * settings.heldout_max
+    limit = reach * settings.of(policy).training.max_rows + 2 * settings.heldout_max
     found = log.exchanges(fingerprints, score_name=metric.name, limit=limit) if fingerprints else []
     version = current(versions, found)
     if version is None:

@@ -10,10 +10,11 @@ from typing import Any
 import dspy
 from dspy.teleprompt import Teleprompter
 
-from distiller.programs.bootstrap import passed
+from distiller.programs.bootstrap import metric_of, optimizer
 from distiller.programs.measure import Measure
 from distiller.programs.replay import ReplayLM
 from distiller.programs.slices import Slices
+from distiller.programs.teaching import Teaching
 from distiller.training.errors import TrainingError
 
 STRATEGY = "p -> w -> p"
@@ -39,16 +40,23 @@ class Kept(Teleprompter):  # type: ignore[misc]
 class Finetune(Teleprompter):  # type: ignore[misc]
     """BootstrapFinetune with the log as the teacher of exactly this student: its rows carry the student's own prompt."""
 
-    def __init__(self, adapter: Any) -> None:
+    def __init__(self, adapter: Any, teaching: Teaching) -> None:
         super().__init__()
         self._adapter = adapter
+        self._teaching = teaching
 
     def compile(self, student: Any, *, trainset: list[Any], valset: list[Any]) -> Any:  # noqa: ARG002
         """Return the student with the tuned model in place of its own."""
         teacher = student.deepcopy()
         teacher.set_lm(ReplayLM())
-        optimizer = dspy.BootstrapFinetune(metric=passed, adapter=self._adapter, num_threads=1)
-        return optimizer.compile(student, trainset=trainset, teacher=teacher)
+        metric = metric_of(self._teaching)
+        try:  # the spec of the training has the task's train_kwargs already
+            return optimizer(self._teaching, metric, self._adapter, {}).compile(
+                student, trainset=trainset, teacher=teacher
+            )
+        except Exception:
+            metric.check()
+            raise
 
 
 def better_together(

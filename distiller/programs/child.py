@@ -11,12 +11,10 @@ import sys
 from pathlib import Path
 
 from distiller.programs.spec import PromptSpec
-from distiller.training.child import be_modest, run_child
+from distiller.training.child import TOKEN, be_modest, run_child
 from distiller.training.errors import TrainingError
 from distiller.training.lifeline import Lifeline
 from distiller.training.report import Report
-
-TOKEN = "STILLHOUSE_JOB_TOKEN"  # noqa: S105 - the variable that holds the access to models
 
 
 def main() -> int:

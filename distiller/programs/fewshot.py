@@ -14,10 +14,10 @@ from typing import Any
 import dspy
 from dspy.teleprompt import Teleprompter
 
-from distiller.programs.bootstrap import passed
 from distiller.programs.measure import Measure
 from distiller.programs.replay import ReplayLM
 from distiller.programs.slices import Room, varied
+from distiller.programs.verdict import passed
 from distiller.programs.wire import Wire
 
 SIZES = (2, 4, 8)  # examples of a candidate

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from dspy.clients.provider import Provider, TrainingJob
 from dspy.clients.utils_finetune import TrainDataFormat
 
-Train = Callable[[list[dict[str, Any]]], str]  # chat rows -> model id
+Train = Callable[..., str]  # chat rows, and by name what else the optimiser was told -> model id
 
 
 class House(Protocol):
@@ -60,9 +60,9 @@ class LocalProvider(Provider):  # type: ignore[misc]
         model: str,  # noqa: ARG002
         train_data: list[dict[str, Any]],
         train_data_format: TrainDataFormat | str | None,
-        train_kwargs: dict[str, Any] | None = None,  # noqa: ARG002
+        train_kwargs: dict[str, Any] | None = None,
     ) -> str:
         """Train on chat rows. Raises what `train` raises."""
         if train_data_format != TrainDataFormat.CHAT:
             raise ValueError(f"this provider trains on chat rows, not on {train_data_format}")
-        return self._train(train_data)
+        return self._train(train_data, **(train_kwargs or {}))

@@ -1,7 +1,7 @@
-"""The teacher of a bootstrap: the log itself. Knows no network; it is never asked over one.
+"""The teacher of a bootstrap, whose answers come by the id of a call. Knows no network and no log.
 
 `BaseLM.forward` leaves DSPy in 3.5, so this class does not implement it: the verbatim adapter answers for
-it from the logged completion, and a call that reaches it anyway is an error.
+it, from the logged completion or a model that is asked, and a call that reaches it anyway is an error.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dspy
 
 
 class ReplayLM(dspy.BaseLM):  # type: ignore[misc]
-    """A language model whose answers were already given."""
+    """A language model for which the adapter answers."""
 
     def __init__(self) -> None:
         super().__init__(model="stillhouse/replay", cache=False)

@@ -63,7 +63,12 @@ class Search:
     def _both(self, student: Any, sliced: Slices, adapter: WireAdapter) -> Any:
         prompt = self._instructions() if self._spec.rewrites else self._fewshot()
         best = better_together(
-            student, sliced, prompt, Finetune(adapter), self._measure, threads=self._spec.parallel
+            student,
+            sliced,
+            prompt,
+            Finetune(adapter, self._spec.train.teaching),
+            self._measure,
+            threads=self._spec.parallel,
         )
         self.tried = [
             {"strategy": one["strategy"], "score": round(one["score"] / 100, 4)}

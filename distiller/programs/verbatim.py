@@ -32,7 +32,8 @@ class AnswerCall(dspy.Signature):  # type: ignore[misc]
 class VerbatimAdapter(dspy.ChatAdapter):  # type: ignore[misc]
     """Passes messages through untouched. A ChatAdapter, because DSPy trains chat rows for no other kind.
 
-    `recall(call_id)` gives the logged assistant message, for the replay teacher; KeyError for an unknown id.
+    `recall(call_id)` gives the teacher's assistant message, out of the log or of a model; KeyError for an unknown id.
+    One that extends it may write answers otherwise, not what is asked (`distiller.programs.bootstrap` refuses that).
     """
 
     def __init__(self, recall: Callable[[str], Message]) -> None:
@@ -42,7 +43,7 @@ class VerbatimAdapter(dspy.ChatAdapter):  # type: ignore[misc]
     def __call__(
         self, lm: Any, lm_kwargs: dict[str, Any], signature: Any, demos: list[Any], inputs: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        """Answer for the replay teacher out of the log; any other model is called."""
+        """Answer for the teacher by the id of the call; any other model is called."""
         if isinstance(lm, ReplayLM):
             return [{"completion": copy.deepcopy(self._recall(inputs["call_id"]))}]
         answers: list[dict[str, Any]] = super().__call__(lm, lm_kwargs, signature, demos, inputs)

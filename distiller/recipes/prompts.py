@@ -9,6 +9,7 @@ from distiller.recipes.case import Case
 from distiller.recipes.recipe import Recipe
 from distiller.recipes.weights import spec_of
 from distiller.scoring.shape import Shape
+from distiller.settings import VERBATIM
 from store.vocabulary import Engine, Program
 
 CHILD = "distiller.programs.child"
@@ -53,6 +54,11 @@ def _no_rewriting(case: Case) -> str | None:
 
 
 def _neither(case: Case) -> str | None:
+    own = case.policy.finetune
+    if own.live:
+        return "it learns from the log alone, and policy.finetune.teacher is a model"
+    if own.adapter != VERBATIM:
+        return "its rows carry a prompt of its own, and policy.finetune.adapter is not verbatim"
     return _few(case) or (_no_examples(case) and _no_rewriting(case))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from distiller.recipes.case import Case
 from distiller.recipes.recipe import Recipe
+from distiller.recipes.weights import teaching
 from distiller.service.spec import ServiceSpec
 from store.vocabulary import Engine, Program
 
@@ -26,6 +27,7 @@ def _write(case: Case) -> None:
         base_url=access.service_url,
         service=service,
         program=Program(),
+        teaching=teaching(case),
         epochs=case.settings.training.epochs or 3,
         seed=case.settings.training.seed,
     ).save(case.folder)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 
+from distiller.programs.teaching import Teaching
 from distiller.recipes.case import Case
 from distiller.recipes.recipe import Recipe
 from distiller.training.spec import TrainSpec
@@ -22,6 +24,7 @@ def spec_of(case: Case, program: Program, *, tuned: bool) -> TrainSpec:
         out=case.folder / "out",
         base_name=student.base,
         program=program,
+        teaching=teaching(case),
         task_id=case.task_id,
         epochs=training.epochs,
         lr=training.lr,
@@ -36,6 +39,16 @@ def spec_of(case: Case, program: Program, *, tuned: bool) -> TrainSpec:
         threads=student.threads,
         seed=training.seed,
         tuned=tuned,
+    )
+
+
+def teaching(case: Case) -> Teaching:
+    """Return how DSPy's BootstrapFinetune is called for the task; no token stands in it."""
+    return Teaching(
+        finetune=case.policy.finetune,
+        metric=replace(case.metric, token=""),
+        threshold=case.policy.threshold,
+        base_url=case.access.base_url if case.access else "",
     )
 
 
@@ -55,12 +68,23 @@ def not_here() -> str | None:
     )
 
 
+def untaught(case: Case) -> str | None:
+    """Return why the task's teacher cannot be asked, None where it can be, or need not be."""
+    if case.policy.finetune.live and not case.background:
+        return "no upstream has a key of its own with which policy.finetune.teacher could be asked"
+    return None
+
+
 def _fits(case: Case) -> str | None:  # noqa: ARG001 - any task may be tried
     return not_here()
 
 
+def _taught(case: Case) -> str | None:
+    return not_here() or untaught(case)
+
+
 def _silenced(case: Case) -> str | None:
-    if (why := not_here()) is not None:
+    if (why := _taught(case)) is not None:
         return why
     return "the instructions are not the same in all calls" if case.constant_head is None else None
 
@@ -83,6 +107,6 @@ FINETUNE = Recipe(
     name="finetune",
     child=CHILD,
     engine=Engine.LLAMA,
-    unfit=_fits,
+    unfit=_taught,
     write=lambda case: spec_of(case, Program(), tuned=True).save(case.folder),
 )

@@ -26,15 +26,15 @@ class MetricUnusable(Exception):  # noqa: N818 - it names the state
     """A metric that cannot be loaded; one sentence says why."""
 
 
-def load(name: str) -> UserMetric:
-    """Return the function behind "python:package.module:function". Raises MetricUnusable."""
+def load(name: str, what: str = "metric") -> UserMetric:
+    """Return what is behind "python:package.module:function", `what` in words. Raises MetricUnusable."""
     module_name, _, function_name = name.removeprefix(USER_METRIC).partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except Exception as error:  # a user's module may fail with anything
-        raise MetricUnusable(f"cannot load the metric {name}: {type(error).__name__}: {error}") from error
+        raise MetricUnusable(f"cannot load the {what} {name}: {type(error).__name__}: {error}") from error
     if not callable(function):
-        raise MetricUnusable(f"the metric {name} is not a function")
+        raise MetricUnusable(f"the {what} {name} is not callable")
     loaded: UserMetric = function
     return loaded
 

@@ -21,7 +21,7 @@ from distiller.service.openai import OpenAI
 from distiller.service.remote import Limits, Remote, as_rows
 from distiller.service.spec import ServiceSpec
 from distiller.service.together import Together
-from distiller.training.child import be_modest, run_child
+from distiller.training.child import TOKEN, be_modest, run_child
 from distiller.training.errors import Stopped, TooFewRows
 from distiller.training.files import PROGRAM, write
 from distiller.training.lifeline import Lifeline
@@ -30,7 +30,6 @@ from distiller.training.rows import read_rows
 
 ENDPOINT = "endpoint.json"
 CANCELLED = "CANCELLED"  # `distiller.pipeline.executor`: an operator ended the job for good
-TOKEN = "STILLHOUSE_JOB_TOKEN"  # noqa: S105 - the name of a variable
 DIALECTS: dict[str, type[Dialect]] = {"openai": OpenAI, "together": Together, "fireworks": Fireworks}
 _HOUR_S = 3600.0
 _VALIDATION = 20  # every so manieth row, the latest, is the service's validation file
@@ -45,15 +44,14 @@ def main() -> int:
 def _run(folder: Path, report: Report, lifeline: Lifeline) -> None:
     spec = ServiceSpec.load(folder)
     be_modest(folder, 1)
-    from distiller.programs.bootstrap import bootstrap  # noqa: PLC0415 - loads DSPy, after the limits
+    from distiller.programs.taught import taught  # noqa: PLC0415 - loads DSPy, after the limits
 
     began = time.time()
     rows = read_rows(spec.trainset / "train.jsonl", spec.program)
-    passing = [row for row in rows.rows if row.passed]
-    if len(passing) < spec.min_rows:
-        raise TooFewRows(f"{len(passing)} passing rows to train on, {spec.min_rows} are needed")
-    headers = {"authorization": f"Bearer {os.environ.get(TOKEN, '')}"}
+    token = os.environ.pop(TOKEN, "")
+    headers = {"authorization": f"Bearer {token}"}
     seen: list[Seen] = []
+    learnt: list[dict[str, Any]] = []
     with httpx.Client(base_url=spec.base_url, headers=headers, timeout=spec.patience_s) as http:
         limits = Limits(
             usd_per_million=spec.service.usd_per_million, max_usd=spec.service.max_usd,
@@ -67,19 +65,25 @@ def _run(folder: Path, report: Report, lifeline: Lifeline) -> None:
             account=spec.service.account,
         )  # fmt: skip
 
-        def train(chats: list[dict[str, Any]]) -> str:
+        def train(chats: list[dict[str, Any]], **_: Any) -> str:  # the spec has what a service takes
+            if len(chats) < spec.min_rows:
+                raise TooFewRows(f"{len(chats)} passing rows to train on, {spec.min_rows} are needed")
+            learnt.extend(chats)
             held = max(1, len(chats) // _VALIDATION) if len(chats) >= _LEAST else 0
-            learnt, rest = chats[: len(chats) - held], chats[len(chats) - held :]
-            seen.append(remote.run(wanted, as_rows(learnt), as_rows(rest) if rest else None))
+            first, rest = chats[: len(chats) - held], chats[len(chats) - held :]
+            seen.append(remote.run(wanted, as_rows(first), as_rows(rest) if rest else None))
             return str(seen[-1].model)
 
         try:
-            bootstrap(rows.rows, train)
+            taught(
+                rows.rows, train, spec.teaching, trainset=spec.trainset, cache=folder / "cache",
+                stopping=lambda: lifeline.stopping, token=token,
+            )  # fmt: skip
         except Stopped:
             if (folder.parent / CANCELLED).exists():
                 remote.cancel(wanted)
             raise
-    _leave(spec, folder, seen[-1], len(passing), began)
+    _leave(spec, folder, seen[-1], len(learnt), began)
 
 
 def _leave(spec: ServiceSpec, folder: Path, seen: Seen, rows: int, began: float) -> None:

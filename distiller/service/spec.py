@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from distiller.programs.teaching import Teaching
 from distiller.settings import ServiceSettings
 from distiller.training.spec import SpecError
 from store.vocabulary import Program
@@ -24,6 +25,7 @@ class ServiceSpec:
     program: Program
     epochs: int
     seed: int = 0
+    teaching: Teaching = field(default_factory=Teaching)
     min_rows: int = 20
     poll_s: float = 10.0
     patience_s: float = 30.0  # of one request

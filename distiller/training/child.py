@@ -19,6 +19,7 @@ from distiller.training.spec import SpecError, TrainSpec
 
 _log = logging.getLogger("distiller.training")
 LOWEST_PRIORITY = 19
+TOKEN = "STILLHOUSE_JOB_TOKEN"  # noqa: S105 - the variable that holds the access to models
 
 
 def main() -> int:
@@ -54,13 +55,14 @@ def run_child(module: str, work: Callable[[Path, Report, Lifeline], None]) -> in
 
 def _run(job: Path, report: Report, lifeline: Lifeline) -> None:
     spec = TrainSpec.load(job)
+    token = os.environ.pop(TOKEN, "")
     be_modest(job, spec.threads)
     try:
         from distiller.training.work import Work  # noqa: PLC0415 - loads torch and DSPy, after the limits
     except ImportError as error:
         missing = f"training needs the local extra ({error.name} is missing)"
         raise TrainingError(f'{missing}: run `pip install "stillhouse[local]"`') from error
-    Work(spec, job, report, lambda: lifeline.stopping).run()
+    Work(spec, job, report, lambda: lifeline.stopping, token).run()
 
 
 def be_modest(job: Path, threads: int) -> None:

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import msgspec
+
+from distiller.programs.teaching import Teaching
 from store.program import read as read_program
 from store.vocabulary import Program
 
@@ -32,6 +35,7 @@ class TrainSpec:
     out: Path  # folder to fill: adapter/, student.gguf, heldout_outputs.jsonl
     base_name: str = DEFAULT_BASE  # the default, a local Hugging Face folder, or a hub id
     program: Program = field(default_factory=Program)
+    teaching: Teaching = field(default_factory=Teaching)
     task_id: str = ""
     tuned: bool = True  # False: the base as it is, only exported
     student_name: str = "student"
@@ -120,6 +124,8 @@ def _need(holds: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion wi
 def _read(name: str, kind: Any, value: Any) -> Any:
     if kind is Program:
         return _program(value)
+    if kind is Teaching:
+        return _teaching(value)
     if kind is Path and isinstance(value, str):
         return Path(value)
     kinds = get_args(kind) or (kind,)
@@ -135,3 +141,10 @@ def _program(value: Any) -> Program:
         return read_program(value)
     except ValueError as error:
         raise SpecError(f"program: {error}") from error
+
+
+def _teaching(value: Any) -> Teaching:
+    try:
+        return msgspec.convert(value, Teaching)
+    except ValueError as error:
+        raise SpecError(f"teaching: {error}") from error

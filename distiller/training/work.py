@@ -9,13 +9,14 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from distiller.programs.bootstrap import bootstrap
+from distiller.programs.bootstrap import counted
+from distiller.programs.taught import taught
 from distiller.training.base import prepare
 from distiller.training.baseline import STUDENT, base_weights, link
 from distiller.training.encode import Encoded, encode, tokens
@@ -35,13 +36,16 @@ _log = logging.getLogger("distiller.training")
 
 
 class Work:
-    """One job. `stopping()` is asked between steps; then Stopped is raised."""
+    """One job. `stopping()` is asked between steps; then Stopped is raised. `token` opens a live teacher."""
 
-    def __init__(self, spec: TrainSpec, job: Path, report: Report, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, spec: TrainSpec, job: Path, report: Report, stopping: Callable[[], bool], token: str = ""
+    ) -> None:
         self._spec = spec
         self._job = job
         self._report = report
         self._stopping = stopping
+        self._token = token
         self._trained: Trained | None = None
         self._encoded: Encoded | None = None
         self._checked = 0
@@ -61,7 +65,15 @@ class Work:
         )
         loaded = self._load()
         self._report.progress("bootstrap", 0, len(parted.train))
-        student = bootstrap(parted.train, lambda chats: self._finetune(loaded, chats, parted.check))
+        student = taught(
+            parted.train,
+            lambda chats, **told: self._finetune(loaded, chats, parted.check, replace(self._spec, **told)),
+            self._spec.teaching,
+            trainset=self._spec.trainset,
+            cache=self._job / "cache",
+            stopping=self._stopping,
+            token=self._token,
+        )
         self._export(loaded)
         answered = self._answer(loaded)
         self._result(student, rows, answered, time.time() - began)
@@ -87,7 +99,8 @@ class Work:
         rows = read_rows(self._spec.trainset / "train.jsonl", self._spec.program)
         good = sum(row.passed for row in rows.rows)
         _log.info("%d rows, %d passing, %d not for this student", len(rows.rows), good, rows.foreign)
-        self._enough(good, f"{len(rows.rows)} rows, {rows.foreign} more were not for this student")
+        have = len(rows.rows) if self._spec.teaching.finetune.metric else good
+        self._enough(have, f"{len(rows.rows)} rows, {rows.foreign} more were not for this student")
         return rows
 
     def _enough(self, have: int, why: str) -> None:
@@ -111,22 +124,24 @@ class Work:
         self._report.progress("load", 1, 1)
         return loaded
 
-    def _finetune(self, loaded: Loaded, chats: list[dict[str, Any]], check: list[Row]) -> str:
+    def _finetune(
+        self, loaded: Loaded, chats: list[dict[str, Any]], check: list[Row], spec: TrainSpec
+    ) -> str:
         """Train on DSPy's rows; the provider's function. Called in DSPy's thread."""
         self._report.progress("bootstrap", len(chats), len(chats))
-        torch.set_num_threads(self._spec.threads)
-        encoded = encode(loaded.tokenizer, chats, self._spec.max_length)
-        self._enough(
-            len(encoded.examples), f"{encoded.too_long} are longer than {self._spec.max_length} tokens"
-        )
-        aside = encode(loaded.tokenizer, [_chat(row) for row in check], self._spec.max_length).examples
-        self._trained = Trainer(self._spec, loaded, self._job, self._report, self._stopping).run(
+        torch.set_num_threads(spec.threads)
+        encoded = encode(loaded.tokenizer, chats, spec.max_length)
+        self._enough(len(encoded.examples), f"{encoded.too_long} are longer than {spec.max_length} tokens")
+        aside = encode(
+            loaded.tokenizer, [_chat(row) for row in counted(check, spec.teaching)], spec.max_length
+        ).examples
+        self._trained = Trainer(spec, loaded, self._job, self._report, self._stopping).run(
             encoded.examples, aside
         )
         self._encoded, self._checked = encoded, len(aside)
-        adapter = self._spec.out / "adapter"
+        adapter = spec.out / "adapter"
         loaded.model.save_pretrained(adapter)
-        return self._spec.student_name
+        return spec.student_name
 
     def _export(self, loaded: Loaded) -> None:
         spec = self._spec

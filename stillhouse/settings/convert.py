@@ -14,6 +14,7 @@ from typing import Any
 from distiller.settings import (
     SIGNALS,
     DistillerSettings,
+    FinetuneSettings,
     JudgeSettings,
     Policies,
     ServiceSettings,
@@ -173,6 +174,9 @@ def _task_policy(policy: Policy) -> TaskPolicy:
         given["mode"] = TaskMode(given["mode"])
     if "signals" in given:
         given["signals"] = {**SIGNALS, **given["signals"]}
+    if policy.finetune is not None:
+        own, kwargs = policy.finetune.given(), policy.finetune.train_kwargs
+        given["finetune"] = FinetuneSettings(**{**own, "train_kwargs": kwargs.given() if kwargs else {}})
     judge = JudgeSettings(**policy.judge.given()) if policy.judge else None
     return TaskPolicy(**given, judge=judge)
 

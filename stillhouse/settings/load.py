@@ -142,10 +142,14 @@ def _unfit(error: convert.Unfit, values: dict[str, Any], sources: _Sources) -> C
     branch: Any = values
     for key in error.path:
         branch = branch.get(key, {}) if isinstance(branch, dict) else branch[key]
-    sentence = str(error)
-    keys = [str(key) for key in branch] if isinstance(branch, dict) else []
-    named = max((key for key in keys if key.removesuffix("s") in sentence), key=len, default=None)
-    return sources.error((*error.path, named) if named else error.path, sentence)
+    sentence, path = str(error), error.path
+    while isinstance(branch, dict):
+        keys = [str(key) for key in branch if str(key).removesuffix("s") in sentence]
+        if not keys:
+            break
+        named = max(keys, key=len)
+        path, branch = (*path, named), branch[named]
+    return sources.error(path, sentence)
 
 
 def _explain(problem: ErrorDetails, sources: _Sources) -> ConfigError:

@@ -240,6 +240,18 @@ class Judge(Branch):
     gold: Share | None = None  # of the judged calls, for a person to label
 
 
+class Finetune(Branch):
+    """The parameters of DSPy's BootstrapFinetune, for one task or for all."""
+
+    metric: Name | None = None
+    multitask: bool | None = None
+    exclude_demos: bool | None = None
+    num_threads: Positive | None = None
+    adapter: Name | None = None
+    teacher: Name | None = None
+    train_kwargs: Training | None = None
+
+
 class Policy(Branch):
     """How far Stillhouse may go with a task, and on what evidence. `policy` is for all tasks, `tasks` for one."""
 
@@ -251,6 +263,7 @@ class Policy(Branch):
     optimizer_model: Name | None = None
     redact: Literal["off", "secrets", "personal", "names"] | None = None
     optimizer_usd: Annotated[Real, Field(ge=0)] | None = None
+    finetune: Finetune | None = None
     timeout_s: Seconds | None = None
     self_agreement: Annotated[Whole, Field(ge=0, le=1000)] | None = (
         None  # calls that the teacher is asked again

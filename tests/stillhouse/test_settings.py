@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from distiller.settings import FinetuneSettings
 from gateway.settings import Timeouts
 from stillhouse.errors import ConfigError
 from stillhouse.settings import convert, load
@@ -125,6 +126,17 @@ UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
         ("policy:\n  mode: auto\n  metric: guess\n", 3, "metric is 'guess'"),
         ("tasks:\n  triage:\n    holdback: 0\n", 3, "holdback"),
         ("tasks:\n  triage:\n    caps: {shadow: 5}\n", 3, "cap of shadow"),
+        ("policy:\n  finetune:\n    teachr: big\n", 3, "unknown setting 'policy.finetune.teachr'"),
+        ("tasks:\n  a:\n    finetune:\n      multitask: perhaps\n", 4, "tasks.a.finetune.multitask"),
+        ("policy:\n  finetune:\n    teacher: big\n    metric: exact\n", 4, "finetune.metric is 'exact'"),
+        (
+            "policy:\n  finetune:\n    metric: python:a:b\n    adapter: chat\n",
+            4,
+            "finetune.adapter is 'chat'",
+        ),
+        ("tasks:\n  a:\n    finetune:\n      num_threads: 99\n", 4, "finetune.num_threads is 99"),
+        ("policy:\n  finetune:\n    train_kwargs:\n      lr: 2\n", 4, "policy.finetune.train_kwargs.lr = 2"),
+        ("policy:\n  finetune:\n    train_kwargs: {epoch: 1}\n", 3, "policy.finetune.train_kwargs.epoch"),
         ("source: x\n", 1, "unknown setting 'source'"),
         (
             "gateway:\n  port: 5000\ncontrol:\n  port: 5000\n",
@@ -227,3 +239,18 @@ def test_without_keys_none_is_looked_up_and_none_may_be_written(tmp_path, source
     path.write_text("upstreams:\n  - {name: a, base_url: 'http://h/v1', api_key: sk-1}\n")
     with pytest.raises(ConfigError, match="does not belong"):
         load(path, {}, keys=())
+
+
+def test_the_parameters_of_a_fine_tuning_reach_the_task_that_they_are_for(tmp_path):
+    path = written(
+        tmp_path,
+        "policy:\n  finetune: {num_threads: 2}\ntasks:\n  triage:\n    finetune:\n      metric: python:a.b:c\n"
+        "      multitask: false\n      exclude_demos: true\n      num_threads: 8\n      adapter: python:a:B\n"
+        "      teacher: big\n      train_kwargs: {epochs: 2, lr: 0.01, rank: 4, max_rows: 900}\n",
+    )
+    policies = convert.task_policies(load(path, {}))
+    assert policies.tasks["triage"].finetune == FinetuneSettings(
+        metric="python:a.b:c", multitask=False, exclude_demos=True, num_threads=8, adapter="python:a:B",
+        teacher="big", train_kwargs={"epochs": 2, "lr": 0.01, "rank": 4, "max_rows": 900},
+    )  # fmt: skip
+    assert policies.default.finetune == FinetuneSettings(num_threads=2)

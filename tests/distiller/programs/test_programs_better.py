@@ -5,12 +5,15 @@ from promptkit import bench, copied, rows
 
 from distiller.programs.better import Finetune, better_together
 from distiller.programs.fewshot import FewShot
-from distiller.training.errors import Stopped, TooFewRows
+from distiller.programs.teaching import Teaching
+from distiller.settings import FinetuneSettings
+from distiller.training.errors import Stopped, TooFewRows, TrainingError
 
 
-def together(made):
+def together(made, **own):
     prompt = FewShot(made.measure, made.wire, made.room, seed=0, tell=lambda *_: None)
-    return better_together(made.student, made.sliced, prompt, Finetune(made.adapter), made.measure, threads=2)
+    weights = Finetune(made.adapter, Teaching(finetune=FinetuneSettings(**own)))
+    return better_together(made.student, made.sliced, prompt, weights, made.measure, threads=2)
 
 
 def helped(body):
@@ -61,3 +64,32 @@ def test_a_step_that_fails_fails_the_whole(tmp_path, error):
 
     with bench(helped, tmp_path, train=train) as made, pytest.raises(type(error), match=str(error)):
         together(made)
+
+
+def test_the_tasks_own_parameters_reach_the_weights_step(tmp_path):
+    trained = []
+
+    def train(chats):
+        trained.append(chats)
+        return "tuned"
+
+    own = {"metric": "python:user_parts:not_red", "exclude_demos": True, "num_threads": 4}
+    with bench(helped, tmp_path, train=train) as made:
+        together(made, **own)
+        (chats,) = trained
+        kept = [row for row in made.sliced.learn if row.completion["content"] != "red"]
+        assert len(chats) == len(kept) < len(made.sliced.learn)
+        assert {len(chat["messages"]) for chat in chats} == {3}, (
+            "the head, the question, the answer: no examples"
+        )
+
+
+def test_a_metric_that_scores_nothing_says_so(tmp_path):
+    def train(chats):
+        raise TooFewRows(f"{len(chats)} rows")
+
+    with (
+        bench(helped, tmp_path, train=train) as made,
+        pytest.raises(TrainingError, match=r"scored no answer: .*no such colour"),
+    ):
+        together(made, metric="python:user_parts:broken")

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from promptkit import ask, bench, copied, row
 
 from distiller.evaluation import ask as evaluation
-from distiller.programs.bootstrap import passed
 from distiller.programs.replay import ReplayLM
 from distiller.programs.verbatim import AnswerCall
+from distiller.programs.verdict import passed
 from distiller.programs.wire import Wire, WireAdapter, Wording
 from distiller.training.rows import read_rows
 from gateway.student.asking import rewritten
