@@ -159,7 +159,7 @@ def spec(tmp_path, url):
     trainset.mkdir()
     rows = [
         {
-            "call_id": f"c{n}", "passed": n % 10 != 0, "completion": {"role": "assistant", "content": "red"},
+            "call_id": f"c{n}", "unit": f"u{n}", "passed": n % 10 != 0, "completion": {"role": "assistant", "content": "red"},
             "request": {"messages": [{"role": "system", "content": "Be."}, {"role": "user", "content": f"thing {n}"}]},
         }
         for n in range(130)
