@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from distiller.scoring.about import HEADER
 from gateway import outcome as outcomes
 from gateway.accounts import Accounts
 from gateway.capture import read_answer
@@ -80,7 +81,7 @@ class Loopback:
             return _refusal(402, f"The budget is used up: {grant.exhausted}.", "budget_exhausted")
         body = await request.body()
         try:
-            asked = _asked(body)
+            asked = _asked(body, request.headers.get(HEADER))
             upstream = self._upstream(request.headers.get("x-stillhouse-upstream"), asked.model)
         except Refusal as refusal:
             return _refusal(refusal.status, str(refusal), refusal.code or "invalid_request_error")
@@ -110,6 +111,7 @@ class Loopback:
             tenant=name,
             model=asked.model,
             user=asked.user,
+            headers={HEADER: asked.about} if asked.about else {},
             body=body,
         )
         self._journal.append(call)
@@ -194,13 +196,14 @@ def guess(status: int, usage: Usage, size: int) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """What a request says of itself. An app's user who is named in it is found by an erasure."""
+    """What a request says of itself. An erasure finds it by the app's user, or the app's calls, that it names."""
 
     model: str
     user: str | None
+    about: str | None  # ids of calls
 
 
-def _asked(body: bytes) -> _Asked:
+def _asked(body: bytes, about: str | None) -> _Asked:
     if len(body) > MOST:
         raise Refusal(413, "The request is too large.", code="request_too_large")
     try:
@@ -211,7 +214,7 @@ def _asked(body: bytes) -> _Asked:
     if not isinstance(model, str) or asked.get("stream"):
         raise Refusal(400, "A model is needed, and no stream.", code="invalid_request_error")
     user = asked.get("safety_identifier") or asked.get("user")
-    return _Asked(model=model, user=user if isinstance(user, str) and user else None)
+    return _Asked(model=model, user=user if isinstance(user, str) and user else None, about=about)
 
 
 def _refusal(status: int, sentence: str, code: str) -> JSONResponse:

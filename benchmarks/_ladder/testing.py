@@ -86,7 +86,7 @@ async def _ask(
     ]
     async with httpx.AsyncClient() as client:
         endpoint = ask.Endpoint(client, f"{url}/v1", concurrency=_AT_ONCE, timeout_s=120.0)
-        replies = await endpoint.ask_all(bodies, lambda _: None)
+        replies = await endpoint.ask_all(bodies, lambda _: None, [""] * len(bodies))
         alone = []
         for body in bodies[:_ALONE]:
             began = time.perf_counter()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from distiller.scoring import message as read
+from distiller.scoring.about import about
 
 _COMPLETE = ("stop", "tool_calls", "function_call", None)
 # A server that was killed comes back within seconds: its absence says nothing about the student.
@@ -50,44 +51,52 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._asked: dict[str, asyncio.Task[Reply]] = {}
 
-    async def ask_all(self, bodies: Sequence[dict[str, Any]], tell: Callable[[int], None]) -> list[Reply]:
-        """Answer every body, in order; `tell` gets how many are in after each."""
+    async def ask_all(
+        self, bodies: Sequence[dict[str, Any]], tell: Callable[[int], None], calls: Sequence[str]
+    ) -> list[Reply]:
+        """Answer every body, in order; `tell` gets how many are in after each, `calls` says whose words each has."""
         done = 0
+        keys = [json.dumps(body, sort_keys=True) for body in bodies]
+        whose: dict[str, list[str]] = {}
+        for key, call_id in zip(keys, calls, strict=True):
+            whose.setdefault(key, []).append(call_id)
 
-        async def one(body: dict[str, Any]) -> Reply:
+        async def one(body: dict[str, Any], key: str) -> Reply:
             nonlocal done
-            reply = await self._once(body)
+            reply = await self._once(body, key, about(whose[key]))
             done += 1
             tell(done)
             return reply
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(body)) for body in bodies]
+            tasks = [group.create_task(one(*asked)) for asked in zip(bodies, keys, strict=True)]
         return [task.result() for task in tasks]
 
-    async def _once(self, body: dict[str, Any]) -> Reply:
-        key = json.dumps(body, sort_keys=True)
+    async def _once(self, body: dict[str, Any], key: str, headers: Mapping[str, str]) -> Reply:
         if key not in self._asked:
-            self._asked[key] = asyncio.create_task(self._ask(body))
+            self._asked[key] = asyncio.create_task(self._ask(body, headers))
         return await self._asked[key]
 
-    async def _ask(self, body: dict[str, Any]) -> Reply:
+    async def _ask(self, body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
         async with self._free:
             for wait_s in _AGAIN_S:
                 try:
-                    return await self._try(body)
+                    return await self._try(body, headers)
                 except (httpx.NetworkError, httpx.RemoteProtocolError):
                     await asyncio.sleep(wait_s)
             try:
-                return await self._try(body)
+                return await self._try(body, headers)
             except httpx.HTTPError as error:
                 return _failed(error)
 
-    async def _try(self, body: dict[str, Any]) -> Reply:
+    async def _try(self, body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
         """Ask once. Raises NetworkError or RemoteProtocolError where the server is gone."""
         began = time.monotonic()
         try:
-            reply = read_reply(await self._client.post(self._url, json=body, timeout=self._timeout_s))
+            answer = await self._client.post(
+                self._url, json=body, headers=dict(headers), timeout=self._timeout_s
+            )
+            reply = read_reply(answer)
         except httpx.TimeoutException as error:
             reply = _failed(error)
         return replace(reply, ms=(time.monotonic() - began) * 1000)

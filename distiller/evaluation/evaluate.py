@@ -89,9 +89,13 @@ class Evaluator:
                 pairs = few
             checked = [(row, body) for row, body in pairs if row["call_id"] in trained]
             of = len(pairs) + len(checked)
-            replies = await endpoint.ask_all([b for _, b in pairs], lambda done: self._tell(done, of))
+            replies = await endpoint.ask_all(
+                [b for _, b in pairs], lambda done: self._tell(done, of), _ids(pairs)
+            )
             likeliest = await endpoint.ask_all(
-                [ask.greedy(b) for _, b in checked], lambda done: self._tell(len(pairs) + done, of)
+                [ask.greedy(b) for _, b in checked],
+                lambda done: self._tell(len(pairs) + done, of),
+                _ids(checked),
             )
         asked = [_Asked(row=row, reply=reply) for (row, _), reply in zip(pairs, replies, strict=True)]
         twins = [_Asked(row=row, reply=reply) for (row, _), reply in zip(checked, likeliest, strict=True)]
@@ -111,7 +115,8 @@ class Evaluator:
         return Findings(screen=screen, parity=parity, detail=detail)
 
     async def _hopeless(self, endpoint: ask.Endpoint, few: Sequence[tuple[Row, Row]]) -> bool:
-        replies = await endpoint.ask_all([body for _, body in few], lambda done: self._tell(done, len(few)))
+        bodies = [body for _, body in few]
+        replies = await endpoint.ask_all(bodies, lambda done: self._tell(done, len(few)), _ids(few))
         asked = [_Asked(row=row, reply=reply) for (row, _), reply in zip(few, replies, strict=True)]
         return futile(await self._judge(asked), delta=self._delta)
 
@@ -176,7 +181,17 @@ class Evaluator:
     ) -> Item:
         corrected = "teacher" in row
         reference = row["completion"] if corrected or self._metric.judge is None else None
-        return Item(request=row["request"], reference=reference, candidate=candidate, rival=rival)
+        return Item(
+            request=row["request"],
+            reference=reference,
+            candidate=candidate,
+            rival=rival,
+            call_id=row["call_id"],
+        )
+
+
+def _ids(pairs: Sequence[tuple[Row, Row]]) -> list[str]:
+    return [row["call_id"] for row, _ in pairs]
 
 
 def _own(row: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,12 @@ async def _measure(parts: Parts, blank: SelfAgreement, metric: MetricSpec) -> Se
         replies = await _ask(access, calls)
     told = [(call, reply.message) for call, reply in zip(calls, replies, strict=True) if reply.error is None]
     items = [
-        Item(request=call.request, reference=read.of_completion(call.answer), candidate=message)
+        Item(
+            request=call.request,
+            reference=read.of_completion(call.answer),
+            candidate=message,
+            call_id=call.call_id,
+        )
         for call, message in told
         if message is not None
     ]
@@ -100,12 +105,13 @@ async def _ask(access: Access, calls: Sequence[Exchange]) -> list[ask.Reply]:
     """Ask each call again as the app asked it; the first refusal of all ends it."""
     headers = {"authorization": f"Bearer {access.token}"}
     bodies = [ask.body(call.request, call.model) for call in calls]
+    ids = [call.call_id for call in calls]
     async with httpx.AsyncClient(headers=headers) as client:
         endpoint = ask.Endpoint(client, access.base_url, concurrency=_CONCURRENCY, timeout_s=_TIMEOUT_S)
-        first = await endpoint.ask_all(bodies[:1], lambda _: None)
+        first = await endpoint.ask_all(bodies[:1], lambda _: None, ids[:1])
         if first and first[0].error in _REFUSED:
             return first * len(bodies)
-        return first + await endpoint.ask_all(bodies[1:], lambda _: None)
+        return first + await endpoint.ask_all(bodies[1:], lambda _: None, ids[1:])
 
 
 def _why(n: int, errors: Sequence[str]) -> str:

@@ -75,6 +75,7 @@ async def _next(parts: Parts, keeper: Keeper) -> Recipe | None:
 def _case(parts: Parts, keeper: Keeper, recipe: Recipe, access: Access | None = None) -> Case:
     task_id = keeper.job.task_id
     trainset = parts.artifacts.folder(TRAINSETS, keeper.result("trainset_id"))
+    below = _rewriting(parts, keeper)
     return Case(
         task_id=task_id,
         shape=Shape(json.loads((trainset / "card.json").read_text("utf-8"))["shape"]),
@@ -84,20 +85,21 @@ def _case(parts: Parts, keeper: Keeper, recipe: Recipe, access: Access | None = 
         trainset=trainset,
         base=parts.artifacts.folder("base", name_slug(parts.settings.student.base)),
         folder=_folder(parts, keeper, recipe),
-        program=_best_program(parts, keeper),
+        program=below.program if below else Program(),
+        demo_calls=tuple(below.training.get("demo_calls", ())) if below else (),
         background=parts.access is not None,
         access=access,
     )
 
 
-def _best_program(parts: Parts, keeper: Keeper) -> Program:
-    """Return the program of the best rung so far that rewrites prompts, the plain one where none does."""
+def _rewriting(parts: Parts, keeper: Keeper) -> Student | None:
+    """Return the student of the best rung so far that does not leave the instructions out."""
     made = [rung for rung in climbed(keeper) if rung.student_id and rung.lower is not None]
     for rung in sorted(made, key=lambda rung: -(rung.lower or 0.0)):
         student = parts.control.student(str(rung.student_id))
         if student is not None and not student.program.silent:
-            return student.program
-    return Program()
+            return student
+    return None
 
 
 def _folder(parts: Parts, keeper: Keeper, recipe: Recipe) -> Path:

@@ -15,6 +15,7 @@ from dspy.teleprompt.gepa.instruction_proposal import InstructionProposer
 from distiller.programs.measure import Measure, shown
 from distiller.programs.watch import Watch
 from distiller.scoring import message as read
+from distiller.scoring.about import about
 from distiller.training.errors import TrainingError
 from store.prompt import leading
 
@@ -38,6 +39,7 @@ class Instructions(Teleprompter):  # type: ignore[misc]
         self._threads = threads
         self._watch = watch
         self.asked = 0  # rewritings, of the last search
+        self.shown: set[str] = set()  # ids of the calls that the model which rewrites was shown
 
     def compile(self, student: Any, *, trainset: list[Any], valset: list[Any]) -> Any:
         """Return a copy of `student` with the best instructions, which may be its own.
@@ -58,6 +60,7 @@ class Instructions(Teleprompter):  # type: ignore[misc]
         best = gepa.compile(student.deepcopy(), trainset=trainset, valset=valset)
         self._measure.check()
         self.asked = proposer.proposed
+        self.shown |= proposer.shown
         if proposer.failure is not None and not proposer.proposed:
             raise TrainingError(f"{self._reflector.model} rewrote no instructions: {proposer.failure}")
         return best
@@ -70,6 +73,7 @@ class Proposer(InstructionProposer):  # type: ignore[misc]
         super().__init__(additional_instructions=_ADVICE)
         self.failure: Exception | None = None
         self.proposed = 0
+        self.shown: set[str] = set()
 
     def __call__(
         self, candidate: dict[str, str], reflective_dataset: dict[str, Any], components_to_update: list[str]
@@ -77,7 +81,10 @@ class Proposer(InstructionProposer):  # type: ignore[misc]
         """Return new texts for the components."""
         try:
             calls = {name: [_plain(one) for one in ones] for name, ones in reflective_dataset.items()}
-            texts: dict[str, str] = super().__call__(candidate, calls, components_to_update)
+            ids = {one["Inputs"]["call_id"] for ones in reflective_dataset.values() for one in ones}
+            self.shown |= ids
+            with dspy.context(lm=dspy.settings.lm.copy(headers=about(sorted(ids)))):
+                texts: dict[str, str] = super().__call__(candidate, calls, components_to_update)
         except Exception as error:  # noqa: BLE001 - a model, a network, a budget: the search ends, what was found stays
             _log.warning("no more rewriting: %s", error)
             self.failure = error

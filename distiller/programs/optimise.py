@@ -35,7 +35,6 @@ from distiller.trainset import read_rows
 from store.vocabulary import Program
 
 BASE = "base"  # the name of the model that nothing was trained into
-QUOTED = "quoted.json"  # in `out`: ids of the calls whose words the program repeats
 LEAST = 10  # validation rows: fewer tell candidates apart by chance alone
 _log = logging.getLogger("distiller.programs")
 
@@ -93,13 +92,14 @@ class Optimising:
             raise TrainingError(
                 f"nothing that was tried makes the student better than it is ({start:.3f} on {calls} calls)"
             )
-        self._leave(program, servers.weights(model), quoted(program, sliced.learn))
+        self._leave(program, servers.weights(model))
         found = {
             "rows": len(sliced.learn),
             "validation": len(sliced.validate),
             "start_score": round(start, 4),
             "score": round(score, 4),
             "tried": search.tried,
+            "demo_calls": self._repeated(program, sliced, search.shown),
             **self._trained(model),
         }
         self._tell(found, began)
@@ -146,11 +146,15 @@ class Optimising:
         )
         return StudentLM(BASE, line, LocalProvider(train, servers))
 
-    def _leave(self, program: Program, weights: Path, calls: list[str]) -> None:
+    def _repeated(self, program: Program, sliced: Slices, shown: set[str]) -> list[str]:
+        """Return the ids of the calls whose words the program repeats, or may: an erasure of one takes it away."""
+        rewritten = shown if program.head else set()
+        return sorted({*self._spec.demo_calls, *quoted(program, sliced.learn), *rewritten})
+
+    def _leave(self, program: Program, weights: Path) -> None:
         out = self._spec.train.out
         link(weights, out / STUDENT)
         write(out / PROGRAM, json.dumps(asdict(program), ensure_ascii=False))
-        write(out / QUOTED, json.dumps(calls))
 
     def _trained(self, model: str) -> dict[str, Any]:
         """Return what training said of a model, which may be none."""

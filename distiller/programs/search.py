@@ -40,6 +40,7 @@ class Search:
         self._watch = watch
         self._token = token
         self.tried: list[dict[str, Any]] = []  # what the result tells of it
+        self.shown: set[str] = set()  # ids of the calls that a model which rewrites was shown
 
     def best(self, student: Any, sliced: Slices, adapter: WireAdapter) -> Any:
         """Return the best program that was found, which may be the one that `student` is. Raises TrainingError."""
@@ -52,6 +53,7 @@ class Search:
         search = self._instructions()
         best = search.compile(student, trainset=sliced.learn, valset=sliced.validate)
         self.tried = [{"rewritings": search.asked}]
+        self.shown = search.shown
         return best
 
     def _examples(self, student: Any, sliced: Slices) -> Any:
@@ -70,6 +72,7 @@ class Search:
             self._measure,
             threads=self._spec.parallel,
         )
+        self.shown = prompt.shown if isinstance(prompt, Instructions) else set()
         self.tried = [
             {"strategy": one["strategy"], "score": round(one["score"] / 100, 4)}
             for one in best.candidate_programs

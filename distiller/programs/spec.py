@@ -33,6 +33,7 @@ class PromptSpec:
     way: Way
     train: TrainSpec  # paths, base, the program to begin with; and how weights are trained, for `both`
     metric: MetricSpec
+    demo_calls: tuple[str, ...] = ()  # ids of the calls whose words `train.program` repeats, or may
     head_hash: str = (
         ""  # of the instructions that nearly all requests share; "": they vary, or there are none
     )
@@ -61,7 +62,9 @@ class PromptSpec:
         """From a JSON object. Raises SpecError."""
         try:
             train, metric = TrainSpec.from_json(data["train"]), MetricSpec.from_json(data["metric"])
-            return cls(**{**data, "way": Way(data["way"]), "train": train, "metric": metric})
+            calls = tuple(data.get("demo_calls", ()))
+            told = {**data, "way": Way(data["way"]), "demo_calls": calls}
+            return cls(**{**told, "train": train, "metric": metric})
         except (KeyError, TypeError, ValueError) as error:
             raise SpecError(f"this is no spec of a prompt rung: {error}") from error
 

@@ -44,6 +44,7 @@ class Case:
     program: Program = field(
         default_factory=Program
     )  # the best of the rungs below: rewritten instructions, examples
+    demo_calls: tuple[str, ...] = ()  # ids of the calls whose words it repeats, or may
     background: bool = False  # whether an upstream key is configured for work that no app asked for
     access: Access | None = None  # while the rung is made, where there is such a key
 

@@ -24,6 +24,7 @@ def prompt_spec(case: Case, way: Way, start: Program) -> PromptSpec:
         way=way,
         train=replace(train, max_length=max(train.max_length, student.context)),  # a row carries its examples
         metric=replace(case.metric, token=""),
+        demo_calls=() if start == Program() else case.demo_calls,
         head_hash=case.constant_head or "",
         context=student.context,
         parallel=student.parallel,

@@ -5,6 +5,7 @@ DSPy's own backends would read keys from the environment, retry and cache; litel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -18,11 +19,12 @@ class NoAnswer(Exception):  # noqa: N818 - it names the state
 
 
 class ChatEngine:
-    """One server and one model. Thread-safe; the client is borrowed."""
+    """One server and one model; `headers` go with each request. Thread-safe; the client is borrowed."""
 
-    def __init__(self, client: httpx.Client, model: str) -> None:
+    def __init__(self, client: httpx.Client, model: str, headers: Mapping[str, str]) -> None:
         self._client = client
         self._model = model
+        self._headers = dict(headers)
 
     def complete(self, request: Request) -> Response:
         """Ask once, for a JSON object. Raises NoAnswer."""
@@ -54,7 +56,7 @@ class ChatEngine:
 
     def _ask(self, body: dict[str, Any]) -> str:
         try:
-            response = self._client.post("chat/completions", json=body)
+            response = self._client.post("chat/completions", json=body, headers=self._headers)
             response.raise_for_status()
             return read.text(read.of_completion(response.json()) or {})
         except httpx.HTTPStatusError as error:

@@ -16,6 +16,7 @@ import httpx
 from dspy.utils.exceptions import AdapterParseError
 
 from distiller.scoring import judge_program
+from distiller.scoring.about import about
 from distiller.scoring.engine import ChatEngine
 from distiller.scoring.judge_program import Judge, OutOfRange
 from distiller.scoring.spec import Item, MetricSpec, Scored
@@ -45,7 +46,9 @@ def score(spec: MetricSpec, items: Sequence[Item]) -> list[Scored]:
         ThreadPoolExecutor(judge.concurrency) as pool,
     ):
         asking = _Asking(judge, client)
-        questions = {_key(item): item for item in items}
+        questions: dict[str, list[Item]] = {}
+        for item in items:
+            questions.setdefault(_key(item), []).append(item)
         answers = dict(zip(questions, pool.map(asking.about, questions.values()), strict=True))
     return [answers[_key(item)][_shown(item.candidate)] for item in items]
 
@@ -56,14 +59,16 @@ class _Asking:
     def __init__(self, judge: JudgeSettings, client: httpx.Client) -> None:
         self._criteria = judge.criteria
         self._program = Judge()
-        self._lm = dspy.LM(
-            "stillhouse/judge", engine=ChatEngine(client, judge.model), cache=False, num_retries=0
-        )
+        self._model = judge.model
+        self._client = client
 
-    def about(self, item: Item) -> Verdicts:
-        """Return what the judge says of the item's answer, and of its rival where there is one."""
+    def about(self, same: Sequence[Item]) -> Verdicts:
+        """Return what the judge says of one question: of the item's answer, and of its rival where there is one."""
+        item = same[-1]
+        engine = ChatEngine(self._client, self._model, about(sorted({one.call_id for one in same})))
+        lm = dspy.LM("stillhouse/judge", engine=engine, cache=False, num_retries=0)
         try:
-            with dspy.context(lm=self._lm, adapter=judge_program.adapter(), disable_history=True):
+            with dspy.context(lm=lm, adapter=judge_program.adapter(), disable_history=True):
                 return self._look(item)
         except OutOfRange as error:
             why = str(error)

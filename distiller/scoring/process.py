@@ -1,6 +1,6 @@
 """The scorer: a resident process that judges answers. Knows no store; JSON lines in, JSON lines out.
 
-In:  {"id", "op": "score", "metric": {...}, "items": [{"request", "reference", "candidate", "rival"}]}
+In:  {"id", "op": "score", "metric": {...}, "items": [{"request", "reference", "candidate", "rival", "call_id"}]}
      {"id", "op": "version", "metric": {...}}
 Out: {"id", "results": [{"value", "reason", "position"}]} | {"id", "version"} | {"id", "error"}
 It stops when its standard input closes. Whatever a user's metric prints goes to standard error.

@@ -260,7 +260,13 @@ def _item(exchange: Exchange, spec: MetricSpec, rival: dict[str, Any] | None) ->
         reference = None
     if reference is None and spec.agreement:
         return None
-    return Item(request=exchange.request, reference=reference, candidate=candidate, rival=rival)
+    return Item(
+        request=exchange.request,
+        reference=reference,
+        candidate=candidate,
+        rival=rival,
+        call_id=exchange.call_id,
+    )
 
 
 def _by_itself(exchange: Exchange, spec: MetricSpec) -> bool:

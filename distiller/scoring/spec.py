@@ -60,6 +60,7 @@ class Item:
     reference: dict[str, Any] | None
     candidate: dict[str, Any]
     rival: dict[str, Any] | None = None
+    call_id: str = ""  # of the call that was answered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

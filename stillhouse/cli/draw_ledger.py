@@ -32,15 +32,7 @@ def erasure(console: Console, row: Row) -> None:
         console.print(
             f"Taken out of trainset {trainset[:12]}: {rows['train']} train and {rows['heldout']} held-out rows."
         )
-    for name, words in (("students_trained", "learnt from"), ("students_tested", "was tested on")):
-        for student in learnt.get(name, ()):
-            console.print(
-                f"Student {escape(student)} {words} such rows and stays as it is; retire it if you want."
-            )
-    for task in learnt.get("retrained", ()):
-        console.print(f"Task {escape(task)} is queued for another try without them.")
-    for job in learnt.get("jobs_trained", ()):
-        console.print(f"Job {job} has trained on such rows: its student will have learnt from them.")
+    _students(console, learnt)
     for path in copies.get("exports_deleted", ()):
         console.print(f"Deleted: the export {escape(path)}")
     for copy in (*copies.get("exports", ()), *copies.get("backups", ())):
@@ -50,6 +42,23 @@ def erasure(console: Console, row: Row) -> None:
         )
     for name in report.get("proof", {}).get("near", ()):
         console.print(f"Not counted: {escape(name)} has a longer word that it is a part of.")
+
+
+def _students(console: Console, learnt: Row) -> None:
+    """Say what became of whom the rows had taught, and what follows."""
+    for name, words in (("students_trained", "learnt from"), ("students_tested", "was tested on")):
+        for student in sorted({*learnt.get(name, ())}.difference(learnt.get("students_ended", ()))):
+            console.print(
+                f"Student {escape(student)} {words} such rows and stays as it is; retire it if you want."
+            )
+    for student in learnt.get("students_ended", ()):
+        console.print(
+            f"Student {escape(student)} repeated such rows: it was taken off, and its program is gone."
+        )
+    for task in learnt.get("retrained", ()):
+        console.print(f"Task {escape(task)} is queued for another try without them.")
+    for job in learnt.get("jobs_trained", ()):
+        console.print(f"Job {job} has trained on such rows: its student will have learnt from them.")
 
 
 def erasures(console: Console, rows: list[Row]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distiller.trainset.erase import Remains, Row, without, written
+from stillhouse.erasure import programs
 from stillhouse.erasure import ticket as tickets
 from stillhouse.erasure.retrain import follow
 from stillhouse.erasure.scene import Scene, rewrite
@@ -35,14 +36,16 @@ def take(scene: Scene, erasure: Erasure, ticket: Ticket) -> tuple[Erasure, Ticke
     remains = _remains(scene, ticket)
     ticket = _knowing(ticket, [row for left in remains.values() for row in left.gone])
     tickets.save(scene.folder, ticket)
-    erasure = scene.report(erasure, NAME, _told(scene, erasure.report.get(NAME, {}), remains))
+    calls = frozenset((*ticket.calls, *ticket.quoting, *((ticket.value,) if ticket.kind == "call" else ())))
+    erasure = scene.report(erasure, NAME, _told(scene, erasure.report.get(NAME, {}), remains, calls))
     for trainset_id, left in remains.items():
         scene.artifacts.rewrite(TRAINSETS, trainset_id, left.files)
     _tell_control(scene)
     told = erasure.report[NAME]
+    programs.retire(scene, told["students_ended"])
+    programs.clear(scene, calls, told["trainsets"].keys())
     queued = follow(scene, erasure.asked, told["students_trained"], told["jobs_trained"])
     erasure = scene.report(erasure, NAME, {**told, "retrained": sorted({*told["retrained"], *queued})})
-    calls = frozenset((*ticket.calls, *ticket.quoting))
     _clear_outputs(scene, calls)
     _clear_jobs(scene, ticket, calls)
     return erasure, ticket
@@ -93,7 +96,9 @@ def _goes(ticket: Ticket, *, by_name: bool) -> Callable[[Row], bool]:
     return goes
 
 
-def _told(scene: Scene, earlier: dict[str, Any], remains: dict[str, Remains]) -> dict[str, Any]:
+def _told(
+    scene: Scene, earlier: dict[str, Any], remains: dict[str, Remains], calls: frozenset[str]
+) -> dict[str, Any]:
     """Add what was found to what an earlier run of this phase had found."""
     rows: dict[str, dict[str, int]] = dict(earlier.get("trainsets", {}))
     for trainset_id, left in remains.items():
@@ -111,10 +116,14 @@ def _told(scene: Scene, earlier: dict[str, Any], remains: dict[str, Remains]) ->
         and job.result.get("trainset_id") in learnt
         and any((scene.folder.jobs / job.job_id).glob("*/result.json"))
     }
+    ended = {*programs.repeating(scene, calls), *earlier.get("students_ended", ())}
+    trained = ended | {s for s, trainset in students.items() if trainset in learnt}
+    tested = {s for s, trainset in students.items() if trainset in rows} - trained
     return {
         "trainsets": rows,
-        "students_trained": sorted(s for s, trainset in students.items() if trainset in learnt),
-        "students_tested": sorted(s for s, trainset in students.items() if trainset in rows.keys() - learnt),
+        "students_trained": sorted(trained),
+        "students_tested": sorted(tested),
+        "students_ended": sorted(ended),
         "retrained": earlier.get("retrained", []),
         "jobs_trained": sorted({*jobs, *earlier.get("jobs_trained", ())}),
     }

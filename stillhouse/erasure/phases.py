@@ -49,8 +49,9 @@ def end(scene: Scene, erasure: Erasure, phase: str, sentence: str) -> Erasure:
 
 def _log(scene: Scene, erasure: Erasure, ticket: Ticket) -> tuple[Erasure, Ticket]:
     calls = sorted({*ticket.calls, *scene.log.subject(ticket.subject)})
-    ticket = replace(ticket, calls=tuple(calls))
+    internal = sorted({*ticket.internal, *scene.log.about(calls)}.difference(calls))
+    ticket = replace(ticket, calls=tuple(calls), internal=tuple(internal))
     tickets.save(scene.folder, ticket)  # the log will not know them any more
-    taken = asdict(scene.log.erase(calls))
-    erasure = scene.report(erasure, LOG, {**taken, "calls": len(calls)})
+    taken = asdict(scene.log.erase([*calls, *internal]))
+    erasure = scene.report(erasure, LOG, {**taken, "calls": len(calls), "internal": len(internal)})
     return scene.enter(erasure, ARTIFACTS), ticket

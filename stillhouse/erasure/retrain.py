@@ -1,7 +1,7 @@
 """What follows for students that learnt from rows which went: a mark, and another try without the rows.
 
-Weights cannot be made to forget. Whether a marked student goes on answering until its successor is there is the
-operator's to say (`stillhouse rollout rollback`): nothing here stops it.
+Weights cannot be made to forget. Whether a student that was marked for its weights goes on answering until its successor
+is there is the operator's to say (`stillhouse rollout rollback`): nothing here stops it.
 """
 
 from __future__ import annotations

@@ -29,6 +29,9 @@ class Ticket:
     also: tuple[str, ...] = ()  # further texts that must not be found in the end
     segments: tuple[str, ...] = ()  # the journal's when it was asked
     calls: tuple[str, ...] = ()  # ids of the subject's calls, as far as they were found
+    internal: tuple[
+        str, ...
+    ] = ()  # ids of calls that the house made about these: to a judge, to a teacher again
     quoting: tuple[str, ...] = ()  # ids of others whose rows had the words of these in them
 
     @property

@@ -298,6 +298,10 @@ class Log:
         )
         return [row["call_id"] for row in rows]
 
+    def about(self, calls: Iterable[str]) -> list[str]:
+        """Return the ids of internal calls that have words of these calls in them, in log order."""
+        return [row["call_id"] for row in self._database.read("faces.about", calls=list(calls))]
+
     def named(self, kind: str) -> list[str]:
         """Return every "user", every "conversation" or every "call" that the log names."""
         return [row["name"] for row in self._database.read("faces.named", kind=kind)]

@@ -245,6 +245,15 @@ WHERE CASE $kind
     AND ($tenant::VARCHAR IS NULL OR tenant = $tenant)
 ORDER BY seq;
 
+-- Calls that the house made itself, with words of some calls in them; their header names those.
+-- name: about
+SELECT call_id FROM calls
+WHERE origin = 'internal'
+    AND list_has_any(
+        string_split(coalesce(json_extract_string(headers, '$."x-stillhouse-calls"'), ''), ','), $calls::VARCHAR[]
+    )
+ORDER BY seq;
+
 -- name: named
 SELECT DISTINCT CASE $kind WHEN 'user' THEN user_id WHEN 'conversation' THEN conversation ELSE call_id::VARCHAR END AS name
 FROM calls

@@ -1,11 +1,13 @@
 """A data folder with everything in it that an erasure has to find, made by the real parts."""
 
 import json
+import shutil
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from distiller.scoring.about import HEADER
 from distiller.trainset import Row, freeze, split
 from gateway.capture import read_answer
 from stillhouse.erasure import Scene, phases
@@ -27,6 +29,7 @@ from store.vocabulary import (
     Job,
     JobKind,
     JobState,
+    Origin,
     Outcome,
     Role,
     Student,
@@ -161,17 +164,52 @@ def fill(root, calls=30):
         return plant_artifacts(folder, control, control.take_epoch("test"), ids)
 
 
+def copied(original, tmp_path):
+    """Give a copy of a filled data folder, whose files are where its control state says."""
+    shutil.copytree(original.folder.root, tmp_path / "data")
+    folder = DataFolder(tmp_path / "data")
+    with closing(Control.open(folder.control)) as control:
+        for copy in control.copies():
+            moved = copy.path.replace(str(original.folder.root.parent), str(tmp_path))
+            control.add_copy(replace(copy, copy_id=f"{copy.copy_id}-moved", path=moved))
+            if moved != copy.path:
+                control.drop_copy(copy.copy_id)
+    (tmp_path / "elsewhere.jsonl").write_text(MARK)
+    return Planted(
+        folder=folder,
+        trainset_id=original.trainset_id,
+        elsewhere=tmp_path / "elsewhere.jsonl",
+        calls=original.calls,
+    )
+
+
 def load(folder, log, user, numbers, tenant=""):
     """Let a user make calls, by way of the journal; return their ids."""
     records = [_records(number, user, tenant) for number in numbers]
+    _load(folder, log, [record for call in records for record in call])
+    return [call.call_id for call, *_ in records]
+
+
+def _load(folder, log, records):
     writer = SegmentWriter(folder.journal, "w0")
-    assert all(writer.append(record) for call in records for record in call)
+    assert all(writer.append(record) for record in records)
     writer.close()
     ingester = Ingester(log, folder.journal, read_answer, lambda _model, _usage: None)
     while ingester.step():
         pass
     ingester.close()
-    return [call.call_id for call, *_ in records]
+
+
+def load_internal(folder, log, about, text):
+    """Let the house ask something about calls, as its loopback journals it; return the id of that call."""
+    call, attempt, _ = _records(0, OTHER, "judge")
+    body = {"model": "judge-1", "messages": [{"role": "user", "content": text}]}
+    call = replace(
+        call, origin=Origin.INTERNAL, fingerprint="", user=None, conversation=None, unit="",
+        headers={HEADER: ",".join(about)}, body=json.dumps(body).encode(),
+    )  # fmt: skip
+    _load(folder, log, [call, attempt])
+    return call.call_id
 
 
 def plant_trainset(folder, control, task, ids, user, *, before=None):

@@ -1,7 +1,6 @@
 """The phases of an erasure on a data folder that no process has; also killed before each of their writes."""
 
 import json
-import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -15,6 +14,7 @@ from erasurekit import (
     ask,
     bytes_with,
     carry_out,
+    copied,
     fill,
     load,
     plant_trainset,
@@ -26,7 +26,6 @@ from stillhouse.erasure import ticket as tickets
 from store.control import Control, Copy
 from store.ids import new_id
 from store.log import Log, Subject
-from store.paths import DataFolder
 from store.vocabulary import Task
 
 CHILD = Path(__file__).parent / "erase_child.py"
@@ -40,23 +39,7 @@ def original(tmp_path_factory):
 
 @pytest.fixture
 def planted(original, tmp_path):
-    shutil.copytree(original.folder.root, tmp_path / "data")
-    folder = DataFolder(tmp_path / "data")
-    with closing(Control.open(folder.control)) as control:
-        for copy in control.copies():
-            moved = copy.path.replace(str(original.folder.root.parent), str(tmp_path))
-            control.add_copy(
-                type(copy)(copy_id=f"{copy.copy_id}-moved", kind=copy.kind, path=moved, made=copy.made)
-            )
-            if moved != copy.path:
-                control.drop_copy(copy.copy_id)
-    (tmp_path / "elsewhere.jsonl").write_text(MARK)
-    return type(original)(
-        folder=folder,
-        trainset_id=original.trainset_id,
-        elsewhere=tmp_path / "elsewhere.jsonl",
-        calls=original.calls,
-    )
+    return copied(original, tmp_path)
 
 
 def rows_of(planted, user):

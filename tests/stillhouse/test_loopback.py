@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distiller.scoring.about import HEADER, about
 from gateway.settings import Kind, UpstreamSpec
 from gateway.upstream.httpx_engine import HttpxTransport
 from stillhouse.grants import Grants
@@ -76,6 +77,14 @@ async def test_whoever_is_named_in_a_call_is_found_by_an_erasure(inside):
     for named in ({}, {"user": "ann"}, {"user": "ann", "safety_identifier": "bo"}, {"user": 7}):
         await post(client, token, **named)
     assert [record.user for record in shelf if isinstance(record, Call)] == [None, "ann", "bo", None]
+
+
+async def test_what_a_call_is_about_is_kept_for_an_erasure_and_told_to_nobody(inside, teacher):
+    client, grants, shelf = inside
+    headers = {"authorization": f"Bearer {grants.issue('job-7', usd=1, calls=10)}", **about(["a", "", "b"])}
+    await client.post(PATH, json=QUESTION, headers=headers)
+    assert shelf[0].headers == {HEADER: "a,b"}
+    assert HEADER not in teacher.asked[0]["headers"]
 
 
 async def test_azure_is_called_as_it_wants_to_be(inside, teacher):
