@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from slowpath import exchange, request, said
 from standin import StandIn
 
+from distiller.scoring.about import HEADER
 from distiller.scoring.client import ScorerClient
 from distiller.scoring.pairs import WAIT_S, audited, rivals, sampled, together
 from distiller.scoring.spec import Item, MetricSpec
@@ -53,6 +54,7 @@ def item(candidate, *, rival=None, reference=None, text="a thing"):
         reference=reference and said(reference),
         candidate=said(candidate),
         rival=rival and said(rival),
+        call_id=f"call of {candidate}",
     )
 
 
@@ -93,6 +95,8 @@ async def test_one_answer_is_graded_and_failures_stay_unscored(scorer, serve):
     assert server.headers[0][
         "Authorization" if "Authorization" in server.headers[0] else "authorization"
     ] == ("Bearer secret")
+    asked = sorted(headers[HEADER] for headers in server.headers)
+    assert asked == ["call of RIGHT", "call of SULK", "call of other"]
     body = server.bodies[0]
     assert (body["model"], body["temperature"]) == ("j", 0)
     assert body["response_format"] == {"type": "json_object"}

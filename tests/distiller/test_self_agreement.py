@@ -4,13 +4,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from slowpath import COLOURS, InProcessScorer, served
+from slowpath import COLOURS, FP, InProcessScorer, served
 from standin import StandIn
 
 from distiller.evaluation.evaluate import Evaluator
 from distiller.pipeline import Parts
 from distiller.pipeline.again import self_agreement
 from distiller.recipes import Access
+from distiller.scoring.about import HEADER
 from distiller.scoring.spec import MetricSpec, Scored
 from distiller.settings import JudgeSettings, Policies, SettingsError, TaskPolicy
 from store.artifacts import Artifacts
@@ -86,6 +87,9 @@ async def test_the_teacher_is_asked_again_and_the_figure_is_kept(bench, house):
     assert (found.metric, found.metric_version, found.why) == ("label", "1", "")
     assert b.opened == [("self-agreement colours@1", 0.5)]
     assert {h.get("authorization") or h.get("Authorization") for h in b.teacher.headers} == {"Bearer granted"}
+    known = {number(one.request): one.call_id for one in house.log.exchanges([FP], limit=1000)}
+    about = {number(body): h[HEADER] for body, h in zip(b.teacher.bodies, b.teacher.headers, strict=True)}
+    assert about == {n: known[n] for n in asked}
     body = b.teacher.bodies[0]
     assert (body["model"], body["temperature"]) == ("gpt-x", 0)  # as the app asked
     assert house.control.self_agreements("colours") == [found]

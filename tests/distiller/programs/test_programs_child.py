@@ -127,6 +127,7 @@ def test_prompt_and_weights_are_found_together_whatever_kills_the_child(job, sta
     assert after[: len(before)] == before
     assert not set(after[len(before) :]) & set(before)
     program = read(json.loads((folder / "out" / "program.json").read_text()))
+    assert 2 * len(result["demo_calls"]) == len(program.demos)
     trainset = Path(result["spec"]["train"]["trainset"])
     assert read_rows(trainset / "heldout.jsonl", program).foreign == 0
     (tuned,) = folder.glob("tuned-*.gguf")

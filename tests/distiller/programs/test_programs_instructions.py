@@ -11,6 +11,7 @@ from standin import StandIn
 from distiller.programs.instructions import ROUNDS, Instructions
 from distiller.programs.search import Search
 from distiller.programs.spec import PromptSpec, Way
+from distiller.scoring.about import HEADER
 from distiller.scoring.spec import MetricSpec
 from distiller.training.errors import Stopped, TrainingError
 from distiller.training.report import Report
@@ -68,6 +69,10 @@ def test_better_instructions_stand_in_place_of_the_apps_own(tmp_path, rewriter):
         assert HEAD in asked
         assert "The right answer is" in asked
         assert "c0" not in asked
+        known = {example.call_id for example in made.sliced.learn}
+        named = set(stand_in.headers[0][HEADER].split(","))
+        assert named <= known
+        assert len(named) > 1
         assert len(made.stand_in.bodies) <= 2 * ROUNDS * len(made.sliced.validate)
 
 
