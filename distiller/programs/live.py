@@ -18,6 +18,7 @@ from distiller.evaluation.ask import body, read_reply
 from distiller.programs.student import FAILED, PATIENCE_S, Answers
 from distiller.programs.verbatim import Message
 from distiller.programs.watch import Watch
+from distiller.scoring.about import about
 from distiller.training.errors import TrainingError
 from store.ids import digest
 
@@ -46,6 +47,9 @@ class Live:
         self._answers = answers
         self._watch = watch
         self._sleep = sleep
+        self._same: dict[str, list[str]] = {}  # ids of the calls that ask the same
+        for call_id, request in requests.items():
+            self._same.setdefault(_key(body(request, model)), []).append(call_id)
         self._lock = threading.Lock()  # guards what follows
         self._spent = False
         self._failed = 0  # in a row
@@ -56,11 +60,11 @@ class Live:
         Raises Stopped when asked to stop, TrainingError where the model cannot be asked at all.
         """
         wanted = body(self._requests[call_id], self._model)
-        key = digest(json.dumps(wanted, sort_keys=True).encode())
+        key = _key(wanted)
         if (known := self._answers.get(key)) is not None:
             return known
         self._watch.check()
-        response = None if self._spent else self._ask(wanted)
+        response = None if self._spent else self._ask(wanted, about(self._same[key]))
         if response is None:
             return FAILED  # not kept: another time it may be answered
         reply = read_reply(response)
@@ -68,12 +72,14 @@ class Live:
         self._answers.keep(key, message)
         return message
 
-    def _ask(self, wanted: dict[str, Any]) -> httpx.Response | None:
+    def _ask(self, wanted: dict[str, Any], headers: Mapping[str, str]) -> httpx.Response | None:
         """Return a response of the model, None where there is none for now."""
         for wait_s in (*_AGAIN_S, None):
             why = ""
             try:
-                response = self._client.post("chat/completions", json=wanted, timeout=PATIENCE_S)
+                response = self._client.post(
+                    "chat/completions", json=wanted, headers=dict(headers), timeout=PATIENCE_S
+                )
             except httpx.HTTPError as error:
                 why = f"{type(error).__name__}: {error}".rstrip(": ")
             else:
@@ -103,3 +109,7 @@ class Live:
                     "the budget for the teacher %s is spent; what it has answered is learnt", self._model
                 )
             self._spent = True
+
+
+def _key(wanted: dict[str, Any]) -> str:
+    return digest(json.dumps(wanted, sort_keys=True).encode())

@@ -72,6 +72,7 @@ class Measure:
             "request": example.request,
             "reference": example.completion,
             "candidate": prediction.completion,
+            "call_id": example.call_id,
         }
         told = answer({"op": "score", "metric": self._metric, "items": [item]})
         error = told.get("error")

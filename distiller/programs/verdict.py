@@ -60,7 +60,12 @@ class Verdict:
                 raise TrainingError(f"the metric of the fine-tuning scored no answer: {self._why}")
 
     def _value(self, example: Any, candidate: dict[str, Any]) -> float | None:
-        item = {"request": example.request, "reference": example.completion, "candidate": candidate}
+        item = {
+            "request": example.request,
+            "reference": example.completion,
+            "candidate": candidate,
+            "call_id": example.call_id,
+        }
         told = answer({"op": "score", "metric": self._metric, "items": [item]})
         result = told["results"][0] if "results" in told else {"value": None, "reason": told["error"]}
         value: float | None = result["value"]

@@ -13,6 +13,7 @@ from distiller.programs.student import FAILED, Answers
 from distiller.programs.taught import taught
 from distiller.programs.teaching import Teaching
 from distiller.programs.watch import Watch
+from distiller.scoring.about import HEADER
 from distiller.scoring.spec import MetricSpec
 from distiller.settings import FinetuneSettings
 from distiller.training.errors import Stopped, TrainingError
@@ -73,6 +74,9 @@ def test_its_answers_are_learnt_where_they_agree_with_what_passed(bench):
     assert one.answers == sorted(["red"] * 4 + ["blue"] * 4)
     assert len(one.stand_in.bodies) == N * 3 // 4, "nothing is asked where the logged answer did not pass"
     assert {body["model"] for body in one.stand_in.bodies} == {"big"}
+    rows = map(json.loads, (one.folder / "train.jsonl").read_text().splitlines())
+    asked = {headers[HEADER] for headers in one.stand_in.headers}
+    assert asked == {row["call_id"] for row in rows if row["passed"]}
     assert {h["authorization"] for h in map(lower, one.stand_in.headers)} == {"Bearer shi-budgeted"}
     assert "shi-budgeted" not in (one.folder / "cache" / "teacher.jsonl").read_text()
 
