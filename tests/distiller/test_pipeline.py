@@ -12,7 +12,7 @@ from standin import StandIn
 from distiller.clock import Clock
 from distiller.pipeline import Executor, Parts, Pipeline
 from distiller.serving import probe
-from distiller.settings import DistillerSettings, Policies, TaskPolicy
+from distiller.settings import DistillerSettings, FinetuneSettings, Policies, TaskPolicy
 from store.artifacts import Artifacts
 from store.errors import NotFound, StaleEpoch
 from store.vocabulary import JobState, Rollout, Server, State, Verdict
@@ -152,6 +152,18 @@ async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
     assert len(asked) == 30  # at temperature 0 the parity prompts are the same requests
     spec = json.loads((b.house.root / "jobs" / b.job.job_id / "internalised" / "spec.json").read_text())
     assert spec["program"] == {"head": [], "demos": [], "head_hash": student.program.head_hash}
+
+
+async def test_a_tasks_own_hyperparameters_make_its_trainset_and_its_student(bench):
+    own = FinetuneSettings(train_kwargs={"max_rows": 40, "rank": 4, "epochs": 2})
+    b = bench(policy=TaskPolicy(ladder=("finetune",), finetune=own))
+    b.clock.tick()
+    await b.work(b.executor())
+    (trainset,) = b.house.control.trainsets("colours")
+    assert trainset.train == 40
+    spec = json.loads((b.house.root / "jobs" / b.job.job_id / "finetune" / "spec.json").read_text())
+    assert (spec["rank"], spec["epochs"], spec["seed"]) == (4, 2, 0)
+    assert spec["teaching"]["finetune"]["train_kwargs"] == own.train_kwargs
 
 
 async def test_a_busy_server_that_leaves_prompts_unanswered_is_not_called_another_model(bench):

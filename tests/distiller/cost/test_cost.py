@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,11 @@ def test_a_climb_beyond_the_cap_is_not_begun():
     assert too_dear(dear, 1.0) == "it may cost $3.00, and distiller.max_usd is $1.00"
     free = estimate(["base"], rows=10, heldout=10, characters=10, epochs=1, speed=Speed(), optimizer_usd=3.0)
     assert free.usd == 0
+
+
+@pytest.mark.parametrize("rung", ["finetune", "internalised", "service"])
+def test_a_model_as_the_teacher_counts_where_weights_are_trained(rung):
+    known = {"rows": 10, "heldout": 10, "characters": 10, "epochs": 1, "speed": Speed(), "optimizer_usd": 3.0}
+    assert estimate([rung], **known, taught=True).usd == 3.0
+    assert estimate([rung], **known).usd == 0.0
+    assert estimate(["base"], **known, taught=True).usd == 0.0
