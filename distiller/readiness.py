@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from distiller.scoring.shape import Shape
 from distiller.settings import USER_METRIC, DistillerSettings, TaskPolicy
 from distiller.trainset.rows import Row, passing
+
+LEAST_SCORES = 20  # of the teacher, below which their mean says nothing
 
 
 class Counts(Protocol):
@@ -17,6 +19,10 @@ class Counts(Protocol):
     @property
     def complete(self) -> int:
         """Complete answers of the teacher."""
+
+    @property
+    def scored(self) -> int:
+        """How many of them have a score that counts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +76,12 @@ def check(
     examples = found.examples if found else counts.complete
     return [
         _count("examples", "complete calls", examples, limits.min_examples),
-        _count("passing", "passing traces", found.passing if found else examples, limits.min_passing),
-        _baseline(found.baseline if found else measured, limits.min_baseline),
+        _passing(found.passing if found else examples, limits),
+        _baseline(
+            found.baseline if found else measured,
+            found.judged if found else counts.scored,
+            limits.min_baseline,
+        ),
         _metric(policy, found),
     ]
 
@@ -92,11 +102,25 @@ def _count(name: str, what: str, have: int, need: int) -> Check:
     return Check(name=name, ok=have >= need, words=words + short, have=have, need=need)
 
 
-def _baseline(mean: float | None, need: float) -> Check:
+def _passing(have: int, limits: DistillerSettings) -> Check:
+    """At most half of the passed rows are held out: with too few, a student is tried and cannot pass."""
+    check = _count("passing", "passing traces", have, limits.min_passing)
+    least = 2 * limits.screen_n
+    if not check.ok or have >= least:
+        return check
+    return replace(
+        check, words=f"{check.words}; before {least} no student can pass its screen of {limits.screen_n}"
+    )
+
+
+def _baseline(mean: float | None, scores: int, need: float) -> Check:
+    if mean is not None and scores < LEAST_SCORES:
+        words = f"the teacher scores {mean:.0%} on {scores} scores: too few to count, {LEAST_SCORES} do"
+        return Check(name="baseline", ok=True, words=words, have=mean, need=need)
     if mean is None:
         words = "no scores of the teacher yet: complete and valid calls are eligible, the teacher is the reference"
         return Check(name="baseline", ok=True, words=words, need=need)
-    words = f"the teacher scores {mean:.0%}, at least {need:.0%} is needed"
+    words = f"the teacher scores {mean:.0%} on {scores} scores, at least {need:.0%} is needed"
     return Check(name="baseline", ok=mean >= need, words=words, have=mean, need=need)
 
 

@@ -229,9 +229,7 @@ class TaskPolicy:
             )
         if self.metric == "judge" and self.judge is None:
             raise SettingsError("metric is judge, but no judge model is configured (policy.judge.model).")
-        if not self.ladder or (unknown := [name for name in self.ladder if name not in RUNGS]):
-            what = f"names {unknown[0]!r}" if self.ladder else "is empty"
-            raise SettingsError(f"ladder {what}; choose of {', '.join(RUNGS)}, in the order to try them.")
+        _check_ladder(self.ladder)
         if self.self_agreement < 0 or self.self_agreement_usd < 0:
             raise SettingsError("self_agreement and self_agreement_usd must be at least 0.")
         for word, value in self.signals.items():
@@ -342,6 +340,15 @@ def _dotted(metric: str) -> bool:
     module, _, function = metric.removeprefix(USER_METRIC).partition(":")
     names = [*module.split("."), function]
     return metric.startswith(USER_METRIC) and all(name.isidentifier() for name in names)
+
+
+def _check_ladder(ladder: tuple[str, ...]) -> None:
+    """Raise SettingsError for a ladder that cannot be climbed."""
+    if not ladder or (unknown := [name for name in ladder if name not in RUNGS]):
+        what = f"names {unknown[0]!r}" if ladder else "is empty"
+        raise SettingsError(f"ladder {what}; choose of {', '.join(RUNGS)}, in the order to try them.")
+    if len(set(ladder)) < len(ladder):
+        raise SettingsError(f"ladder names a rung twice: {', '.join(ladder)}.")
 
 
 def _at_least(key: str, value: int, least: int) -> None:

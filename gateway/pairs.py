@@ -113,7 +113,8 @@ class Pairs:
     def _missing(self, job: Job, route: Route, due: Pairing, why: str) -> None:
         student = due is Pairing.SHADOW
         exchange = exchange_for(job, route, Role.SHADOW) if student else self._teacher_exchange(job)
-        self._records.close(exchange, Outcome.ERROR, served=False, error=why)
+        # Nobody is to blame: as an error of the student it would count as its answer, and a burst would roll it back.
+        self._records.close(exchange, Outcome.LOST, served=False, error=why)
 
     def _teacher_exchange(self, job: Job) -> Exchange:
         return Exchange(

@@ -60,13 +60,13 @@ def screened_out(facts: Facts, rollout_delta: float, policy: RolloutPolicy) -> s
         return "there is no offline evaluation of it"
     if e.verdict == Verdict.ERROR or e.delta_lower is None:
         return f"its offline evaluation failed ({e.why})"
-    if e.n < policy.screen_n:
-        return f"it was compared on {e.n} held-out calls, and {policy.screen_n} are needed"
     if e.delta_lower <= -2 * rollout_delta:
         return (
             f"its 80% lower bound {words.points(e.delta_lower)} on {e.n} held-out calls "
             f"is not above {words.points(-2 * rollout_delta)}"
         )
+    if e.n < policy.screen_n:
+        return f"it was compared on {e.n} held-out calls, and {policy.screen_n} are needed"
     return None
 
 

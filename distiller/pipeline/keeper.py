@@ -47,7 +47,7 @@ class Keeper:
 
     def advanced(self, mark: int) -> None:
         """Persist a checkpoint further than any before: attempts begin anew."""
-        if mark > int(self.job.result.get("checkpoint", 0)):
+        if mark > int(self.job.result.get("checkpoint") or 0):
             self._save(attempts=1, result={**self.job.result, "checkpoint": mark})
 
     def tell(self, **progress: Any) -> None:

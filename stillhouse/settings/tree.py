@@ -24,6 +24,11 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _off(value: object) -> object:
+    """Read YAML's `off`, which is false there, as the word that was meant."""
+    return "off" if value is False else value
+
+
 def _roomy(size: int) -> int:
     if size < LEAST_JOURNAL:
         raise ValueError(
@@ -261,7 +266,7 @@ class Policy(Branch):
     threshold: Annotated[Real, Field(gt=0, le=1)] | None = None
     ladder: tuple[Name, ...] | None = None
     optimizer_model: Name | None = None
-    redact: Literal["off", "secrets", "personal", "names"] | None = None
+    redact: Annotated[Literal["off", "secrets", "personal", "names"], BeforeValidator(_off)] | None = None
     optimizer_usd: Annotated[Real, Field(ge=0)] | None = None
     finetune: Finetune | None = None
     timeout_s: Seconds | None = None

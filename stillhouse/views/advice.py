@@ -17,7 +17,7 @@ from stillhouse.views.stores import Stores
 from stillhouse.views.targets import Finding, finding
 from stillhouse.views.tasks import checks
 from store.artifacts import Artifacts
-from store.vocabulary import Task, Trainset, Verdict
+from store.vocabulary import Task, TaskMode, Trainset, Verdict
 
 
 def advice(stores: Stores, task_id: str) -> list[Finding]:
@@ -26,6 +26,9 @@ def advice(stores: Stores, task_id: str) -> list[Finding]:
     task = stores.control.task(task_id)
     if task is None:
         raise Missing(f"There is no task {task_id!r}.")
+    if task.mode is TaskMode.OBSERVE:
+        text = "It is only observed and never distilled; give it a mode of its own (`tasks: <id>: mode: auto`) if it should be."
+        return [finding("observed", "note", text)]
     complete = stores.log.counts(fingerprints).complete
     return [finding(one.name, one.level, one.text) for one in advise(_case(stores, task, complete))]
 

@@ -83,7 +83,15 @@ def _leaves(settings: Settings) -> Finding:
     to = ", ".join(f"{u.name} ({u.place})" for u in settings.upstreams)
     judges = [p.judge.model for p in (settings.policy, *settings.tasks.values()) if p.judge]
     judged = f" Judges see calls, too: {', '.join(judges)}." if judges else ""
-    text = f"Calls go to {to} and nowhere else; training and students stay on this machine.{judged}"
+    policies = (settings.policy, *settings.tasks.values())
+    writers = sorted({p.optimizer_model for p in policies if p.optimizer_model})
+    shown = f" Models that rewrite instructions see calls: {', '.join(writers)}." if writers else ""
+    service = settings.distiller.service
+    used = service is not None and any("service" in (p.ladder or ()) for p in policies)
+    where = "training and students stay on this machine"
+    if service is not None and used:
+        where = f"the rung `service` sends the rows to learn to {service.upstream}, which keeps that student; all other training stays on this machine"
+    text = f"Calls go to {to} and nowhere else; {where}.{judged}{shown}"
     return finding("leaves the machine", "note", text)
 
 

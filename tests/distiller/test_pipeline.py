@@ -437,3 +437,19 @@ async def test_where_no_rung_passes_the_best_is_announced(bench):
     ((student, evaluation),) = b.announced
     assert (student.recipe, evaluation.verdict) == ("base", Verdict.FAIL)
     assert not any(server.wanted for server in b.house.control.servers())
+
+
+async def test_a_second_rung_has_checkpoints_of_its_own(bench):
+    b = bench(
+        behaviour="checkpoints",
+        answer=lambda body: (
+            right(body)
+            if len(b.house.control.students("colours")) > 1 or body.get("max_tokens") == 1
+            else "mauve"
+        ),
+        policy=TaskPolicy(ladder=("base", "finetune")),
+    )
+    b.clock.tick()
+    await b.work(b.executor())
+    assert [rung["verdict"] for rung in b.job.result["rungs"]] == ["fail", "pass"]
+    assert b.job.error is None

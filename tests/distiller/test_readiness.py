@@ -8,8 +8,10 @@ from distiller.trainset import screen
 from store.log import TaskCounts
 
 
-def counts(complete):
-    return TaskCounts(calls=complete, complete=complete, scored=0, feedback=0, corrections=0, mean_score=None)
+def counts(complete, scored=0):
+    return TaskCounts(
+        calls=complete, complete=complete, scored=scored, feedback=0, corrections=0, mean_score=None
+    )
 
 
 def found(exchanges, **options):
@@ -36,18 +38,29 @@ def test_bad_feedback_takes_away_passing_traces_and_the_baseline():
     assert checks["passing"].have == 200
     assert checks["passing"].ok
     assert not checks["baseline"].ok
-    assert checks["baseline"].words == "the teacher scores 33%, at least 50% is needed"
+    assert checks["baseline"].words == "the teacher scores 33% on 600 scores, at least 50% is needed"
 
 
 def test_a_users_metric_is_a_baseline_without_a_tally():
     policy = TaskPolicy(metric="python:a.b:c")
-    names = [c.name for c in check(counts(500), policy, measured=0.4) if not c.ok]
+    names = [c.name for c in check(counts(500, scored=500), policy, measured=0.4) if not c.ok]
     assert names == ["baseline"]
 
 
 def test_without_a_tally_what_was_measured_is_the_baseline():
-    (baseline,) = [c for c in check(counts(500), TaskPolicy(), measured=0.25) if c.name == "baseline"]
-    assert (baseline.have, baseline.ok) == (0.25, False)
+    for scored, ok in ((500, False), (20, False), (19, True), (1, True)):
+        checks = check(counts(500, scored=scored), TaskPolicy(), measured=0.25)
+        (baseline,) = [c for c in checks if c.name == "baseline"]
+        assert (baseline.have, baseline.ok) == (0.25, ok), "a few scores of a teacher say nothing"
+        assert f"on {scored} scores" in baseline.words
+
+
+def test_too_few_traces_for_the_screen_are_said_before_a_student_is_made():
+    settings = DistillerSettings(min_examples=10, min_passing=5)
+    words = {c.name: c.words for c in check(counts(150), TaskPolicy(), settings)}
+    assert words["passing"].endswith("before 400 no student can pass its screen of 200")
+    words = {c.name: c.words for c in check(counts(400), TaskPolicy(), settings)}
+    assert words["passing"] == "400 of 5 passing traces"
 
 
 def test_the_limits_are_the_settings():

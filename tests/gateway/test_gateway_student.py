@@ -363,7 +363,7 @@ async def test_pairs_beyond_the_queue_are_recorded_as_lost():
         for _ in range(3):
             await client.chat.completions.create(**ASK)
         shadows = [a for a in await place.settled(6) if a.role is Role.SHADOW]
-        assert sorted(str(a.outcome) for a in shadows) == ["error", "timeout", "timeout"]
+        assert sorted(str(a.outcome) for a in shadows) == ["lost", "timeout", "timeout"]
         assert sum("shadow queue full" in (a.error or "") for a in shadows) == 1
 
 
@@ -376,7 +376,7 @@ async def test_no_pair_is_made_with_a_failed_answer_but_its_loss_is_recorded():
             await client.chat.completions.create(**ASK)
         assert roles(await place.settled(2)) == [
             (Role.SERVE, Who.TEACHER, True, Outcome.ERROR),
-            (Role.SHADOW, Who.STUDENT, False, Outcome.ERROR),
+            (Role.SHADOW, Who.STUDENT, False, Outcome.LOST),
         ]
         assert place.student.seen == []
 

@@ -55,7 +55,7 @@ def names(branch, above):
             continue
         kinds = [branch_of(field.annotation)]
         inner = next((kind for kind in kinds if kind is not None), None)
-        if inner is None:
+        if inner is None or name == "train_kwargs":  # the keys of distiller.training
             yield above + name
         elif name != "tasks":
             yield from names(inner, f"{above}{name}.")
