@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, median, stdev
@@ -20,7 +16,8 @@ from benchmarks._ladder.tasks import Example
 from distiller.evaluation import ask
 from distiller.scoring import message as read
 from distiller.scoring.metrics import BUILT_IN
-from distiller.serving.engines import MODULES, WEIGHTS
+from distiller.serving.engines import WEIGHTS
+from distiller.serving.servers import Servers
 from store.program import rewrite
 from store.vocabulary import Student
 
@@ -31,8 +28,9 @@ _ALONE = 20  # requests of which the latency is that of one at a time
 
 def test(student: Student, artifacts: Path, examples: Sequence[Example], metric: str) -> dict[str, Any]:
     """Give the mean score with its 95% interval (Wilson's where all scores are 0 or 1), and the latency alone."""
-    with _served(artifacts / str(student.weights) / WEIGHTS[student.engine], student) as url:
-        replies, alone = asyncio.run(_ask(url, student, examples))
+    weights = {student.model: artifacts / str(student.weights) / WEIGHTS[student.engine]}
+    with Servers(weights, parallel=_AT_ONCE, context=2048, threads=2, engine=student.engine) as servers:
+        replies, alone = asyncio.run(_ask(servers.url(student.model), student, examples))
     score = BUILT_IN[metric]
     silent = {"role": "assistant", "content": ""}
     scores = [
@@ -85,26 +83,11 @@ async def _ask(
         for example in examples
     ]
     async with httpx.AsyncClient() as client:
-        endpoint = ask.Endpoint(client, f"{url}/v1", concurrency=_AT_ONCE, timeout_s=120.0)
+        endpoint = ask.Endpoint(client, url, concurrency=_AT_ONCE, timeout_s=120.0)
         replies = await endpoint.ask_all(bodies, lambda _: None, [""] * len(bodies))
         alone = []
         for body in bodies[:_ALONE]:
             began = time.perf_counter()
-            await client.post(f"{url}/v1/chat/completions", json=body, timeout=120.0)
+            await client.post(f"{url}/chat/completions", json=body, timeout=120.0)
             alone.append((time.perf_counter() - began) * 1000)
     return replies, alone
-
-
-@contextmanager
-def _served(weights: Path, student: Student) -> Iterator[str]:
-    command = [sys.executable, "-m", MODULES[student.engine], "--weights", str(weights), "--port", "0"]
-    command += ["--parallel", str(_AT_ONCE), "--context", "2048", "--model", student.model]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as run:
-        try:
-            ready = json.loads(run.stdout.readline()) if run.stdout else {}
-            yield str(ready["url"])
-        finally:
-            if run.stdin:
-                run.stdin.close()

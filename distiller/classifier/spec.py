@@ -11,10 +11,9 @@ import msgspec
 
 from distiller.classifier.packaged import DEFAULT_ENCODER
 from distiller.scoring.shape import Shape
+from distiller.training.files import SPEC, write
 from distiller.training.spec import SpecError
 from store.vocabulary import Program
-
-_SPEC = "spec.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,16 +35,13 @@ class ClassifierSpec:
 
     def save(self, folder: Path) -> Path:
         """Write `spec.json` into the rung's folder by atomic rename; returns its path."""
-        path = folder / _SPEC
-        partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(self.to_json(), indent=1), "utf-8")
-        partial.replace(path)
-        return path
+        write(folder / SPEC, json.dumps(self.to_json(), indent=1))
+        return folder / SPEC
 
     @classmethod
     def load(cls, folder: Path) -> ClassifierSpec:
         """Read `spec.json` of a rung's folder. Raises SpecError."""
-        path = folder / _SPEC
+        path = folder / SPEC
         try:
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except (OSError, msgspec.DecodeError) as error:

@@ -12,10 +12,10 @@ from distiller.hours import hours, quiet
 from distiller.pipeline.parts import Parts
 from distiller.pipeline.pipeline import Pipeline
 from distiller.pipeline.serve import tidy
+from distiller.training.files import CANCELLED
 from store.vocabulary import Job, JobKind, JobState
 
 _POLL_S = 0.5
-CANCELLED = "CANCELLED"  # in a job's folder: an operator ended it for good
 _LOOK_S = 15.0  # between two looks at the hour while a job runs
 
 

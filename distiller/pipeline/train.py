@@ -21,12 +21,12 @@ from distiller.recipes.climb import best
 from distiller.scoring.shape import Shape
 from distiller.serving.capabilities import capabilities
 from distiller.serving.engines import WEIGHTS
+from distiller.training.child import TOKEN
 from distiller.trainset import read_rows
 from store.program import read as read_program
 from store.vocabulary import Capabilities, Engine, Program, Student
 
 KIND = "students"
-TOKEN = "STILLHOUSE_JOB_TOKEN"  # noqa: S105 - the variable in which a child gets its access
 _SHOWN = ("step", "of", "loss", "tokens_per_s", "eta_s", "peak_mb")
 
 

@@ -16,13 +16,13 @@ import httpx
 from distiller.programs.measure import Measure
 from distiller.programs.provider import LocalProvider
 from distiller.programs.search import Search
-from distiller.programs.servers import Servers
 from distiller.programs.slices import Room, Slices, slices
 from distiller.programs.spec import PromptSpec
 from distiller.programs.student import Answers, Line, StudentLM
 from distiller.programs.tune import Tuner
 from distiller.programs.watch import Watch
 from distiller.programs.wire import Wire, WireAdapter, Wording, quoted
+from distiller.serving.servers import Servers
 from distiller.training.base import prepare
 from distiller.training.baseline import STUDENT, base_weights, link
 from distiller.training.encode import tokens

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from distiller.scoring.spec import MetricSpec
+from distiller.training.files import SPEC, write
 from distiller.training.spec import SpecError, TrainSpec
-
-_FILE = "spec.json"
 
 
 class Way(StrEnum):
@@ -71,16 +70,13 @@ class PromptSpec:
     def save(self, job: Path) -> Path:
         """Write `spec.json` into the rung's folder by atomic rename; returns its path."""
         job.mkdir(parents=True, exist_ok=True)
-        path = job / _FILE
-        partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(self.to_json(), indent=1), "utf-8")
-        partial.replace(path)
-        return path
+        write(job / SPEC, json.dumps(self.to_json(), indent=1))
+        return job / SPEC
 
     @classmethod
     def load(cls, job: Path) -> PromptSpec:
         """Read `spec.json` of a rung's folder. Raises SpecError."""
-        path = job / _FILE
+        path = job / SPEC
         try:
             data = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:

@@ -23,13 +23,12 @@ from distiller.service.spec import ServiceSpec
 from distiller.service.together import Together
 from distiller.training.child import TOKEN, be_modest, run_child
 from distiller.training.errors import Stopped, TooFewRows
-from distiller.training.files import PROGRAM, write
+from distiller.training.files import CANCELLED, PROGRAM, write
 from distiller.training.lifeline import Lifeline
 from distiller.training.report import Report
 from distiller.training.rows import read_rows
 
 ENDPOINT = "endpoint.json"
-CANCELLED = "CANCELLED"  # `distiller.pipeline.executor`: an operator ended the job for good
 DIALECTS: dict[str, type[Dialect]] = {"openai": OpenAI, "together": Together, "fireworks": Fireworks}
 _HOUR_S = 3600.0
 _VALIDATION = 20  # every so manieth row, the latest, is the service's validation file

@@ -10,6 +10,7 @@ import msgspec
 
 from distiller.programs.teaching import Teaching
 from distiller.settings import ServiceSettings
+from distiller.training.files import SPEC, write
 from distiller.training.spec import SpecError
 from store.vocabulary import Program
 
@@ -33,17 +34,15 @@ class ServiceSpec:
     def save(self, folder: Path) -> None:
         """Write `spec.json` by atomic rename."""
         told = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
-        partial = folder / "spec.json.part"
-        partial.write_text(json.dumps(told, indent=1), "utf-8")
-        partial.replace(folder / "spec.json")
+        write(folder / SPEC, json.dumps(told, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> ServiceSpec:
         """Read it. Raises SpecError."""
         try:
-            return msgspec.json.decode((folder / "spec.json").read_bytes(), type=cls, dec_hook=_path)
+            return msgspec.json.decode((folder / SPEC).read_bytes(), type=cls, dec_hook=_path)
         except (OSError, ValueError) as error:
-            raise SpecError(f"cannot read {folder / 'spec.json'}: {error}") from error
+            raise SpecError(f"cannot read {folder / SPEC}: {error}") from error
 
 
 def _path(kind: type, value: object) -> object:

@@ -1,10 +1,12 @@
-"""Writes a rung's files whole. Knows no content."""
+"""The files of a job and its rungs, and how they are written: whole. Knows no content."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+SPEC = "spec.json"  # in a rung's folder: what its child is told
+CANCELLED = "CANCELLED"  # in a job's folder: an operator ended it for good
 PROGRAM = "program.json"  # in `out`: how requests are rewritten for this student
 
 

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from distiller.programs.teaching import Teaching
+from distiller.training.files import SPEC, write
 from store.program import read as read_program
 from store.vocabulary import Program
 
@@ -97,16 +98,13 @@ class TrainSpec:
     def save(self, job: Path) -> Path:
         """Write `spec.json` into the job's folder by atomic rename; returns its path."""
         job.mkdir(parents=True, exist_ok=True)
-        path = job / "spec.json"
-        partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(self.to_json(), indent=1), "utf-8")
-        partial.replace(path)
-        return path
+        write(job / SPEC, json.dumps(self.to_json(), indent=1))
+        return job / SPEC
 
     @classmethod
     def load(cls, job: Path) -> TrainSpec:
         """Read `spec.json` of a job's folder. Raises SpecError."""
-        path = job / "spec.json"
+        path = job / SPEC
         try:
             data = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:

@@ -7,16 +7,13 @@ measured as well. Knows no route.
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import openai
 
+from distiller.serving.engines import WEIGHTS
+from distiller.serving.servers import Servers
 from stillhouse.demo import dataset
 from stillhouse.demo.options import DemoOptions
 from stillhouse.demo.tickets import Pair
@@ -44,29 +41,15 @@ def agreement(options: DemoOptions, data: Path, instructions: str) -> Agreement 
     if options.holdout is None or student is None or not student.weights:
         return None
     pairs = dataset.load(options.holdout, options.input_field, options.output_field)
-    with _served(folder.artifacts / student.weights / "student.gguf") as url:
-        agree = asyncio.run(_count(url, student, instructions, pairs))
+    weights = {student.model: folder.artifacts / student.weights / WEIGHTS[student.engine]}
+    with Servers(weights, parallel=_AT_ONCE, context=1024, threads=2, engine=student.engine) as servers:
+        agree = asyncio.run(_count(servers.url(student.model), student, instructions, pairs))
     return Agreement(file=options.holdout.name, n=len(pairs), agree=agree)
-
-
-@contextmanager
-def _served(gguf: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "distiller.serving.process", "--weights", str(gguf), "--port", "0"]
-    command += ["--parallel", str(_AT_ONCE), "--context", "1024"]
-    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as run:
-        try:
-            ready = json.loads(run.stdout.readline()) if run.stdout else {}
-            yield str(ready["url"])
-        finally:
-            if run.stdin:
-                run.stdin.close()
 
 
 async def _count(url: str, student: Student, instructions: str, pairs: list[Pair]) -> int:
     room = asyncio.Semaphore(_AT_ONCE)
-    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="local") as client:
+    async with openai.AsyncOpenAI(base_url=url, api_key="local") as client:
 
         async def right(pair: Pair) -> bool:
             async with room:

@@ -12,8 +12,8 @@ from gepa.utils import StopperProtocol
 from promptkit import bench, copied
 
 from distiller.programs.provider import LocalProvider
-from distiller.programs.servers import Servers
 from distiller.programs.verbatim import AnswerCall
+from distiller.serving.servers import Servers
 
 
 def named(function):

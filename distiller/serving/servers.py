@@ -1,4 +1,4 @@
-"""Serves one student at a time inside a child, as it will be served. Knows no DSPy and no program.
+"""Serves one student at a time for the process that asks, as it will be served. Knows no DSPy and no program.
 
 The server's lifeline is a pipe of this process: it ends when this process does, however that ends.
 """
@@ -26,10 +26,19 @@ STOP_S = 10.0
 
 
 class Servers:
-    """The GGUF files that there are, by model name, and the server of the one that was asked last. Thread-safe."""
+    """What there is to serve with one engine, by model name, and the server of the one that was asked last. Thread-safe."""
 
-    def __init__(self, weights: Mapping[str, Path], *, parallel: int, context: int, threads: int) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, Path],
+        *,
+        parallel: int,
+        context: int,
+        threads: int,
+        engine: Engine = Engine.LLAMA,
+    ) -> None:
         self._weights = dict(weights)
+        self._module = MODULES[engine]
         self._how = (
             *("--parallel", str(parallel)),
             *("--context", str(context)),
@@ -56,7 +65,7 @@ class Servers:
         self._weights[model] = weights
 
     def weights(self, model: str) -> Path:
-        """Return a model's GGUF file."""
+        """Return what a model's server loads."""
         return self._weights[model]
 
     def url(self, model: str) -> str:
@@ -74,7 +83,7 @@ class Servers:
                 self._end()
 
     def _begin(self, model: str) -> None:
-        command = (sys.executable, "-m", MODULES[Engine.LLAMA], "--port", "0", "--model", model)
+        command = (sys.executable, "-m", self._module, "--port", "0", "--model", model)
         process = subprocess.Popen(  # noqa: S603 - our own module
             (*command, "--weights", str(self._weights[model]), *self._how),
             stdin=subprocess.PIPE,
