@@ -177,6 +177,20 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class VllmSettings:
+    """A vLLM that serves what is trained here: `vllm serve MODEL --enable-lora`, with runtime updates allowed."""
+
+    url: str  # its root; the students' folder is read by it under the same path as by us
+    model: str  # the base model's name there, for students without weights of their own
+
+    def __post_init__(self) -> None:
+        """Keep the root alone, and raise SettingsError for what is no address."""
+        if not self.url.startswith(("http://", "https://")):
+            raise SettingsError(f"student.vllm.url is {self.url!r}; it must begin with http:// or https://.")
+        object.__setattr__(self, "url", self.url.rstrip("/").removesuffix("/v1"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StudentSettings:
     """The local base model, and how students are trained and served on this machine."""
 
@@ -187,6 +201,7 @@ class StudentSettings:
     usd_per_hour: float = 0.0  # US dollars that this machine costs, while it trains or keeps a student loaded
     parallel: int = 4  # requests that one server answers at once
     context: int = 2048  # tokens of one request, prompt and answer together
+    vllm: VllmSettings | None = None  # serves language-model students in place of llama.cpp here
 
     def __post_init__(self) -> None:
         """Raise SettingsError for what cannot be served."""

@@ -82,6 +82,7 @@ class StudentServers:
             MODULES[server.engine],
             *("--weights", server.weights),
             *("--port", str(server.port)),
+            *("--url", server.url),
             *("--parallel", str(server.parallel)),
             *("--context", str(server.context)),
             *("--threads", str(server.threads)),

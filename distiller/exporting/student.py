@@ -14,6 +14,7 @@ from distiller.trainset import read_rows
 from store.program import rewrite
 from store.vocabulary import Engine, Program, Student
 
+_PORTABLE = (WEIGHTS[Engine.LLAMA], WEIGHTS[Engine.VLLM])  # whoever serves it here
 _DSPY = Path(__file__).with_name("dspy_program.py")
 Row = dict[str, Any]
 
@@ -27,9 +28,8 @@ def export_student(student: Student, weights: Path, trainset: Path, target: Path
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise FileExistsError(f"{target} is not empty")
-    served = WEIGHTS.get(student.engine, "")
-    for name in (served, "adapter"):
-        if name and (weights / name).exists():
+    for name in dict.fromkeys((WEIGHTS[student.engine], *_PORTABLE)):
+        if (weights / name).exists():
             _copy(weights / name, target / name)
     _rows(trainset / "train.jsonl", student.program, target)
     (target / "dspy").mkdir()
@@ -38,8 +38,8 @@ def export_student(student: Student, weights: Path, trainset: Path, target: Path
     (target / "dspy" / "student.json").write_text(
         json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8"
     )
-    if student.engine is Engine.LLAMA:
-        (target / "Modelfile").write_text(modelfile(served, student.program), "utf-8")
+    if (target / (gguf := WEIGHTS[Engine.LLAMA])).exists():
+        (target / "Modelfile").write_text(modelfile(gguf, student.program), "utf-8")
     return sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
 
 

@@ -30,7 +30,7 @@ async def serve(parts: Parts, keeper: Keeper) -> None:
         return  # somebody else serves it
     server = _server(parts, student)
     parts.control.save_server(server, parts.epoch)
-    base_url = f"http://127.0.0.1:{server.port}"
+    base_url = server.url or f"http://127.0.0.1:{server.port}"
     try:
         await wait_healthy(base_url, student.model, parts.settings.serve_timeout_s)
     except TimeoutError:
@@ -101,11 +101,13 @@ def _server(parts: Parts, student: Student) -> Server:
     while port in taken:
         port = free_port()
     own = parts.settings.student
+    vllm = own.vllm if student.engine is Engine.VLLM else None
     return Server(
         student_id=student.student_id,
         port=port,
         weights=str(parts.artifacts.folder("students", student.student_id) / WEIGHTS[student.engine]),
         engine=student.engine,
+        url=vllm.url if vllm else "",
         parallel=own.parallel,
         context=own.context,
         threads=own.threads,

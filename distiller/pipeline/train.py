@@ -160,7 +160,13 @@ def _publish(parts: Parts, keeper: Keeper, recipe: Recipe, folder: Path) -> None
 
 def _elsewhere(parts: Parts, made: Path, student: Student) -> Student:
     """Say of a student that somebody else serves under which name, where and by whose key it is found."""
-    service = parts.settings.service
+    service, vllm = parts.settings.service, parts.settings.student.vllm
+    if student.engine is Engine.LLAMA and vllm is not None:
+        own = (
+            made / WEIGHTS[Engine.VLLM]
+        ).is_dir()  # weights of its own; else it is the base model with a prompt
+        name = f"stillhouse-{student.student_id[:16]}" if own else vllm.model
+        return replace(student, engine=Engine.VLLM, model=name)
     if student.engine is not Engine.ENDPOINT or service is None:
         return student
     told = json.loads((made / WEIGHTS[student.engine]).read_text("utf-8"))

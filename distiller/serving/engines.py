@@ -10,10 +10,12 @@ from store.vocabulary import Engine
 
 MODULES = {
     Engine.LLAMA: "distiller.serving.process",
+    Engine.VLLM: "distiller.serving.vllm",
     Engine.CLASSIFIER: "distiller.serving.classifier",
 }  # an endpoint is somebody else's
 WEIGHTS = {
     Engine.LLAMA: "student.gguf",
+    Engine.VLLM: "adapter",
     Engine.CLASSIFIER: "classifier",
     Engine.ENDPOINT: "endpoint.json",
 }  # below the student's folder

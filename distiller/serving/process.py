@@ -36,8 +36,9 @@ class ServingError(Exception):
 class Serving:
     """What to serve, and how."""
 
-    weights: Path  # a GGUF file
-    port: int  # 0: any free one; the ready line says which
+    weights: Path  # a GGUF file, or what the engine loads
+    url: str = ""  # of a server that somebody else runs
+    port: int = 0  # 0: any free one; the ready line says which
     parallel: int = 4  # requests at a time
     context: int = 4096  # tokens of one request, prompt and answer together
     threads: int = 2
@@ -50,7 +51,8 @@ def read_arguments(argv: Sequence[str]) -> Serving:
         prog="python -m distiller.serving.process", description="Serve one student."
     )
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--url", default="")
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--context", type=int, default=4096, help="tokens of one request")
     parser.add_argument("--threads", type=int, default=2)

@@ -22,6 +22,7 @@ from distiller.settings import (
     TaskPolicy,
     TrainingSettings,
     TrainsetSettings,
+    VllmSettings,
 )
 from gateway.settings import ClientKey, GatewaySettings, Kind, Timeouts, UpstreamSpec
 from router.settings import RolloutPolicy, profiled
@@ -90,7 +91,8 @@ def distiller(settings: Settings) -> DistillerSettings:
         trainset = TrainsetSettings(**branch.trainset.given())
     service = _service(settings)
     with _of("student"):
-        student = StudentSettings(**settings.student.given())
+        vllm = VllmSettings(**settings.student.vllm.given()) if settings.student.vllm else None
+        student = StudentSettings(**{**settings.student.given(), "vllm": vllm})
     with _of("distiller"):
         given = {key: value for key, value in branch.given().items() if key not in NOT_DISTILLER}
         if every := _EVERY.fullmatch(given.get("schedule", "")):

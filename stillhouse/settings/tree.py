@@ -159,6 +159,13 @@ class Control(Branch):
     allowed_hosts: tuple[str, ...] = ()  # names, besides loopback, that a Host header may carry
 
 
+class Vllm(Branch):
+    """A vLLM that serves the students."""
+
+    url: Name
+    model: Name  # the base model's name there
+
+
 class Student(Branch):
     """The base model, and how students are trained and served on this machine."""
 
@@ -169,6 +176,7 @@ class Student(Branch):
     parallel: Positive | None = None
     context: Annotated[Whole, Field(ge=64)] | None = None  # tokens of one request
     usd_per_hour: Annotated[Real, Field(ge=0)] | None = None
+    vllm: Vllm | None = None
 
 
 class Training(Branch):

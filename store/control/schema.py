@@ -309,6 +309,7 @@ servers = Table(
     Column("port", Integer, nullable=False),
     Column("weights", String, nullable=False),
     Column("engine", String, nullable=False),
+    Column("url", String, nullable=False),
     Column("parallel", Integer, nullable=False),
     Column("context", Integer, nullable=False),
     Column("threads", Integer, nullable=False),

@@ -147,6 +147,9 @@ class Engine(StrEnum):
     """What serves a student."""
 
     LLAMA = "llama"  # llama.cpp: `student.gguf`
+    VLLM = (
+        "vllm"  # a LoRA adapter that a running vLLM takes in: `adapter/`; the base alone where there is none
+    )
     CLASSIFIER = "classifier"  # an encoder and a linear head: `classifier/`
     ENDPOINT = "endpoint"  # an OpenAI-compatible server that somebody else runs
 
@@ -266,6 +269,7 @@ class Server:
     port: int
     weights: str  # absolute path of what the engine loads
     engine: Engine = Engine.LLAMA
+    url: str = ""  # base URL of the vLLM that holds the adapter
     parallel: int = 4
     context: int = 4096  # tokens for one request
     threads: int = 2

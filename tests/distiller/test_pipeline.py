@@ -12,10 +12,10 @@ from standin import StandIn
 from distiller.clock import Clock
 from distiller.pipeline import Executor, Parts, Pipeline
 from distiller.serving import probe
-from distiller.settings import DistillerSettings, FinetuneSettings, Policies, TaskPolicy
+from distiller.settings import DistillerSettings, FinetuneSettings, Policies, TaskPolicy, VllmSettings
 from store.artifacts import Artifacts
 from store.errors import NotFound, StaleEpoch
-from store.vocabulary import JobState, Rollout, Server, State, Verdict
+from store.vocabulary import Engine, JobState, Rollout, Server, State, Verdict
 
 CHILD = (sys.executable, str(Path(__file__).parent / "fake_child.py"))
 SETTINGS = DistillerSettings(
@@ -117,6 +117,25 @@ def bench(house):
     yield make
     for one in benches:
         one.close()
+
+
+async def test_a_vllm_serves_in_place_of_a_server_of_our_own(bench):
+    b = bench()
+    gpu = StandIn(right)
+    vllm = VllmSettings(url=gpu.url, model="base-model")
+    settings = replace(SETTINGS, student=replace(SETTINGS.student, vllm=vllm))
+    assert len(b.clock.tick()) == 1
+    await b.work(b.executor(settings=settings))
+    ((student, evaluation),) = b.announced
+    (server,) = b.house.control.servers()
+    assert evaluation.verdict is Verdict.PASS
+    assert (student.engine, student.base_url) == (Engine.VLLM, gpu.url)
+    assert student.model.startswith("stillhouse-")  # the adapter's name there
+    assert (server.engine, server.url, Path(server.weights).name) == (
+        Engine.VLLM, gpu.url.removesuffix("/v1"), "adapter",
+    )  # fmt: skip
+    assert {body["model"] for body in gpu.bodies} == {student.model}
+    gpu.close()
 
 
 async def test_a_ready_task_becomes_an_evaluated_student(bench):

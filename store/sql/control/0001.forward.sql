@@ -294,6 +294,7 @@ CREATE TABLE servers (
     port INTEGER NOT NULL,
     weights VARCHAR NOT NULL,
     engine VARCHAR NOT NULL,
+    url VARCHAR NOT NULL,
     parallel INTEGER NOT NULL,
     context INTEGER NOT NULL,
     threads INTEGER NOT NULL,
