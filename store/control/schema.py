@@ -106,6 +106,7 @@ students = Table(
     Column("capabilities", JSON, nullable=False),
     Column("training", JSON, nullable=False),
     Column("parity", Float),
+    Column("calibration", JSON(none_as_null=True)),
     Column("erased", Float),
 )
 
@@ -163,6 +164,9 @@ rollouts = Table(
     Column("consumed_seq", Integer, nullable=False),
     Column("evidence", JSON, nullable=False),
     Column("reason", String, nullable=False),
+    Column("partial", Boolean, nullable=False),
+    Column("thresholds", JSON, nullable=False),
+    Column("threshold", Float),
 )
 
 transitions = Table(
@@ -195,6 +199,8 @@ observations = Table(
     Column("served_by", String, nullable=False),
     Column("propensity", Float, nullable=False),
     Column("ts", Float, nullable=False),
+    Column("confidence", Float),
+    Column("parts", JSON, nullable=False),
 )
 
 routes = Table(
@@ -218,6 +224,8 @@ routes = Table(
     Column("upstream", String, nullable=False),
     Column("release", String, nullable=False),
     Column("capabilities", JSON, nullable=False),
+    Column("calibration", JSON(none_as_null=True)),
+    Column("threshold", Float),
     Column("epoch", Integer, nullable=False),
     Column("updated", Float, nullable=False),
 )

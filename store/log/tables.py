@@ -43,7 +43,7 @@ ATTEMPTS = _schema(
             " error completion_id finish_reason"
         ),
     ),
-    real=(_REAL, "ts started first_byte_ms duration_ms cost_usd"),
+    real=(_REAL, "ts started first_byte_ms duration_ms cost_usd confidence"),
     int=(_INT, "status"),
     long=(_LONG, "prompt_tokens completion_tokens cached_tokens"),
     flag=(_FLAG, "served"),

@@ -9,7 +9,9 @@ WITH asked AS (
 ),
 made AS (SELECT a.* FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id),
 student AS (
-    SELECT call_id, arg_min(attempt_id, started) AS attempt_id, arg_min(outcome, started) AS outcome
+    SELECT
+        call_id, arg_min(attempt_id, started) AS attempt_id, arg_min(outcome, started) AS outcome,
+        arg_min_null(confidence, started) AS confidence
     FROM made WHERE who = 'student' GROUP BY call_id
 ),
 teacher AS (
@@ -28,7 +30,7 @@ scored AS (
 SELECT
     c.seq, c.call_id, c.ts, coalesce(c.step, '') AS step, c.chosen AS served_by, c.propensity, c.input_hash,
     c.unit, s.attempt_id AS student_attempt, t.attempt_id AS teacher_attempt, s.outcome AS student_outcome,
-    t.outcome AS teacher_outcome, x.value AS student_score, y.value AS teacher_score
+    t.outcome AS teacher_outcome, x.value AS student_score, y.value AS teacher_score, s.confidence
 FROM asked AS c
 LEFT JOIN student AS s ON s.call_id = c.call_id
 LEFT JOIN teacher AS t ON t.call_id = c.call_id

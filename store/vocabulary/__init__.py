@@ -36,6 +36,7 @@ from store.vocabulary.learning import (
     Verdict,
 )
 from store.vocabulary.routing import (
+    Calibration,
     Capabilities,
     Drawn,
     Observation,
@@ -51,6 +52,7 @@ from store.vocabulary.routing import (
 __all__ = [
     "Answer",
     "Attempt",
+    "Calibration",
     "Call",
     "Capabilities",
     "Choice",

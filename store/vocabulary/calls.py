@@ -45,6 +45,7 @@ class Outcome(StrEnum):
     """The one terminal state of an attempt. Only COMPLETE is trainable."""
 
     COMPLETE = "complete"
+    DEFERRED = "deferred"  # a whole answer of a student that was not sure enough: the teacher answered
     LENGTH = "length"
     REFUSED = "refused"
     CLIENT_ABORT = "client_abort"
@@ -127,6 +128,7 @@ class Attempt:
     headers: dict[str, str] = field(default_factory=dict)  # allow-listed response headers
     body: bytes = b""  # exact answer bytes after content-decoding (raw SSE for streams)
     error: str | None = None  # one sentence, ours
+    confidence: float | None = None  # of a student's answer: calibrated chance that it is right, in [0, 1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

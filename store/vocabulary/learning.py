@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from store.vocabulary.routing import Capabilities, Program
+from store.vocabulary.routing import Calibration, Capabilities, Program
 
 
 class TaskMode(StrEnum):
@@ -175,6 +175,7 @@ class Student:
     capabilities: Capabilities = field(default_factory=Capabilities)
     training: dict[str, Any] = field(default_factory=dict)  # hyperparameters, loss, seconds, tokens
     parity: float | None = None  # share of held-out prompts with the same score as the trainer's
+    calibration: Calibration | None = None  # of its confidence; None: not measured, or nothing to measure
     erased: float | None = None  # when somebody whose rows it learnt from asked to be forgotten
 
 

@@ -71,6 +71,21 @@ class Program:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """What the log-probabilities of a student's answer are worth, as fitted on held-out calls.
+
+    x is the log-odds of exp(l), where l is the sum of the answer's token log-probabilities or their mean; the
+    confidence is 1 / (1 + exp(-(slope x + intercept))). So slope 1 and intercept 0 take the sum as it is.
+    """
+
+    form: str  # "sum" or "mean", of the tokens' log-probabilities
+    slope: float  # more than 0: a surer answer is never thought less of
+    intercept: float
+    n: int  # calls that it was fitted on
+    thresholds: tuple[float, ...] = ()  # candidates for `Route.threshold`, strictest first, all different
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """The published weights of one task version: all that a gateway needs to choose."""
 
@@ -92,6 +107,10 @@ class Route:
     upstream: str = ""  # whose key the student is called with; "": none is needed
     release: Release = Release.WHOLE
     capabilities: Capabilities = field(default_factory=Capabilities)
+    calibration: Calibration | None = None  # given: the student is asked for log-probabilities
+    threshold: float | None = (
+        None  # an answer less sure is the teacher's to give; None: every answer goes out
+    )
     epoch: int = 0  # fencing epoch under which it was written
     updated: float = 0.0
 
@@ -122,6 +141,7 @@ class Drawn:
     teacher_outcome: str | None
     student_score: float | None  # latest under the asked name, None while not scored
     teacher_score: float | None
+    confidence: float | None = None  # of the student's attempt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +157,10 @@ class Observation:
     served_by: str
     propensity: float
     ts: float
+    confidence: float | None = None  # of the student's answer; None where it failed, or none is known
+    parts: tuple[
+        tuple[float, float | None], ...
+    ] = ()  # D and confidence of each, where `d` is a mean of calls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +186,9 @@ class Rollout:
     consumed_seq: int = 0  # log sequence up to which pairs were counted
     evidence: dict[str, Any] = field(default_factory=dict)  # router/evidence, JSON counts
     reason: str = ""
+    partial: bool = False  # the whole task was refused: only answers sure enough may go out
+    thresholds: tuple[float, ...] = ()  # candidates, strictest first, fixed when the trial began
+    threshold: float | None = None  # the one that is published
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

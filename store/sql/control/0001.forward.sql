@@ -92,6 +92,7 @@ CREATE TABLE students (
     capabilities JSON NOT NULL,
     training JSON NOT NULL,
     parity FLOAT,
+    calibration JSON,
     erased FLOAT,
     PRIMARY KEY (student_id)
 );
@@ -150,6 +151,9 @@ CREATE TABLE rollouts (
     consumed_seq INTEGER NOT NULL,
     evidence JSON NOT NULL,
     reason VARCHAR NOT NULL,
+    partial BOOLEAN NOT NULL,
+    thresholds JSON NOT NULL,
+    threshold FLOAT,
     PRIMARY KEY (rollout_id)
 );
 
@@ -187,6 +191,8 @@ CREATE TABLE observations (
     served_by VARCHAR NOT NULL,
     propensity FLOAT NOT NULL,
     ts FLOAT NOT NULL,
+    confidence FLOAT,
+    parts JSON NOT NULL,
     PRIMARY KEY (rollout_id, seq)
 );
 
@@ -209,6 +215,8 @@ CREATE TABLE routes (
     upstream VARCHAR NOT NULL,
     release VARCHAR NOT NULL,
     capabilities JSON NOT NULL,
+    calibration JSON,
+    threshold FLOAT,
     epoch INTEGER NOT NULL,
     updated FLOAT NOT NULL,
     PRIMARY KEY (task_id, task_version)

@@ -18,7 +18,7 @@ CREATE TABLE attempts (
     upstream VARCHAR, surface VARCHAR, student_id VARCHAR, outcome VARCHAR, status INTEGER, started DOUBLE,
     first_byte_ms DOUBLE, duration_ms DOUBLE, content_type VARCHAR, headers VARCHAR, answer VARCHAR USING COMPRESSION zstd, raw BLOB, error VARCHAR,
     completion_id VARCHAR, finish_reason VARCHAR, prompt_tokens BIGINT, completion_tokens BIGINT,
-    cached_tokens BIGINT, cost_usd DOUBLE
+    cached_tokens BIGINT, cost_usd DOUBLE, confidence DOUBLE
 );
 
 CREATE TABLE scores (
