@@ -21,6 +21,11 @@ def draw(salt: str, call_id: str) -> float:
     return _fraction("pair", salt, call_id)
 
 
+def resalted(salt: str) -> str:
+    """Give the salt of the trial that follows: as hard to guess as this one, and the same for whoever asks."""
+    return hashlib.sha256(f"trial:{salt}".encode()).hexdigest()[:32]
+
+
 def _fraction(*parts: str) -> float:
     digest = hashlib.sha256()
     for part in parts:

@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from router import publish, record
-from router.decision import Decision, Facts
+from router.decision import Decision, Facts, Finding
 from router.errors import RolloutRefused, RouterError
-from router.evidence import Evidence
+from router.evidence import Evidence, voided
 from router.pairs import Patience
 from router.policy import applied
 from router.scan import first_decision
 from router.settings import RolloutPolicy
 from router.sight import PairLog, Sight
-from router.steps import CONSUMING, TERMINAL, share, standing
+from router.steps import CONSUMING, LIVE, TERMINAL, share, standing
 from router.verbs import obey
 from store.control import Control, Order
 from store.errors import NotFound, StaleEpoch, StoreError
@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 _DAY_S = 86_400.0
 _LONGEST_LOOK_S = 10.0  # a tick counts for no more waiting than this, whatever the clock says
+Watcher = Callable[[Rollout, RolloutPolicy], Sequence[Finding]]
+"""Gives what stands against a live rollout's comparison now (`router.decision.Finding`)."""
+
 _SHADOWS = (Role.SHADOW, Role.REVERSE_SHADOW)
 
 
@@ -47,7 +50,8 @@ class _Made:
 class Controller:
     """Moves every live rollout. One at a time: the leader of `epoch` runs it.
 
-    `policies` and `score_name` take a task id; `clock` gives Unix seconds.
+    `policies` and `score_name` take a task id; `clock` gives Unix seconds; each watcher gives what it finds
+    against a live rollout.
     """
 
     def __init__(  # noqa: PLR0917 - the parts that it joins
@@ -58,6 +62,7 @@ class Controller:
         epoch: int,
         clock: Callable[[], float],
         score_name: Callable[[str], str],
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._control = control
         self._pairs = log
@@ -65,6 +70,7 @@ class Controller:
         self._epoch = epoch
         self._clock = clock
         self._score_name = score_name
+        self._watchers = watchers
         self._sights: dict[str, Sight] = {}
         self._latest = 0.0  # the latest time seen: it never goes back
         self._looked = 0.0  # seconds of looking: it neither goes back nor jumps
@@ -127,12 +133,16 @@ class Controller:
             counted, observations = observations[: found.taken], observations[found.taken :]
             if found.decision is None:
                 break
+            before = rollout
             rollout, transition = self._commit(
                 rollout,
                 policy,
                 _Made(decision=found.decision, evidence=found.evidence, facts=facts, counted=counted),
             )
             made.append(transition)
+            if (rollout.voiding, rollout.since_seq) != (before.voiding, before.since_seq):
+                self._sights.pop(rollout_id, None)  # what it saw counts otherwise now
+                observations = self._observations(rollout, policy)
         if counted:
             rollout = _counting(rollout, found.evidence, counted)
             self._control.observe(rollout, counted, self._epoch)
@@ -148,6 +158,8 @@ class Controller:
         if sight is None:
             sight = Sight(self._pairs, rollout, self._score_name(rollout.task_id))
             self._sights[rollout.rollout_id] = sight
+        if rollout.voiding:
+            return sight.void(rollout.consumed_seq)
         patience = Patience(score_s=policy.score_timeout_s, conversation_s=policy.conversation_s)
         return sight.look(rollout.consumed_seq, patience, self._looked)
 
@@ -155,15 +167,22 @@ class Controller:
         if rollout.state == State.OFFLINE:
             evaluations = self._control.evaluations(rollout.student_id)
             return Facts(evaluation=evaluations[-1] if evaluations else None)
+        if rollout.state not in LIVE:
+            return Facts()
+        task = self._control.task(rollout.task_id)
+        facts = Facts(
+            findings=tuple(finding for watcher in self._watchers for finding in watcher(rollout, policy)),
+            trials=task.trials if task else 0,
+        )
         if rollout.state == State.HOLD and not rollout.serving:
             sight = self._sights.get(rollout.rollout_id)
-            return Facts(probes=sight.probes(rollout.entered) if sight else ())
+            return replace(facts, probes=sight.probes(rollout.entered) if sight else ())
         if share(rollout, policy) > 0:
             outcomes = self._pairs.student_outcomes(
                 rollout.student_id, limit=policy.breaker_window, after_ts=rollout.entered
             )
-            return Facts(outcomes=tuple(outcomes))
-        return Facts()
+            return replace(facts, outcomes=tuple(outcomes))
+        return facts
 
     def _commit(self, rollout: Rollout, policy: RolloutPolicy, made: _Made) -> tuple[Rollout, Transition]:
         """Take a decision: one transaction. What must precede it comes first and may be repeated."""
@@ -171,7 +190,10 @@ class Controller:
         evidence = made.evidence
         if decision.unverified:
             evidence = replace(evidence, unverified=(*evidence.unverified, str(decision.target)))
-        after = applied(_counting(rollout, evidence, made.counted), decision, now)
+        counted = _counting(rollout, evidence, made.counted)
+        if decision.void == "all":
+            counted = replace(counted, evidence=voided(evidence).to_json())
+        after = applied(counted, decision, now)
         transition = Transition(
             transition_id=new_id(),
             rollout_id=rollout.rollout_id,

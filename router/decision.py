@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
 
 from store.vocabulary import Evaluation, State
+
+Void = Literal["", "interval", "all"]
+"""Which evidence no longer counts: none; the calls drawn and not counted yet, until the hold ends; or all
+of the trial, and then the next trial begins."""
+
+
+class Cause(StrEnum):
+    """What a rollout is held for."""
+
+    BREAKER = "breaker"  # the student's server fails
+    PAUSED = "paused"  # by an operator
+    JUDGE_OUTAGE = "judge_outage"
+    STORE_OUTAGE = "store_outage"
+    DRIFT = "drift"
+    ASSIGNMENT_MISMATCH = "assignment_mismatch"
+    TEACHER_CHANGED = "teacher_changed"
 
 
 class Probe(NamedTuple):
@@ -16,12 +33,28 @@ class Probe(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something besides the scores that makes their comparison untrustworthy. Given for as long as it is true.
+
+    A rollout is held while there is one, and goes on by itself when there is none.
+    """
+
+    cause: str  # a Cause
+    why: str  # one plain sentence with the figures
+    figures: dict[str, Any] = field(default_factory=dict)  # JSON
+    void: Void = ""
+    serving: bool = True  # False: the teacher answers everything meanwhile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What is true besides the evidence, at the moment of deciding."""
+    """What is true besides the evidence, at the moment of deciding. All of it is kept with the decision."""
 
     outcomes: tuple[str, ...] = ()  # of the student's latest serve attempts in this state, newest first
     probes: tuple[Probe, ...] = ()  # its latest shadow calls since a hold began, newest first
     evaluation: Evaluation | None = None  # offline, on held-out calls
+    findings: tuple[Finding, ...] = ()  # that stand now
+    trials: int = 0  # of the task so far
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,9 +64,12 @@ class Decision:
     target: State
     cause: str  # one snake_case word
     why: str  # one plain sentence with the figures
-    held_from: State | None = None  # what a hold freezes
+    held_from: State | None = None  # what a hold freezes, and where it goes on
+    held_for: tuple[str, ...] = ()  # all its causes
     serving: bool = True  # False: the teacher answers everything while it holds
-    paused: bool = False  # by an operator
+    voiding: bool = False  # calls drawn while it holds count nowhere
+    void: Void = ""
+    trial: int | None = None  # the one that begins where all evidence is voided
     unverified: bool = False  # an operator forced it: the gate was not passed
     actor: str = "controller"
     figures: dict[str, Any] = field(default_factory=dict)  # what it was decided on, for the record

@@ -128,6 +128,11 @@ def update(evidence: Evidence, observations: Iterable[Observation]) -> Evidence:
     )
 
 
+def voided(evidence: Evidence) -> Evidence:
+    """Give the evidence of a trial that begins: nothing is seen, nothing is forced."""
+    return replace(evidence, cells={}, late=_UNSEEN, late_served=_UNSEEN, unverified=())
+
+
 def merge(*parts: Mapping[Place, Cell]) -> dict[Place, Cell]:
     """Add the counts of several writers who saw different observations."""
     merged: dict[Place, Cell] = {}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from router import betting, rules, words
+from router.decision import Cause
 from router.evidence import Cell, Evidence, mean
 from router.figures import FRESH, Figures, bars, measure
 from router.settings import STEPS, RolloutPolicy
@@ -18,7 +19,6 @@ _WAITS_FOR = {
     State.DRAFT: "the offline screen",
     State.OFFLINE: "the offline screen",
     State.AWAITING_APPROVAL: "a person's approval",
-    State.HOLD: "a person's order to resume",
 }
 
 
@@ -95,12 +95,20 @@ def needed(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, *, now: 
         return ("nothing: in mode observe the student is only compared",)
     if state in STEPS:
         return _for_gate(rollout, measure(evidence, rollout, policy), policy, now)
-    if state == State.HOLD and not rollout.paused:
-        return (
-            f"{policy.breaker_probes} shadow calls of the student in a row that succeed and hold the margin",
-        )
+    if state == State.HOLD:
+        return _for_release(rollout, policy)
     word = _WAITS_FOR.get(state)
     return (word,) if word else ()
+
+
+def _for_release(rollout: Rollout, policy: RolloutPolicy) -> tuple[str, ...]:
+    ends = {
+        Cause.PAUSED: "a person's order to resume",
+        Cause.BREAKER: (
+            f"{policy.breaker_probes} shadow calls of the student in a row that succeed and hold the margin"
+        ),
+    }
+    return tuple(ends.get(Cause(cause), f"an end of {words.CAUSES[cause]}") for cause in rollout.held_for)
 
 
 def _for_gate(rollout: Rollout, figures: Figures, policy: RolloutPolicy, now: float) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ def open_rollout(
         salt=secrets.token_hex(16),
         created=now,
         entered=now,
+        since=now,
         evidence=Evidence(delta=policy.delta).to_json(),
     )
     control.create_rollout(rollout, epoch)

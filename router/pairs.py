@@ -130,6 +130,11 @@ def single(row: Drawn, waited_s: float, patience: Patience) -> Resolved | None:
     return _MISSING if waited_s >= patience.score_s else None
 
 
+def void(rollout_id: str, row: Drawn) -> Observation:
+    """Give the observation of a call that was drawn while nothing counted."""
+    return _observation(rollout_id, row, _VOID)
+
+
 def _mute(outcome: str | None, score: float | None) -> bool:
     """Say whether an attempt has ended and will never be scored: only complete ones are."""
     return score is None and outcome is not None and outcome != Outcome.COMPLETE

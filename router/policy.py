@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from router import rules, words
+from router import bucket, holds, rules, words
 from router.decision import Decision, Facts
 from router.evidence import Evidence
 from router.figures import bars, measure
 from router.settings import STEPS, RolloutPolicy
-from router.steps import LADDER, following, standing
+from router.steps import LIVE, following
 from store.vocabulary import Rollout, State, TaskMode, Verdict
 
 
@@ -27,31 +27,40 @@ def next_step(
         case State.OFFLINE:
             return _screened(rollout, facts, policy)
         case State.HOLD:
-            return _alarm(rollout, evidence, policy) or _held(rollout, facts, policy, now)
+            return _alarm(rollout, evidence, policy) or _held(rollout, evidence, facts, policy, now)
         case State.ROLLING_BACK:
             return _settled(rollout, policy, now)
-        case state if state in LADDER:
+        case state if state in LIVE:
             return (
                 _alarm(rollout, evidence, policy)
-                or _breaker(rollout, facts, policy)
+                or holds.found(rollout, evidence, facts)
+                or holds.broken(rollout, facts, policy)
                 or _gate(rollout, evidence, policy, now)
             )
         case _:
-            return None  # terminal, or waiting for a person
+            return None  # terminal
 
 
 def applied(rollout: Rollout, decision: Decision, now: float) -> Rollout:
     """Give the rollout as the decision leaves it. The age of a hold counts from its beginning."""
     renewed = rollout.state != decision.target
-    return replace(
+    now = max(now, rollout.entered)
+    after = replace(
         rollout,
         state=decision.target,
         held_from=decision.held_from,
+        held_for=decision.held_for,
         serving=decision.serving,
-        paused=decision.paused,
-        entered=max(now, rollout.entered) if renewed else rollout.entered,
+        voiding=decision.voiding,
+        entered=now if renewed else rollout.entered,
         reason=decision.why,
     )
+    if decision.void == "all":
+        trial = rollout.trial if decision.trial is None else decision.trial
+        after = replace(after, trial=trial, salt=bucket.resalted(rollout.salt))
+    if decision.void == "all" or decision.cause == "renewed":
+        after = replace(after, since=now, since_seq=rollout.consumed_seq)
+    return after
 
 
 def screened_out(facts: Facts, rollout_delta: float, policy: RolloutPolicy) -> str | None:
@@ -97,34 +106,18 @@ def _alarm(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> Decis
     return Decision(target=State.ROLLING_BACK, cause=cause, why=why, figures=words.record(figures, bar))
 
 
-def _breaker(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> Decision | None:
-    if not rules.broken(facts.outcomes, policy):
-        return None
-    why = words.breaker(facts.outcomes, policy)
-    return Decision(
-        target=State.HOLD,
-        cause="breaker",
-        why=why,
-        held_from=standing(rollout),
-        serving=False,
-        paused=rollout.paused,
-    )
-
-
-def _held(rollout: Rollout, facts: Facts, policy: RolloutPolicy, now: float) -> Decision | None:
+def _held(
+    rollout: Rollout, evidence: Evidence, facts: Facts, policy: RolloutPolicy, now: float
+) -> Decision | None:
     age = now - rollout.entered
-    if age > policy.hold_limit_s:
+    if age > policy.hold_limit_s and rules.watched(rollout):
         why = f"The hold lasted {age / 3600:.1f} h, more than {policy.hold_limit_s / 3600:g} h."
         return Decision(target=State.ROLLING_BACK, cause="held_too_long", why=why)
-    if rollout.serving:
-        return _breaker(rollout, facts, policy)
-    if rollout.paused or not rules.healthy(facts.probes, rollout.delta, policy):
-        return None
-    why = (
-        f"The student's last {policy.breaker_probes} judged shadow calls all succeeded, within the margin of "
-        f"{words.points(rollout.delta)} on average: it serves again."
-    )
-    return Decision(target=standing(rollout), cause="recovered", why=why)
+    if (decision := holds.found(rollout, evidence, facts)) is not None:
+        return decision
+    if rollout.serving and (decision := holds.broken(rollout, facts, policy)) is not None:
+        return decision
+    return holds.over(rollout, facts, policy, now)
 
 
 def _settled(rollout: Rollout, policy: RolloutPolicy, now: float) -> Decision | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from router.decision import Decision, Facts, Probe
+from router.decision import Decision, Facts, Finding, Probe
 from router.evidence import Evidence
 from router.settings import RolloutPolicy
 from store.vocabulary import Evaluation, Release, Rollout, State, TaskMode, Verdict
@@ -44,6 +44,8 @@ def facts_json(facts: Facts) -> dict[str, Any]:
     kept: dict[str, Any] = {
         "outcomes": list(facts.outcomes),
         "probes": [list(probe) for probe in facts.probes],
+        "findings": [asdict(finding) for finding in facts.findings],
+        "trials": facts.trials,
     }
     if facts.evaluation is not None:
         kept["evaluation"] = {**asdict(facts.evaluation), "detail": {}}
@@ -56,6 +58,8 @@ def facts_of(data: Mapping[str, Any]) -> Facts:
     return Facts(
         outcomes=tuple(data["outcomes"]),
         probes=tuple(Probe(*probe) for probe in data["probes"]),
+        findings=tuple(Finding(**finding) for finding in data["findings"]),
+        trials=data["trials"],
         evaluation=Evaluation(**{**evaluation, "verdict": Verdict(evaluation["verdict"])})
         if evaluation
         else None,

@@ -11,7 +11,7 @@ from typing import Any
 
 from router import record
 from router.decision import Decision
-from router.evidence import Evidence, update
+from router.evidence import Evidence, update, voided
 from router.policy import applied, next_step
 from router.verbs import obey
 from store.vocabulary import Observation, Rollout, State, Transition
@@ -25,7 +25,7 @@ def differences(
     `transitions` in the order of their writing, `observations` by sequence, both of this rollout alone.
     """
     found: list[str] = []
-    at = _begun(rollout)
+    at = _begun(rollout, transitions)
     evidence = Evidence(delta=rollout.delta)
     for number, transition in enumerate(transitions, 1):
         evidence = update(
@@ -37,23 +37,31 @@ def differences(
         found += [f"transition {number}: {said}" for said in _compared(decision, evidence, transition)]
         if decision is None:
             return found
+        if decision.void == "all":
+            evidence = voided(evidence)
         at = applied(replace(at, consumed_seq=transition.inputs["consumed_seq"]), decision, transition.ts)
     evidence = update(evidence, _between(observations, at.consumed_seq, rollout.consumed_seq))
     if at.state != rollout.state:
         found.append(f"the state comes out as {at.state}, it is {rollout.state}")
+    if at.trial != rollout.trial:
+        found.append(f"the trial comes out as {at.trial}, it is {rollout.trial}")
     if evidence.to_json() != rollout.evidence:
         found.append("the evidence comes out differently from what is persisted")
     return found
 
 
-def _begun(rollout: Rollout) -> Rollout:
+def _begun(rollout: Rollout, transitions: Sequence[Transition]) -> Rollout:
     return replace(
         rollout,
+        trial=transitions[0].inputs["trial"] if transitions else rollout.trial,
         state=State.DRAFT,
         held_from=None,
+        held_for=(),
         serving=True,
-        paused=False,
+        voiding=False,
         entered=rollout.created,
+        since=rollout.created,
+        since_seq=0,
         consumed_seq=0,
         evidence={},
         reason="",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from router.decision import Probe
-from router.pairs import Patience, Seen, resolve
+from router.pairs import Patience, Seen, resolve, void
 from store.vocabulary import Drawn, Observation, Rollout, Who
 
 PAGE = 5000  # drawn rows read at once
@@ -39,7 +39,7 @@ class Sight:
         self._seen = Seen()
         self._first_seen: dict[int, float] = {}
         self._probes: dict[int, tuple[float, Probe]] = {}
-        self._remember(rollout.consumed_seq)
+        self._remember(rollout.since_seq, rollout.consumed_seq)
 
     def look(self, after_seq: int, patience: Patience, now: float) -> list[Observation]:
         """Give the observations that became final. `now` counts seconds of looking, not of any clock."""
@@ -49,12 +49,19 @@ class Sight:
         waited = {seq: now - since for seq, since in self._first_seen.items()}
         return resolve(self._rollout_id, rows, self._seen, waited, patience)
 
+    def void(self, after_seq: int) -> list[Observation]:
+        """Give all that was drawn since as void, whatever its scores are or will be."""
+        rows = self._log.drawn(self._rollout_id, after_seq, self._score_name, PAGE)
+        self._note_probes(rows)
+        for row in rows:
+            self._seen.note(row)
+        return [void(self._rollout_id, row) for row in rows]
+
     def probes(self, after_ts: float) -> tuple[Probe, ...]:
         """Give the student's shadow attempts for calls made after a time, newest first."""
         return tuple(probe for _, (ts, probe) in sorted(self._probes.items(), reverse=True) if ts > after_ts)
 
-    def _remember(self, consumed_seq: int) -> None:
-        at = 0
+    def _remember(self, at: int, consumed_seq: int) -> None:
         while at < consumed_seq:
             rows = self._log.drawn(self._rollout_id, at, self._score_name, PAGE)
             for row in rows:

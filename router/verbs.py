@@ -6,9 +6,11 @@ There is no verb that edits evidence, changes the margin, switches rollback off 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from router.decision import Decision
+from router import words
+from router.decision import Cause, Decision
 from router.errors import RolloutRefused
 from router.settings import STEPS
 from router.steps import LADDER, LIVE, TERMINAL, following, standing
@@ -37,25 +39,26 @@ def _approve(rollout: Rollout, actor: str, reason: str) -> Decision:
 
 
 def _pause(rollout: Rollout, actor: str, reason: str) -> Decision:
-    if rollout.state == State.HOLD and rollout.paused:
+    if Cause.PAUSED in rollout.held_for:
         raise RolloutRefused("The rollout is paused already.")
     if rollout.state not in LADDER and rollout.state != State.HOLD:
         raise RolloutRefused(f"The rollout is in state {rollout.state}; there is nothing to pause.")
-    return _by(
-        actor,
-        reason,
-        State.HOLD,
-        "paused",
-        f"paused the rollout at {standing(rollout)}",
-        held_from=standing(rollout),
-        serving=rollout.serving,
-        paused=True,
-    )
+    said = f"paused the rollout at {standing(rollout)}"
+    decision = _by(actor, reason, State.HOLD, Cause.PAUSED, said)
+    return _holding(rollout, decision, (*rollout.held_for, Cause.PAUSED))
 
 
 def _resume(rollout: Rollout, actor: str, reason: str) -> Decision:
     if rollout.state != State.HOLD:
         raise RolloutRefused(f"The rollout is in state {rollout.state}; only a held one can be resumed.")
+    found = tuple(cause for cause in rollout.held_for if cause not in {Cause.PAUSED, Cause.BREAKER})
+    if found and Cause.PAUSED in rollout.held_for:
+        return _holding(rollout, _by(actor, reason, State.HOLD, "resumed", "took the pause back"), found)
+    if found:
+        raise RolloutRefused(
+            f"The rollout is held for {', '.join(words.CAUSES[cause] for cause in found)}; "
+            "it goes on by itself when that is over."
+        )
     return _by(actor, reason, standing(rollout), "resumed", f"resumed the rollout at {standing(rollout)}")
 
 
@@ -87,25 +90,24 @@ def _force(rollout: Rollout, actor: str, reason: str) -> Decision:
     return _by(actor, reason, target, "forced", said, unverified=True)
 
 
+def _holding(rollout: Rollout, decision: Decision, held_for: tuple[str, ...]) -> Decision:
+    """Hold as before, for other causes."""
+    return replace(
+        decision,
+        held_from=standing(rollout),
+        held_for=held_for,
+        serving=rollout.serving,
+        voiding=rollout.voiding,
+    )
+
+
 def _by(
-    actor: str,
-    reason: str,
-    target: State,
-    cause: str,
-    done: str,
-    *,
-    held_from: State | None = None,
-    serving: bool = True,
-    paused: bool = False,
-    unverified: bool = False,
+    actor: str, reason: str, target: State, cause: str, done: str, *, unverified: bool = False
 ) -> Decision:
     return Decision(
         target=target,
         cause=cause,
         why=f"{actor} {done}: {reason}" if reason else f"{actor} {done}.",
-        held_from=held_from,
-        serving=serving,
-        paused=paused,
         unverified=unverified,
         actor=actor,
     )

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from router import betting
+from router.decision import Cause
 from router.evidence import Cell, Evidence, mean
 from router.figures import FRESH, Bars, Figures
 from router.rules import FAILED
 from router.settings import STEPS, RolloutPolicy
 from store.vocabulary import Rollout, State, Who
+
+CAUSES: Mapping[str, str] = MappingProxyType(
+    {
+        Cause.BREAKER: "the student's failures",
+        Cause.PAUSED: "an operator's pause",
+        Cause.JUDGE_OUTAGE: "the judge's outage",
+        Cause.STORE_OUTAGE: "the store's outage",
+        Cause.DRIFT: "the drift",
+        Cause.ASSIGNMENT_MISMATCH: "the mismatch of assignments",
+        Cause.TEACHER_CHANGED: "the change of the teacher",
+    }
+)
+"""What a rollout is held for, by cause."""
 
 
 def points(d: float) -> str:
@@ -98,6 +113,14 @@ def breaker(outcomes: Sequence[str], policy: RolloutPolicy) -> str:
     return (
         f"{failed.total()} of the student's last {len(latest)} calls failed ({kinds}): the teacher answers "
         f"until {policy.breaker_probes} shadow calls in a row succeed and hold the margin."
+    )
+
+
+def recovered(delta: float, policy: RolloutPolicy) -> str:
+    """Say that the student's server works again."""
+    return (
+        f"The student's last {policy.breaker_probes} judged shadow calls all succeeded, within the margin of "
+        f"{points(delta)} on average: it serves again."
     )
 
 

@@ -49,11 +49,7 @@ class RolloutTables(Database):
             if known is None:
                 raise NotFound(f"There is no task {rollout.task_id!r} to roll out a student for.")
             connection.execute(insert(rollouts).values(values(rollout)))
-            connection.execute(
-                update(tasks)
-                .where(tasks.c.task_id == rollout.task_id)
-                .values(trials=max(known, rollout.trial))
-            )
+            _count_trial(connection, rollout)
 
     def observe(self, rollout: Rollout, observations: Sequence[Observation], epoch: int) -> None:
         """Write evidence and the observations it counts; Conflict where one was counted before."""
@@ -69,9 +65,13 @@ class RolloutTables(Database):
         observations: Sequence[Observation],
         epoch: int,
     ) -> None:
-        """Write one decision whole. `route` None removes what this rollout published."""
+        """Write one decision whole. `route` None removes what this rollout published.
+
+        The trial is counted on its task: voided evidence begins another.
+        """
         with self.writing(epoch) as connection:
             _save_rollout(connection, rollout)
+            _count_trial(connection, rollout)
             _add_observations(connection, observations)
             record = values(replace(transition, epoch=epoch))
             _append(connection, transition_table, record)
@@ -126,6 +126,14 @@ def _save_rollout(connection: Connection, rollout: Rollout) -> None:
         == 0
     ):
         raise NotFound(f"There is no rollout {rollout.rollout_id!r}.")
+
+
+def _count_trial(connection: Connection, rollout: Rollout) -> None:
+    connection.execute(
+        update(tasks)
+        .where(tasks.c.task_id == rollout.task_id, tasks.c.trials < rollout.trial)
+        .values(trials=rollout.trial)
+    )
 
 
 def _add_observations(connection: Connection, found: Sequence[Observation]) -> None:

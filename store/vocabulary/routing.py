@@ -174,8 +174,9 @@ class Rollout:
     trial: int  # k, from 1
     state: State
     held_from: State | None = None  # where HOLD returns to
+    held_for: tuple[str, ...] = ()  # causes of a hold, oldest first (`router.decision.Cause`)
     serving: bool = True  # False: share 0 while held (breaker, safety causes)
-    paused: bool = False  # by an operator
+    voiding: bool = False  # what is drawn while it is held counts nowhere
     delta: float = 0.03
     alpha: float = 0.05  # of the task, for life
     profile: str = "standard"  # or "replay"
@@ -183,6 +184,8 @@ class Rollout:
     salt: str = ""
     created: float = 0.0
     entered: float = 0.0  # when the current state was entered (max-seen time)
+    since: float = 0.0  # when the evidence of this trial began (max-seen time)
+    since_seq: int = 0  # log sequence after which it begins
     consumed_seq: int = 0  # log sequence up to which pairs were counted
     evidence: dict[str, Any] = field(default_factory=dict)  # router/evidence, JSON counts
     reason: str = ""

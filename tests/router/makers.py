@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from router.controller import Controller
+from router.decision import Finding
 from router.opening import open_rollout
 from router.settings import RolloutPolicy, profiled
 from store.control import Control, Order
@@ -154,6 +155,7 @@ class House:
         version = TaskVersion(task_id="t", version=1, head_hash="h", fingerprints=("f",))
         self.control.save_version(version, self.epoch)
         self.seq = 0
+        self.findings: list[Finding] = []  # that stand now
         self.controller = self.another()
 
     def another(self, control=None) -> Controller:
@@ -165,6 +167,7 @@ class House:
             self.epoch,
             self.clock,
             lambda _: "score",
+            (lambda _rollout, _policy: self.findings,),
         )
 
     def open(self, student_id: str = "s1", **changes) -> Rollout:
