@@ -22,7 +22,7 @@ from stillhouse.prices import PriceBook
 from store.control import Control
 from store.log import CallFilter, Log
 from store.paths import DataFolder
-from store.vocabulary import ObservationKind, Rollout, State, Usage, Who
+from store.vocabulary import ObservationKind, Rollout, State, Stream, Usage, Who
 
 LIST_PRICE_MODEL = "gpt-4.1"  # whose list price values the stand-in's tokens; said wherever it is used
 _Z95 = 1.645  # one-sided 95% quantile of the standard normal
@@ -157,7 +157,8 @@ def _cutover(control: Control, rollout: Rollout | None) -> dict[str, Any] | None
         return None
     transitions = control.transitions(rollout_id=rollout.rollout_id)
     full = next((t.ts for t in transitions if t.target is State.FULL), math.inf)
-    seen = [o for o in control.observations(rollout.rollout_id) if o.ts <= full]  # what it was promoted on
+    scored = [o for o in control.observations(rollout.rollout_id) if o.stream == Stream.SCORE]
+    seen = [o for o in scored if o.ts <= full]  # what it was promoted on
     paired = [o.d for o in seen if o.kind is ObservationKind.PAIRED and o.d is not None]
     return {
         "task": rollout.task_id,

@@ -107,12 +107,12 @@ class ErasureTables(Database):
 
 
 def _unname(connection: Connection, gone: frozenset[str]) -> int:
-    keys = (observations.c.rollout_id, observations.c.seq)
+    keys = (observations.c.rollout_id, observations.c.stream, observations.c.seq)
     rows = connection.execute(select(*keys, observations.c.call_id)).all()
     named = [row for row in rows if row.call_id in gone]
     for row in named:
-        same = (observations.c.rollout_id == row.rollout_id) & (observations.c.seq == row.seq)
-        connection.execute(update(observations).where(same).values(call_id=""))
+        same = [column == value for column, value in zip(keys, row, strict=False)]
+        connection.execute(update(observations).where(*same).values(call_id=""))
     return len(named)
 
 

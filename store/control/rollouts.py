@@ -105,7 +105,9 @@ class RolloutTables(Database):
         """Return a rollout's observations, by log sequence."""
         query = select(observation_table).where(observation_table.c.rollout_id == rollout_id)
         with self.reading() as connection:
-            return every(connection, Observation, query.order_by(observation_table.c.seq))
+            return every(
+                connection, Observation, query.order_by(observation_table.c.seq, observation_table.c.stream)
+            )
 
     def routes(self) -> list[Route]:
         """Return what is published."""

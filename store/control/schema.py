@@ -194,7 +194,8 @@ observations = Table(
     "observations",
     metadata,
     Column("rollout_id", String, primary_key=True),
-    Column("seq", Integer, primary_key=True),  # of the call in the log: a pair counts once
+    Column("stream", String, primary_key=True),
+    Column("seq", Integer, primary_key=True),  # of the call in the log: a pair counts once for each stream
     Column("call_id", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("d", Float),

@@ -11,26 +11,37 @@ made AS (SELECT a.* FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.cal
 student AS (
     SELECT
         call_id, arg_min(attempt_id, started) AS attempt_id, arg_min(outcome, started) AS outcome,
-        arg_min_null(confidence, started) AS confidence
+        arg_min_null(confidence, started) AS confidence,
+        arg_min(status, started) AS status, arg_min(duration_ms, started) AS ms
     FROM made WHERE who = 'student' GROUP BY call_id
 ),
 teacher AS (
     SELECT
         call_id,
         arg_max(attempt_id, 2 * (outcome = 'complete')::INTEGER + served::INTEGER) AS attempt_id,
-        arg_max(outcome, 2 * (outcome = 'complete')::INTEGER + served::INTEGER) AS outcome
+        arg_max(outcome, 2 * (outcome = 'complete')::INTEGER + served::INTEGER) AS outcome,
+        arg_max(status, 2 * (outcome = 'complete')::INTEGER + served::INTEGER) AS status,
+        arg_max(duration_ms, 2 * (outcome = 'complete')::INTEGER + served::INTEGER) AS ms
     FROM made WHERE who = 'teacher' GROUP BY call_id
 ),
 scored AS (
-    SELECT s.attempt_id, arg_max(s.value, s.ts) AS value
+    SELECT
+        s.attempt_id, arg_max(s.value, s.ts) FILTER (WHERE s.name = $score_name) AS value,
+        arg_max(s.source, s.ts) FILTER (WHERE s.name = $score_name) AS source,
+        arg_max_null(s.propensity, s.ts) FILTER (WHERE s.name = $score_name) AS propensity,
+        arg_max_null(s.drawn, s.ts) FILTER (WHERE s.name = $score_name) AS drawn,
+        arg_max(s.value, s.ts) FILTER (WHERE s.name = 'gold') AS gold
     FROM scores AS s SEMI JOIN made AS a ON a.attempt_id = s.attempt_id
-    WHERE s.name = $score_name
+    WHERE s.name IN ($score_name, 'gold')
     GROUP BY s.attempt_id
 )
 SELECT
     c.seq, c.call_id, c.ts, coalesce(c.step, '') AS step, c.chosen AS served_by, c.propensity, c.input_hash,
     c.unit, s.attempt_id AS student_attempt, t.attempt_id AS teacher_attempt, s.outcome AS student_outcome,
-    t.outcome AS teacher_outcome, x.value AS student_score, y.value AS teacher_score, s.confidence
+    t.outcome AS teacher_outcome, x.value AS student_score, y.value AS teacher_score, s.status AS student_status,
+    t.status AS teacher_status, s.ms AS student_ms, t.ms AS teacher_ms,
+    coalesce(y.source = 'agreement', false) AS teacher_itself, coalesce(x.propensity, y.propensity) AS gold_propensity,
+    coalesce(x.drawn, y.drawn, false) AS gold_drawn, x.gold AS student_gold, y.gold AS teacher_gold, s.confidence
 FROM asked AS c
 LEFT JOIN student AS s ON s.call_id = c.call_id
 LEFT JOIN teacher AS t ON t.call_id = c.call_id

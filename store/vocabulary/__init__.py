@@ -46,6 +46,7 @@ from store.vocabulary.routing import (
     Rollout,
     Route,
     State,
+    Stream,
     Transition,
 )
 
@@ -79,6 +80,7 @@ __all__ = [
     "SelfAgreement",
     "Server",
     "State",
+    "Stream",
     "Student",
     "Tally",
     "Task",

@@ -115,6 +115,16 @@ class Route:
     updated: float = 0.0
 
 
+class Stream(StrEnum):
+    """What an observation is about. Only `score` promotes; the others can only take a student off."""
+
+    SCORE = "score"  # how much better the student is
+    ERROR = "error"  # and from here on, how much worse: its server failed
+    FORMAT = "format"  # its answer could not go out
+    LATENCY = "latency"  # its answer was not there within the latency objective
+    FEEDBACK = "feedback"  # users said something bad: unpaired
+
+
 class ObservationKind(StrEnum):
     """What became of a drawn pair."""
 
@@ -142,11 +152,25 @@ class Drawn:
     student_score: float | None  # latest under the asked name, None while not scored
     teacher_score: float | None
     confidence: float | None = None  # of the student's attempt
+    student_status: int | None = None  # of the response, 0 without a head
+    teacher_status: int | None = None
+    student_ms: float | None = None  # how long the attempt took
+    teacher_ms: float | None = None
+    teacher_itself: bool = False  # the teacher's score is the agreement of its answer with itself
+    gold_propensity: float | None = (
+        None  # probability with which people are asked as well; None: no judge's score
+    )
+    gold_drawn: bool = False  # and whether they are
+    student_gold: float | None = None  # what they said, in [0, 1]
+    teacher_gold: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """A resolved pair: D = student - teacher in [-1, 1] for PAIRED, else None."""
+    """What one stream has of a drawn pair, or of a unit of feedback. It counts once for each stream.
+
+    `d` in [-1, 1] for PAIRED, else None: student - teacher of scores, and of all else how much worse the student is.
+    """
 
     rollout_id: str
     seq: int
@@ -161,6 +185,7 @@ class Observation:
     parts: tuple[
         tuple[float, float | None], ...
     ] = ()  # D and confidence of each, where `d` is a mean of calls
+    stream: str = Stream.SCORE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

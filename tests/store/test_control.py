@@ -23,6 +23,7 @@ from store.vocabulary import (
     Route,
     Server,
     State,
+    Stream,
     Student,
     Task,
     TaskMode,
@@ -257,6 +258,16 @@ def test_a_decision_that_counts_a_pair_twice_leaves_nothing(rolling, epoch):
     assert rolling.rollout("r1") == replace(ROLLOUT, consumed_seq=1)
     assert rolling.observations("r1") == [observation(1)]
     assert rolling.routes() == rolling.transitions() == []
+
+
+def test_a_pair_counts_once_for_each_stream(rolling, epoch):
+    late = observation(1, stream=Stream.LATENCY)
+    rolling.observe(ROLLOUT, [observation(1), late], epoch)
+    assert rolling.observations("r1") == [late, observation(1)]
+    with pytest.raises(Conflict):
+        rolling.observe(ROLLOUT, [late], epoch)
+    assert rolling.forget_calls(["c1"], epoch) == 2
+    assert {o.call_id for o in rolling.observations("r1")} == {""}
 
 
 def test_removing_a_route_removes_only_the_rollouts_own(rolling, epoch):

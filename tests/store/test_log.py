@@ -28,15 +28,16 @@ from store.vocabulary import (
 FP = "f" * 32
 
 
-def score(of, value, *, name="acc", version="1", ts=1.0):
+def score(of, value, *, name="acc", version="1", ts=1.0, source=ScoreSource.METRIC, **fields):
     return Score(
         attempt_id=of.attempt_id,
         call_id=of.call_id,
         name=name,
         version=version,
         value=value,
-        source=ScoreSource.METRIC,
+        source=source,
         ts=ts,
+        **fields,
     )
 
 
@@ -209,15 +210,29 @@ def test_drawn_pairs_come_in_log_order_as_far_as_they_are_known(house):
     failed = attempt(rescued, who=Who.STUDENT, served=False, outcome=Outcome.ERROR, body=b"")
     fallback = attempt(rescued, role=Role.FALLBACK)
     house.add(*shadow, *reverse, single, other, waiting, rescued, failed, fallback)
+    asked = {"propensity": 0.05, "drawn": True}
     house.log.add_scores(
-        [score(shadow[2], 0.0), score(shadow[2], 0.75, ts=2.0), score(shadow[1], 1.0), score(reverse[1], 0.5)]
+        [
+            *(score(shadow[2], 0.0), score(shadow[2], 0.75, ts=2.0, **asked)),
+            *(score(shadow[1], 1.0, source=ScoreSource.AGREEMENT), score(reverse[1], 0.5)),
+            *(score(shadow[2], 0.25, name="gold"), score(shadow[2], 0.0, ts=0.5, name="gold")),
+        ]
     )
     found = house.log.drawn("r1", 0, "acc", 10)
     assert [d.call_id for d in found] == [c.call_id for c in (shadow[0], reverse[0], waiting, rescued)]
     one, two, three, four = found
     assert (one.served_by, one.step, one.propensity) == ("teacher", "canary_25", 0.5)
     assert (one.student_attempt, one.teacher_attempt) == (shadow[2].attempt_id, shadow[1].attempt_id)
-    assert (one.student_score, one.teacher_score) == (0.75, 1.0)
+    assert (one.student_score, one.teacher_score, one.teacher_itself) == (0.75, 1.0, True)
+    assert (one.gold_propensity, one.gold_drawn, one.student_gold, one.teacher_gold) == (
+        0.05,
+        True,
+        0.25,
+        None,
+    )
+    assert (one.student_status, one.teacher_status) == (shadow[2].status, shadow[1].status)
+    assert (one.student_ms, one.teacher_ms) == (shadow[2].duration_ms, shadow[1].duration_ms)
+    assert (two.teacher_itself, two.gold_propensity, two.gold_drawn) == (False, None, False)
     assert (two.served_by, two.student_attempt, two.student_score, two.teacher_score) == (
         "student", reverse[1].attempt_id, 0.5, None,
     )  # fmt: skip

@@ -186,6 +186,7 @@ CREATE INDEX ix_transitions_rollout_id ON transitions (rollout_id);
 
 CREATE TABLE observations (
     rollout_id VARCHAR NOT NULL,
+    stream VARCHAR NOT NULL,
     seq INTEGER NOT NULL,
     call_id VARCHAR NOT NULL,
     kind VARCHAR NOT NULL,
@@ -196,7 +197,7 @@ CREATE TABLE observations (
     ts FLOAT NOT NULL,
     confidence FLOAT,
     parts JSON NOT NULL,
-    PRIMARY KEY (rollout_id, seq)
+    PRIMARY KEY (rollout_id, stream, seq)
 );
 
 CREATE TABLE routes (
