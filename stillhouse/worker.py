@@ -16,6 +16,7 @@ from functools import partial
 import uvloop
 
 from gateway import app
+from gateway.engine.client import NativeTransport
 from gateway.errors import AnswerCut
 from gateway.ports import Readiness
 from gateway.upstream.httpx_engine import HttpxTransport
@@ -45,7 +46,8 @@ async def serve(told: Told) -> None:
     routes = Routes(folder)
     own = convert.gateway(settings, _salt(folder), told.door)
     health = Health(journal, routes)
-    gateway = app.build(own, journal=journal, chooser=routes, transport=HttpxTransport(), health=health)
+    transport = NativeTransport() if settings.gateway.engine == "native" else HttpxTransport()
+    gateway = app.build(own, journal=journal, chooser=routes, transport=transport, health=health)
     served = Served(gateway, drain_s=own.drain_s, max_message=own.max_message)
     stdin.watch(served.stop)
     voice = Voice(folder.run, f"worker-{told.index}")

@@ -145,6 +145,7 @@ class Gateway(Branch):
     workers: Annotated[Whole, Field(ge=1, le=256)] | None = None  # None: one per core
     models: tuple[str, ...] = ()
     administration: bool | None = None
+    engine: Literal["asgi", "native"] = "asgi"
     max_body: Positive | None = None
     shadow_concurrency: Positive | None = None
     upstream_wait_s: Annotated[Real, Field(ge=0)] | None = None

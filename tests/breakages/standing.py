@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from engines import transport
 from naive import Naive
 from upstream import TLS, FixedChooser, Healthy, MemoryJournal, Seen, Teller, Upstream, serving, stream_lines
 
 from gateway.app import build
 from gateway.capture import read_answer
 from gateway.settings import ClientKey, GatewaySettings, Timeouts, UpstreamSpec
-from gateway.upstream.httpx_engine import HttpxTransport
 
 KEY = "sk-of-the-gateway-0123456789abcdef"
 PROVIDER_KEY = "sk-of-the-provider-0123456789abcdef"
@@ -85,7 +85,7 @@ async def gateway(**spec: Any) -> AsyncIterator[Place]:
             settings,
             journal=journal,
             chooser=FixedChooser(),
-            transport=HttpxTransport(tls=TLS),
+            transport=transport(),
             health=Healthy(),
         )
 

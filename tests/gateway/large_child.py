@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from upstream import TLS, FixedChooser, Healthy, MemoryJournal, serving
+from engines import transport
+from upstream import FixedChooser, Healthy, MemoryJournal, serving
 
 from gateway.app import build
 from gateway.settings import GatewaySettings, UpstreamSpec
-from gateway.upstream.httpx_engine import HttpxTransport
 
 
 async def main(upstream: str) -> None:
@@ -22,7 +22,7 @@ async def main(upstream: str) -> None:
     )
     gateway = build(
         GatewaySettings(upstreams=specs), journal=MemoryJournal(), chooser=FixedChooser(),
-        transport=HttpxTransport(tls=TLS), health=Healthy(),
+        transport=transport(), health=Healthy(),
     )  # fmt: skip
     async with serving(gateway) as (url,):
         print(url, flush=True)

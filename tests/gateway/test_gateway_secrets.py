@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from engines import transport
 from hypothesis import given
 from hypothesis import strategies as st
 from upstream import TLS, House, house, route
@@ -20,7 +21,6 @@ from gateway.fingerprint import fingerprint
 from gateway.inbound import inbound
 from gateway.keys import AcceptedKeys, KeyRing
 from gateway.settings import Timeouts
-from gateway.upstream.httpx_engine import HttpxTransport
 from gateway.upstream.port import Outgoing, UpstreamCut
 from gateway.wire import parse
 from store.journal.writer import SegmentWriter
@@ -81,7 +81,7 @@ async def test_a_credential_with_an_illegal_byte_is_refused_and_shown_nowhere(na
 
 @pytest.mark.parametrize("value", [b"Bearer sk-planted ", b"Bearer sk-pl\nanted", b"\0planted"])
 async def test_the_engine_never_quotes_a_header(value):
-    transport = HttpxTransport(tls=TLS)
+    client_of_engine = transport()
     async with house() as place:
         request = Outgoing(
             method="GET",
@@ -90,12 +90,12 @@ async def test_the_engine_never_quotes_a_header(value):
             timeouts=Timeouts(connect=1.0),
         )
         with pytest.raises(UpstreamCut) as info:
-            await transport.send(request)
+            await client_of_engine.send(request)
         assert "anted" not in str(info.value)
         assert info.value.__suppress_context__
         assert info.value.__cause__ is None
         assert place.teacher.seen == []
-    await transport.aclose()
+    await client_of_engine.aclose()
 
 
 RING = KeyRing((), b"salt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -53,6 +54,19 @@ async def speaks(seen: Seen, out: Teller, place: House) -> None:
     for at in range(0, len(body), 17):
         await out.piece(body[at : at + 17])
     await out.end()
+
+
+class Unhurried(Teller):
+    """Lets its first piece arrive before it says more."""
+
+    def __init__(self, out: Teller) -> None:
+        super().__init__(out._send, out.cancelled)
+        self._spoke = False
+
+    async def piece(self, data: bytes) -> None:
+        await super().piece(data)
+        await asyncio.sleep(0 if self._spoke else 0.05)
+        self._spoke = True
 
 
 def teach(place: House) -> None:
@@ -269,7 +283,7 @@ async def test_pairs_are_made_on_every_surface(surface):
 @pytest.mark.parametrize("surface", ["responses", "messages"])
 async def test_the_outcome_is_written_before_a_streams_end_goes_out(surface):
     async with house() as place, raw() as client:
-        teach(place)
+        place.teacher.script = lambda seen, out: speaks(seen, Unhurried(out), place)
         asked = {**ASK[surface], "stream": True}
         written, heard = [], b""
         async with client.stream("POST", place.url + PATH[surface], json=asked) as answer:

@@ -7,22 +7,21 @@ import contextlib
 import gzip
 import json
 import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import engines
 import uvicorn
 
 from gateway.app import build
 from gateway.ports import Readiness
 from gateway.settings import GatewaySettings, Timeouts, UpstreamSpec
-from gateway.upstream.httpx_engine import HttpxTransport
 from store.errors import JournalFull
 from store.template import Templates
 from store.vocabulary import Attempt, Call, Choice, Feedback, Pairing, Route, State, Who
 
-TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # empty and quick to make: every test server speaks plain HTTP
+TLS = engines.TLS
 MOST_MESSAGE = 16 * 1024 * 1024
 ACCOUNT_HEADERS = [
     (b"x-request-id", b"req_upstream_1"),
@@ -366,7 +365,7 @@ async def house(
         )
         gateway = build(
             GatewaySettings(**{"upstreams": (spec,), "salt": b"salt", "drain_s": 2.0, **settings}),
-            journal=journal, chooser=chooser, transport=HttpxTransport(tls=TLS), health=Healthy(),
+            journal=journal, chooser=chooser, transport=engines.transport(), health=Healthy(),
         )  # fmt: skip
         async with serving(gateway) as (url,):
             yield House(teacher, student, journal, chooser, gateway, url)

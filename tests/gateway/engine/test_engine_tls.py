@@ -1,0 +1,105 @@
+"""TLS to upstreams: verified, resumed, and not believed under another name."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+
+import pytest
+from scripted import ask, client, request, server, whole
+
+from gateway.engine.trust import Trust
+from gateway.upstream.port import ConnectFailed
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A key and a certificate for `localhost`, signed by itself."""
+    made = tmp_path_factory.mktemp("tls")
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    )
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", made / "key", "-out", made / "cert"]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    return made
+
+
+@pytest.fixture
+def serving_tls(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert", certificate / "key")
+    return context
+
+
+@pytest.fixture
+def trust(certificate):
+    made = Trust()
+    made.load_verify_locations(certificate / "cert")
+    return made
+
+
+async def twice(reader, writer):
+    await request(reader)
+    writer.write(OK.replace(b"Connection: close\r\n", b""))
+    await request(reader)
+    writer.write(OK)
+
+
+async def test_the_second_connection_goes_on_with_the_session_of_the_first(serving_tls, trust):
+    reused = []
+
+    async def serve(reader, writer):
+        reused.append(writer.get_extra_info("ssl_object").session_reused)
+        await twice(reader, writer)
+
+    async with server(serve, ssl=serving_tls) as url, client(tls=trust) as transport:
+        for _ in range(4):
+            assert await whole(transport, ask(url)) == (200, b"ok")
+        assert reused == [False, True]
+
+
+async def test_an_unknown_authority_is_not_believed(serving_tls):
+    async with server(twice, ssl=serving_tls) as url, client(tls=Trust()) as transport:
+        with pytest.raises(ConnectFailed):
+            await whole(transport, ask(url))
+        assert not transport._kept._all
+        assert transport._kept._begun == 0
+
+
+async def test_another_name_is_not_believed(serving_tls, trust):
+    async with server(twice, ssl=serving_tls) as url, client(tls=trust) as transport:
+        with pytest.raises(ConnectFailed):
+            await whole(transport, ask(url.replace("localhost", "127.0.0.1")))
+
+
+async def test_an_upstream_that_speaks_no_tls_is_no_upstream(trust):
+    async def plain(reader, writer):
+        writer.write(OK)
+
+    async with server(plain) as url, client(tls=trust) as transport:
+        with pytest.raises(ConnectFailed):
+            await whole(transport, ask(url.replace("http:", "https:")))
+
+
+async def test_a_large_answer_passes_to_a_slow_reader(serving_tls, trust):
+    async def serve(reader, writer):
+        await request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n" + bytes(8388608))
+        await writer.drain()
+        await reader.read()
+
+    async with server(serve, ssl=serving_tls) as url, client(tls=trust) as transport:
+        answer = await transport.send(ask(url))
+        await asyncio.sleep(0.1)
+        assert sum([len(piece) async for piece in answer.pieces()]) == 8388608
+
+
+def test_the_usual_trust_verifies():
+    made = Trust.usual()
+    assert (made.verify_mode, made.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert made.cert_store_stats()["x509_ca"] > 50

@@ -1,0 +1,18 @@
+"""Which engine the tests of this folder, and those of breakages, run on: `STILLHOUSE_TEST_ENGINE`, `asgi` by default."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from gateway.engine.client import NativeTransport
+from gateway.ports import Transport
+from gateway.upstream.httpx_engine import HttpxTransport
+
+ENGINE = os.environ.get("STILLHOUSE_TEST_ENGINE", "asgi")
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # empty and quick to make: every test server speaks plain HTTP
+
+
+def transport() -> Transport:
+    """Give an upstream client of the engine."""
+    return NativeTransport(tls=TLS) if ENGINE == "native" else HttpxTransport(tls=TLS)
