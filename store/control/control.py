@@ -15,6 +15,7 @@ from store.control.rollouts import RolloutTables
 from store.control.servers import ServerTable
 from store.control.tasks import TaskTables
 from store.control.templates import TemplateTable
+from store.control.watches import WatchTable
 
 
 class Control(
@@ -23,6 +24,7 @@ class Control(
     TemplateTable,
     LearningTables,
     RolloutTables,
+    WatchTable,
     OrderTable,
     LineageTables,
     JobTable,

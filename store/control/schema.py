@@ -207,6 +207,16 @@ observations = Table(
     Column("parts", JSON, nullable=False),
 )
 
+watches = Table(
+    "watches",
+    metadata,
+    Column("rollout_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("state", JSON, nullable=False),
+    Column("updated", Float, nullable=False),
+)
+
 routes = Table(
     "routes",
     metadata,

@@ -41,7 +41,7 @@ from store.log.views import (
     Totals,
 )
 from store.trace import ChatOnly, Trace
-from store.vocabulary import Drawn, Exchange, Score, ScoreSource, Tally
+from store.vocabulary import Drawn, Exchange, Input, Reply, Score, ScoreSource, Tally
 
 
 class Log:
@@ -219,6 +219,32 @@ class Log:
             "cutover.drawn", rollout_id=rollout_id, after_seq=after_seq, score_name=score_name, limit=limit
         )
         return [Drawn(**row) for row in rows]
+
+    def inputs(
+        self, fingerprints: Iterable[str], *, after_seq: int, limit: int, before_ts: float | None = None
+    ) -> list[Input]:
+        """Return what the newest calls after `after_seq` were asked with, in log order, whoever answered them."""
+        rows = self._database.read(
+            "cutover.inputs",
+            fingerprints=list(fingerprints),
+            after_seq=after_seq,
+            before_ts=before_ts,
+            limit=limit,
+        )
+        return self._reader.inputs(rows)
+
+    def replies(
+        self, fingerprints: Iterable[str], *, after_seq: int, limit: int, before_ts: float | None = None
+    ) -> list[Reply]:
+        """Return what answered the newest `limit` calls after `after_seq`, in log order: every attempt that ended."""
+        rows = self._database.read(
+            "cutover.replies",
+            fingerprints=list(fingerprints),
+            after_seq=after_seq,
+            before_ts=before_ts,
+            limit=limit,
+        )
+        return self._reader.replies(rows)
 
     def student_outcomes(self, student_id: str, limit: int = 20, after_ts: float = 0.0) -> list[str]:
         """Return the outcomes of the student's serve attempts that ended after a time, newest first."""

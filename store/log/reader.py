@@ -10,7 +10,7 @@ from store.log.rows import parsed
 from store.log.views import Opened
 from store.prompt import head_hash, input_hash
 from store.trace import Object, Trace, Untold, told
-from store.vocabulary import Exchange, Outcome
+from store.vocabulary import Exchange, Input, Outcome, Reply
 
 
 class Reader:
@@ -41,16 +41,36 @@ class Reader:
         """Return the requests of calls, without those that chat cannot say."""
         return [opened for row in rows if (opened := self._opened(row)) is not None]
 
+    def inputs(self, rows: list[Row]) -> list[Input]:
+        """Return what calls were asked with, without those that chat cannot say."""
+        told_of = ((row, self._said_alone(row)) for row in rows)
+        return [
+            Input(**_fields(row, Input), request=request) for row, request in told_of if request is not None
+        ]
+
+    def replies(self, rows: list[Row]) -> list[Reply]:
+        """Return what attempts answered."""
+        return [Reply(**_fields(row, Reply), completion=self._readable(row)) for row in rows]
+
     def _opened(self, row: Row) -> Opened | None:
+        request = self._said_alone(row)
+        return None if request is None else Opened(**_fields(row, Opened), request=request)
+
+    def _said_alone(self, row: Row) -> Object | None:
+        """Return a request without what was said before it; None where chat cannot say it."""
         asked = self._asked(row)
         if isinstance(asked, Untold):
             return None
         try:
-            request = told(self._trace.request, asked.surface, asked.request)
+            return told(self._trace.request, asked.surface, asked.request)
         except Untold:
             return None
-        fields = {name: row[name] for name in Opened.__dataclass_fields__ if name in row}
-        return Opened(**fields, request=request)
+
+    def _readable(self, row: Row) -> Object | None:
+        try:
+            return self._completion(row["answer_surface"], row["answer"])
+        except Untold:
+            return None
 
     def _asked(self, row: Row) -> Asked | Untold:
         try:
@@ -106,3 +126,8 @@ class Reader:
     def _completion(self, surface: str, answer: str | None) -> Object | None:
         said = parsed(answer)
         return None if said is None else told(self._trace.completion, surface, said)
+
+
+def _fields(row: Row, noun: Any) -> dict[str, Any]:
+    """Return the columns that a noun has a field for."""
+    return {name: row[name] for name in noun.__dataclass_fields__ if name in row}

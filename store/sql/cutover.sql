@@ -59,3 +59,32 @@ LIMIT $limit;
 SELECT coalesce(sum(coalesce(cost_usd, CASE WHEN outcome = 'error' THEN 0 ELSE $unknown_usd::DOUBLE END)), 0)
 FROM attempts
 WHERE ts >= $since_ts AND role IN (SELECT unnest($roles::VARCHAR[]));
+
+-- The newest requests of a task version in a part of the log, in its order.
+-- name: inputs
+SELECT * FROM (
+    SELECT c.seq, c.call_id, c.ts, c.unit, c.tenant, c.surface, c.cuts, c.tail, p.pieces
+    FROM calls AS c JOIN prompts AS p ON p.part = c.part AND p.prompt_hash = c.prompt_hash
+    WHERE c.seq > $after_seq AND c.origin <> 'internal' AND c.prompt_hash IS NOT NULL
+        AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+        AND ($before_ts::DOUBLE IS NULL OR c.ts < $before_ts)
+    ORDER BY c.seq DESC
+    LIMIT $limit
+)
+ORDER BY seq;
+
+-- What answered the newest calls of a task version in a part of the log, in its order.
+-- name: replies
+WITH asked AS (
+    SELECT seq, call_id, ts, unit, reason FROM calls
+    WHERE seq > $after_seq AND origin <> 'internal' AND prompt_hash IS NOT NULL
+        AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+        AND ($before_ts::DOUBLE IS NULL OR ts < $before_ts)
+    ORDER BY seq DESC
+    LIMIT $limit
+)
+SELECT
+    c.seq, c.call_id, c.ts, c.unit, c.reason, a.attempt_id, a.who, a.role, a.upstream, a.student_id, a.outcome,
+    a.surface AS answer_surface, a.answer
+FROM asked AS c JOIN attempts AS a ON a.call_id = c.call_id
+ORDER BY c.seq, a.attempt_id;

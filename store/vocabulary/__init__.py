@@ -39,15 +39,19 @@ from store.vocabulary.routing import (
     Calibration,
     Capabilities,
     Drawn,
+    Input,
     Observation,
     ObservationKind,
     Program,
     Release,
+    Reply,
     Rollout,
     Route,
     State,
     Stream,
     Transition,
+    Watch,
+    WatchKind,
 )
 
 __all__ = [
@@ -62,6 +66,7 @@ __all__ = [
     "Evaluation",
     "Exchange",
     "Feedback",
+    "Input",
     "Job",
     "JobKind",
     "JobState",
@@ -72,6 +77,7 @@ __all__ = [
     "Pairing",
     "Program",
     "Release",
+    "Reply",
     "Role",
     "Rollout",
     "Route",
@@ -90,5 +96,7 @@ __all__ = [
     "Transition",
     "Usage",
     "Verdict",
+    "Watch",
+    "WatchKind",
     "Who",
 ]

@@ -125,6 +125,35 @@ class Stream(StrEnum):
     FEEDBACK = "feedback"  # users said something bad: unpaired
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """What an app asked with, in chat whatever its surface, as far as its own request says it."""
+
+    seq: int
+    call_id: str
+    ts: float
+    unit: str
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What one attempt answered, in chat whatever its surface."""
+
+    seq: int  # of its call
+    call_id: str
+    attempt_id: str
+    ts: float  # of its call
+    unit: str
+    reason: str  # of the call's choice
+    who: str  # Who
+    role: str
+    upstream: str
+    student_id: str | None
+    outcome: str
+    completion: dict[str, Any] | None  # None where there is none, or chat cannot say it
+
+
 class ObservationKind(StrEnum):
     """What became of a drawn pair."""
 
@@ -217,6 +246,26 @@ class Rollout:
     partial: bool = False  # the whole task was refused: only answers sure enough may go out
     thresholds: tuple[float, ...] = ()  # candidates, strictest first, fixed when the trial began
     threshold: float | None = None  # the one that is published
+
+
+class WatchKind(StrEnum):
+    """What of a live rollout is watched besides its pairs."""
+
+    INPUTS = "inputs"  # whether requests are still those that the student was tried on
+    TEACHER_ANSWERS = "teacher_answers"  # the shape of the teacher's answers
+    STUDENT_ANSWERS = "student_answers"
+    TEACHER = "teacher"  # whether it is still the same model
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """How far one thing about a rollout was watched, as counts. No text of a call is in it."""
+
+    rollout_id: str
+    kind: WatchKind
+    seq: int = 0  # log sequence up to which calls were looked at
+    state: dict[str, Any] = field(default_factory=dict)  # router/drift, JSON
+    updated: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,6 +31,8 @@ from store.vocabulary import (
     Trainset,
     Transition,
     Verdict,
+    Watch,
+    WatchKind,
 )
 
 TASK = Task(task_id="triage", tenant="acme", name="Ticket triage", mode=TaskMode.AUTO, created=1.0)
@@ -426,3 +428,12 @@ def test_what_is_no_database_is_one_clear_error(tmp_path):
         Control.open(tmp_path / "x")
     with pytest.raises(StoreError, match="cannot be opened"):
         Control.open(tmp_path / "none" / "x")
+
+
+def test_a_watch_is_kept_as_it_is(control, epoch):
+    watch = Watch(rollout_id="r", kind=WatchKind.INPUTS, seq=7, state={"n": [1, None]}, updated=2.0)
+    control.save_watch(watch, epoch)
+    control.save_watch(Watch(rollout_id="r", kind=WatchKind.TEACHER), epoch)
+    control.save_watch(watch, epoch)
+    assert control.watches("r") == [watch, Watch(rollout_id="r", kind=WatchKind.TEACHER)]
+    assert control.watches("other") == []

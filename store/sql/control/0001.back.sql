@@ -6,6 +6,7 @@ DROP TABLE task_orders;
 DROP TABLE orders;
 DROP TABLE outbox;
 DROP TABLE routes;
+DROP TABLE watches;
 DROP TABLE observations;
 DROP TABLE transitions;
 DROP TABLE rollouts;

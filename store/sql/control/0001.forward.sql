@@ -200,6 +200,15 @@ CREATE TABLE observations (
     PRIMARY KEY (rollout_id, stream, seq)
 );
 
+CREATE TABLE watches (
+    rollout_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    seq INTEGER NOT NULL,
+    state JSON NOT NULL,
+    updated FLOAT NOT NULL,
+    PRIMARY KEY (rollout_id, kind)
+);
+
 CREATE TABLE routes (
     task_id VARCHAR NOT NULL,
     task_version INTEGER NOT NULL,
