@@ -48,12 +48,17 @@ def _detail(ask: _Ask, wanted: dict[str, str]) -> CallDetail | None:
 
 def _feedback(ask: _Ask, row: Row, attempts: list[Row]) -> list[Row]:
     """Return what was said about the call, by its own id or by that of the answer that the app received."""
-    tenant = row["tenant"]
+    tenant, own = row["tenant"], _spellings(row["call_id"])
     names = [a["completion_id"] for a in attempts if a["served"] and a["completion_id"] is not None]
-    said = ask("faces.feedback_of", {"call_id": row["call_id"], "names": names, "tenant": tenant})
-    mine: set[str] = set()
-    if not all(item["direct"] for item in said):
+    said = ask("faces.feedback_of", {"names": [*own, *names], "tenant": tenant})
+    mine = set(own)
+    if any(item["target"] not in mine for item in said):
         meant = ask("faces.meant", {"names": names, "tenant": tenant})
-        mine = {one["completion_id"] for one in meant if one["call_id"] == row["call_id"]}
-    kept = [item for item in said if item["direct"] or item["target"] in mine]
-    return sorted(kept, key=itemgetter("ts"))
+        mine.update(one["completion_id"] for one in meant if one["call_id"] == row["call_id"])
+    return sorted((item for item in said if item["target"] in mine), key=itemgetter("ts"))
+
+
+def _spellings(call_id: str) -> tuple[str, ...]:
+    """Return how an app may write a call's id. To read every target as an id would take as long as all the rest."""
+    plain = call_id.replace("-", "")
+    return call_id, call_id.upper(), plain, plain.upper()

@@ -143,9 +143,7 @@ SELECT * FROM scores WHERE call_id = try_cast($call_id AS UUID);
 SELECT DISTINCT name FROM scores ORDER BY name;
 
 -- name: feedback_of
-SELECT *, try_cast(target AS UUID) IS NOT DISTINCT FROM try_cast($call_id AS UUID) AS direct FROM feedback
-WHERE tenant = $tenant
-    AND (try_cast(target AS UUID) = try_cast($call_id AS UUID) OR list_contains($names::VARCHAR[], target));
+SELECT * FROM feedback WHERE tenant = $tenant AND list_contains($names::VARCHAR[], target);
 
 -- name: completed
 SELECT c.call_id FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
