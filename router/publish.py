@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from router.settings import RolloutPolicy
-from router.steps import CONSUMING, share, standing
-from store.vocabulary import Rollout, Route, State, Student, TaskVersion
+from router.steps import CONSUMING, shadowed, share, standing
+from store.vocabulary import Rollout, Route, Student, TaskVersion
 
 
 def route(
@@ -29,7 +29,6 @@ def route(
     step = standing(rollout)
     if step not in policy.reverse_shadow:  # a hold whose row names no step: nothing may flow
         return None
-    forward = policy.shadow if step == State.SHADOW else policy.ramp_shadow
     return Route(
         task_id=rollout.task_id,
         task_version=rollout.task_version,
@@ -40,7 +39,7 @@ def route(
         share=share(rollout, policy),
         holdback=policy.holdback,
         salt=rollout.salt,
-        shadow=forward if drawing else 0.0,
+        shadow=shadowed(rollout, policy) if drawing else 0.0,
         reverse_shadow=policy.reverse_shadow[step] if drawing else 0.0,
         base_url=student.base_url,
         model=student.model,

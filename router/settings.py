@@ -54,7 +54,10 @@ class RolloutPolicy:
     settle_s: float = 60.0  # ROLLING_BACK lasts until no gateway can hold an older table
 
     shadow: float = 1.0  # in SHADOW: of the teacher's calls, the share that the student shadows
-    ramp_shadow: float = 1.0  # the same on the ramp and at FULL
+    ramp_shadow: float = 1.0  # the same on the ramp and at FULL, at most ...
+    shadow_per_served: dict[State, float] = field(
+        default_factory=lambda: _by_step(0.0, 2.5, 6.0, 0.5, 0.5, 1.0)
+    )  # ... and so many shadow pairs for each that the student serves
     reverse_shadow: dict[State, float] = field(
         default_factory=lambda: _by_step(0.0, 1.0, 0.5, 0.2, 0.1, 0.05),
     )  # of the calls that the student serves, the share that the teacher shadows
@@ -95,6 +98,8 @@ class RolloutPolicy:
         for step in STEPS:
             if self.caps[step] < self.minima[step]:
                 raise PolicyError(f"the cap of {step} is below its minimum of {self.minima[step]} pairs.")
+        if min(self.shadow_per_served.values()) < 0.0:
+            raise PolicyError("shadow_per_served must be 0 or more at every step.")
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

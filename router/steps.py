@@ -41,3 +41,18 @@ def share(rollout: Rollout, policy: RolloutPolicy) -> float:
     step = standing(rollout)
     most = 1.0 - policy.holdback
     return most if step == State.FULL else min(most, _SHARES.get(step, 0.0))
+
+
+def shadowed(rollout: Rollout, policy: RolloutPolicy) -> float:
+    """Give the share of the teacher's calls that the student shadows.
+
+    While it serves, no more than `shadow_per_served` pairs for each that it serves: the others would cost money, and
+    drown those that only the ramp can give.
+    """
+    step, student = standing(rollout), share(rollout, policy)
+    if step == State.SHADOW:
+        return policy.shadow
+    if student == 0.0:
+        return policy.ramp_shadow
+    served_pairs = student * policy.reverse_shadow[step]
+    return min(policy.ramp_shadow, policy.shadow_per_served[step] * served_pairs / (1.0 - student))

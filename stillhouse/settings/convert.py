@@ -193,9 +193,9 @@ def _rollout_policy(policy: Policy) -> RolloutPolicy:
             "ramp_shadow", given["shadow"]
         )  # one setting for the whole rollout, unless told otherwise
     base = profiled(RolloutPolicy(), policy.profile or "standard")
-    for name in ("minima", "caps"):
+    for name in ("minima", "caps", "shadow_per_served"):
         if (own := getattr(policy, name)) is not None:
-            given[name] = {**getattr(base, name), **{State(step): pairs for step, pairs in own.items()}}
+            given[name] = {**getattr(base, name), **{State(step): each for step, each in own.items()}}
     return replace(base, **given)
 
 

@@ -292,6 +292,7 @@ class Policy(Branch):
     unknown_usd_per_call: Annotated[Real, Field(ge=0)] | None = None
     shadow: Share | None = None
     ramp_shadow: Share | None = None  # None: as shadow
+    shadow_per_served: dict[Step, Annotated[Real, Field(ge=0)]] | None = None  # by step
     minima: dict[Step, Positive] | None = None  # pairs, by step
     caps: dict[Step, Positive] | None = None  # pairs, by step
     dwell_s: Annotated[Real, Field(ge=0)] | None = None

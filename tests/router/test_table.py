@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from makers import FAST, Watch, rollout, student
@@ -68,8 +69,11 @@ def test_pairs_are_drawn_as_often_as_the_route_says():
     paired = [c for c in drawn if c.pairing == Pairing.REVERSE_SHADOW]
     assert abs(len(paired) / len(drawn) - 0.5) < 0.06
     assert {c.propensity for c in paired} == {0.5}
-    held = next(c for i in range(1000) if (c := choose(table, str(i))).reason == "holdback")
-    assert (held.pairing, held.propensity) == (Pairing.SHADOW, 1.0)
+    held = [c for i in range(40_000) if (c := choose(table, str(i), str(i))).reason == "holdback"]
+    shadowed = [c for c in held if c.pairing == Pairing.SHADOW]
+    assert {c.propensity for c in shadowed} == {half.shadow}
+    assert half.shadow == pytest.approx(6 * 0.05 * 0.5 / 0.95)  # six for each pair that the student serves
+    assert abs(len(shadowed) / len(held) - half.shadow) < 0.05
 
 
 def test_a_barred_call_goes_to_the_teacher_unpaired():

@@ -1,0 +1,94 @@
+"""What is assumed of a teacher and a student: how their scores differ, pair by pair. Knows no rollout."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from router.betting import SCALE, Floats
+from router.errors import PolicyError
+from router.figures import Flags
+
+CORRELATION = 0.5  # of the errors of student and teacher: an equal student disagrees on 9% of calls at .90
+
+
+class Shape(StrEnum):
+    """How a difference of means comes about."""
+
+    ERRORS = "errors"  # each is right or wrong, their errors are correlated
+    LOSSES = "losses"  # the same answer, but for calls that the student alone loses
+    RARE = "rare"  # a little worse on nearly every call, wholly wrong on a few
+
+
+_EVERYWHERE = 2 / 3  # of RARE's difference lies on nearly every call, the rest on the few
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """A student beside a teacher. Gaps are differences of mean scores, student less teacher.
+
+    Raises PolicyError for means outside 0 to 1.
+    """
+
+    gap: float  # while the student shadows
+    live: float | None = None  # while it serves; None: the same
+    teacher: float = 0.90
+    correlation: float = CORRELATION
+    shape: Shape = Shape.ERRORS
+
+    def __post_init__(self) -> None:
+        """Refuse what no teacher and student could be."""
+        if not 0.0 < self.teacher < 1.0:
+            raise PolicyError(f"the teacher's score must be between 0 and 1, not {self.teacher:g}.")
+        for gap in (self.gap, self.served):
+            if not 0.0 <= self.teacher + gap <= 1.0:
+                raise PolicyError(
+                    f"a student {100 * gap:+g} points from a teacher of {100 * self.teacher:g} cannot be."
+                )
+        if not 0.0 <= self.correlation < 1.0:
+            raise PolicyError(
+                f"the correlation of errors must be from 0 to below 1, not {self.correlation:g}."
+            )
+
+    @property
+    def served(self) -> float:
+        """The gap while the student serves."""
+        return self.gap if self.live is None else self.live
+
+    @property
+    def disagreement(self) -> float:
+        """The share of calls on which the two scores differ, while the student shadows."""
+        lost, won = self._odds(self.gap)
+        return lost + won
+
+    def differences(self, rng: np.random.Generator, served: Flags) -> Floats:
+        """Draw D for pairs, of which those flagged were served by the student. Multiples of 1/1000."""
+        u = rng.random(len(served))
+        d: Floats = np.where(served, self._drawn(u, self.served), self._drawn(u, self.gap))
+        return d
+
+    def _drawn(self, u: Floats, gap: float) -> Floats:
+        lost, won = self._odds(gap)
+        usual = _usual(gap) if self.shape == Shape.RARE else 0.0
+        d: Floats = np.where(u < lost, -1.0, np.where(u >= 1.0 - won, 1.0, usual))
+        return d
+
+    def _odds(self, gap: float) -> tuple[float, float]:
+        """Give the chances of D = -1 and of D = +1."""
+        if self.shape == Shape.LOSSES:
+            return max(0.0, -gap), max(0.0, gap)
+        if self.shape == Shape.RARE:
+            usual = _usual(gap)
+            return max(0.0, (usual - gap) / (1.0 + usual)), 0.0
+        wrong_t, wrong_s = 1.0 - self.teacher, 1.0 - self.teacher - gap
+        spread = math.sqrt(wrong_t * (1 - wrong_t) * wrong_s * (1 - wrong_s))
+        both = min(wrong_t, wrong_s, wrong_t * wrong_s + self.correlation * spread)
+        return wrong_s - both, wrong_t - both
+
+
+def _usual(gap: float) -> float:
+    """Give what RARE loses on nearly every call."""
+    return math.ceil(_EVERYWHERE * gap * SCALE) / SCALE if gap < 0 else gap
