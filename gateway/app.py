@@ -30,7 +30,7 @@ def build(
     settings: GatewaySettings, *, journal: Journal, chooser: Chooser, transport: Transport, health: Health
 ) -> Gateway:
     """Join the parts of one gateway worker. The application closes `transport` when it shuts down."""
-    records = Records(journal, Metrics())
+    records = Records(journal, Metrics(), chooser.saw)
     accepted = AcceptedKeys(seconds=settings.accepted_key_s, most=settings.accepted_keys)
     pool = Pool(settings.upstreams)
     relay = Relay(

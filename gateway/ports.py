@@ -28,6 +28,9 @@ class Chooser(Protocol):
     def choose(self, *, fingerprint: str, unit: str, call_id: str, barred: str | None) -> Choice:
         """Decide who answers this call. `barred` says why a student may not, if so. Never raises."""
 
+    def saw(self, attempt: Attempt) -> None:
+        """Learn how an attempt ended. Never raises."""
+
 
 class Journal(Protocol):
     """Where records go before bytes do."""

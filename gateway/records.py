@@ -7,7 +7,7 @@ an answer, and the app's call comes before its record; the loss is counted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gateway import outcome as outcomes
@@ -27,8 +27,10 @@ log = logging.getLogger(__name__)
 class Records:
     """The journal, the metrics and the accounts of one worker."""
 
-    def __init__(self, journal: Journal, metrics: Metrics) -> None:
+    def __init__(self, journal: Journal, metrics: Metrics, saw: Callable[[Attempt], None]) -> None:
+        """`saw` is told of every attempt that ended."""
         self._journal = journal
+        self._saw = saw
         self.metrics = metrics
         self.accounts = Accounts()
 
@@ -119,6 +121,7 @@ class Records:
         except StoreError as failure:
             self.metrics.lost.add()
             log.warning("The attempt %s is lost to the log: %s", attempt.attempt_id, failure)
+        self._saw(attempt)
         self._measure(exchange, attempt)
 
     def _measure(self, exchange: Exchange, attempt: Attempt) -> None:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from router.breaker import Breaker
 from router.table import Table, teacher
 from store.template import Template, Templates
-from store.vocabulary import Choice, Route
+from store.vocabulary import Attempt, Choice, Role, Route, Who
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ class RouteFeed:
     """A Chooser over the published routes.
 
     `clock` gives Unix seconds. With the file `stop_file` present, or a heartbeat more than `stale_s` away,
-    the teacher answers everything.
+    the teacher answers everything. A student that fails in this worker is taken off here at once: control
+    may be dead, or slow to learn of it.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class RouteFeed:
         self._stale_s = stale_s
         self._stop_check_s = stop_check_s
         self._table = Table()
+        self._breaker = Breaker()
         self._templates = Templates()
         self._revision = 0  # of the templates
         self._version: int | None = None
@@ -82,9 +85,10 @@ class RouteFeed:
         try:
             version = self._control.data_version()
             if version != self._version:
-                table = Table.of(self._control.routes())
+                routes = self._control.routes()
                 self._heartbeat = self._control.heartbeat_at()
-                self._table = table
+                self._table = Table.of(routes)
+                self._breaker.told(routes, self._heartbeat)
                 self._read_templates()  # last: a rollback waits for no template
                 self._version = version
             self._failing = False
@@ -116,7 +120,16 @@ class RouteFeed:
             return teacher(route, "stopped")
         if route is not None and self._is_stale():
             return teacher(route, "stale_routes")
+        if route is not None and self._breaker.off(route.student_id):
+            return teacher(route, "breaker")
         return table.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred)
+
+    def saw(self, attempt: Attempt) -> None:
+        """Learn how an attempt ended. Never raises."""
+        if attempt.who != Who.STUDENT or attempt.role != Role.SERVE or attempt.student_id is None:
+            return
+        if self._breaker.saw(attempt.student_id, attempt.outcome, self._clock()):
+            _log.warning("student %s fails: the teacher answers until control decides", attempt.student_id)
 
     def _read_templates(self) -> None:
         """Read them where they were published anew: they are many, and heartbeats come twice a second."""

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from router.breaker import FAILED, tripped
 from router.decision import Probe
 from router.figures import Bars, Figures, Flags, bars
 from router.settings import STEPS, RolloutPolicy
 from router.steps import standing
-from store.vocabulary import Outcome, Rollout, State, TaskMode
-
-FAILED = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT})
-"""Outcomes that say a student's server does not work. A refusal or a cut at the length limit is an answer."""
+from store.vocabulary import Rollout, State, TaskMode
 
 
 def harmful(figures: Figures, slack: float = 0.0) -> Flags:
@@ -86,8 +84,7 @@ def dwelt(rollout: Rollout, policy: RolloutPolicy, now: float) -> bool:
 
 def broken(outcomes: Sequence[str], policy: RolloutPolicy) -> bool:
     """Say whether the breaker trips: too many of the student's latest calls failed."""
-    latest = outcomes[: policy.breaker_window]
-    return sum(outcome in FAILED for outcome in latest) >= policy.breaker_failures
+    return tripped(outcomes, window=policy.breaker_window, failures=policy.breaker_failures)
 
 
 def healthy(probes: Sequence[Probe], delta: float, policy: RolloutPolicy) -> bool:

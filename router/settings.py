@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from router.breaker import FAILURES, WINDOW
 from router.errors import PolicyError
 from store.vocabulary import Release, State, TaskMode
 
@@ -67,8 +68,8 @@ class RolloutPolicy:
     screen_n: int = 200  # held-out calls that the offline screen needs
     score_timeout_s: float = 900.0  # for an attempt's arrival and its score
     conversation_s: float = 900.0  # how long the calls of one conversation are gathered into one mean
-    breaker_window: int = 20  # latest calls served by the student ...
-    breaker_failures: int = 5  # ... of which so many failed: the teacher answers
+    breaker_window: int = WINDOW  # latest calls served by the student ...
+    breaker_failures: int = FAILURES  # ... of which so many failed: the teacher answers
     breaker_probes: int = (
         10  # shadow calls in a row that must succeed and hold the margin before it serves again
     )

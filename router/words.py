@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from router import betting
+from router.breaker import FAILED
 from router.decision import Cause
 from router.evidence import Cell, Evidence, mean
 from router.figures import FRESH, Bars, Figures
-from router.rules import FAILED
 from router.settings import STEPS, RolloutPolicy
 from store.vocabulary import Rollout, State, Who
 

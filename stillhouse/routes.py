@@ -18,7 +18,7 @@ from store.control import Control
 from store.errors import StoreError
 from store.paths import DataFolder
 from store.template import Templates
-from store.vocabulary import Choice, Route
+from store.vocabulary import Attempt, Choice, Route
 
 logger = logging.getLogger(__name__)
 RETRY_S = 0.5
@@ -71,6 +71,11 @@ class Routes:
         """Decide who answers a call; the teacher while there is no control state."""
         chooser = self._feed or _NO_ROUTES
         return chooser.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred)
+
+    def saw(self, attempt: Attempt) -> None:
+        """Learn how an attempt ended."""
+        if self._feed is not None:
+            self._feed.saw(attempt)
 
     def _open(self) -> None:
         if self._folder.control.exists():

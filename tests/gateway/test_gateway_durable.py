@@ -163,7 +163,7 @@ def exchange() -> Exchange:
 
 
 async def test_tries_of_one_exchange_count_once_and_one_that_nobody_records_is_missed():
-    records = Records(MemoryJournal(), Metrics())
+    records = Records(MemoryJournal(), Metrics(), lambda _: None)
     tried, broken = exchange(), exchange()
     with records.exactly_one(tried, served=False):
         for _ in range(3):

@@ -302,6 +302,7 @@ class FixedChooser:
     pairing: Pairing = Pairing.NONE
     barred: list[str | None] = field(default_factory=list)
     templates: Templates = Templates()  # noqa: RUF009 - immutable
+    seen: list[Attempt] = field(default_factory=list)
 
     def route(self, fingerprint: str) -> Route | None:
         return self.published
@@ -313,6 +314,9 @@ class FixedChooser:
         return Choice(
             who=self.who, reason="share", task="t", pairing=self.pairing, student_id="s1", propensity=1.0
         )
+
+    def saw(self, attempt: Attempt) -> None:
+        self.seen.append(attempt)
 
 
 class Healthy:
