@@ -9,7 +9,7 @@ from store.vocabulary import TaskMode
 
 DAY_S = 86_400.0
 FAILED_LIVE = frozenset(
-    {"harm", "late_regression", "held_too_long", "breaker"}
+    {"harm", "late_regression", "held_too_long", "breaker", "guardrail"}
 )  # causes of a rollback that call for another student
 
 

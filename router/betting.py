@@ -4,6 +4,9 @@ A bettor starts with 1 and, before each D, stakes a fixed fraction against the c
 claim holds, nobody can expect to win, so the wealth K is a supermartingale and P(K ever reaches 1/alpha) <=
 alpha, however often one looks (Ville's inequality). Sixteen bettors share the starting capital.
 
+A difference that is a corrected one (`router.streams.gold`) may reach B > 1 in size: then D is that divided by
+B, kept to a thousandth of what it was, and `scale` is B.
+
 Sources: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting" (2024), for the
 wealth and its grid mixture; Shin, Ramdas and Rinaldo, "E-detectors" (2023), for the Shiryaev-Roberts form;
 Ville, "Etude critique de la notion de collectif" (1939), for the inequality. Logarithms are natural.
@@ -19,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCALE = 1000  # bins a unit: D is kept to a thousandth, rounded against the claim
-BINS = 2 * SCALE + 1
 BETS = 16
 
 Floats = NDArray[np.float64]
@@ -30,33 +32,44 @@ _LOG_BETS = math.log(BETS)
 _SLACK = 1e-9  # a D that is a multiple of 1/1000 but for float noise counts as one
 
 
-def bin_down(d: float) -> int:
-    """Give the bin of D rounded down, 0 for -1 to 2000 for +1: for claims that D is high."""
-    return math.floor(d * SCALE + _SLACK) + SCALE
+def reach(scale: float = 1.0) -> int:
+    """Give the bin of D = 0, which is also how many bins lie on either side of it."""
+    return math.ceil(scale) * SCALE
 
 
-def bin_up(d: float) -> int:
+def bin_down(d: float, scale: float = 1.0) -> int:
+    """Give the bin of D rounded down, 0 for -1 to 2000 for +1 where `scale` is 1: for claims that D is high."""
+    return max(0, math.floor(d * scale * SCALE + _SLACK) + reach(scale))
+
+
+def bin_up(d: float, scale: float = 1.0) -> int:
     """Give the bin of D rounded up: for claims that D is low."""
-    return math.ceil(d * SCALE - _SLACK) + SCALE
+    return min(2 * reach(scale), math.ceil(d * scale * SCALE - _SLACK) + reach(scale))
+
+
+def of_bin(at: int, scale: float = 1.0) -> float:
+    """Give the difference that a bin stands for, before it was divided by `scale`."""
+    return (at - reach(scale)) / SCALE
 
 
 @lru_cache(maxsize=64)
-def gains(m: float) -> Floats:
-    """Give log(1 + c_j (d - m) / (1 + m)) for every bin and bet, shape (2001, 16), read-only.
+def gains(m: float, scale: float = 1.0) -> Floats:
+    """Give log(1 + c_j (d - m) / (1 + m)) for every bin and bet, shape (bins, 16), read-only.
 
-    `m` in (-1, 1) is the greatest mean that the claim allows.
+    `m` in (-1, 1) is the greatest mean of D that the claim allows.
     """
     if not -1.0 < m < 1.0:
         raise ValueError(f"the claimed mean must lie between -1 and 1, not {m}.")
-    table = _gains(np.arange(-SCALE, SCALE + 1) / SCALE, m)
+    side = reach(scale)
+    table = _gains(np.clip(np.arange(-side, side + 1) / (SCALE * scale), -1.0, 1.0), m)
     table.flags.writeable = False
     return table
 
 
 @lru_cache(maxsize=64)
-def losses(m: float) -> Floats:
+def losses(m: float, scale: float = 1.0) -> Floats:
     """Give the same for -d: bets against "E[-D | past] <= m", the claim that D is not lower than -m."""
-    table = gains(m)[::-1].copy()
+    table = gains(m, scale)[::-1].copy()
     table.flags.writeable = False
     return table
 
@@ -78,22 +91,23 @@ def total(table: Floats, counts: Iterable[tuple[int, int]]) -> Floats:
     return summed
 
 
-def lower_bound(counts: Iterable[tuple[int, int]], log_threshold: float) -> float:
+def lower_bound(counts: Iterable[tuple[int, int]], log_threshold: float, scale: float = 1.0) -> float:
     """Give sup{m : log K(m) >= log_threshold}: E[D] lies above it but for a chance of exp(-log_threshold).
 
-    By bisection (log K falls in m), to 1e-6. -1 where nothing is proven.
+    Of D before it was divided by `scale`. By bisection (log K falls in m), to 1e-6 of that. -1 where nothing is
+    proven.
     """
     pairs = list(counts)
     if not pairs:
         return -1.0
     bins, n = (np.asarray(column, dtype=np.float64) for column in zip(*pairs, strict=True))
-    d = bins / SCALE - 1.0
+    d = np.clip((bins - reach(scale)) / (SCALE * scale), -1.0, 1.0)
     low, high = -1.0 + 1e-9, 1.0 - 1e-9
     while high - low > 1e-6:  # noqa: PLR2004 - the precision that the docstring promises
         middle = (low + high) / 2
         proven = wealth(n @ _gains(d, middle)) >= log_threshold
         low, high = (middle, high) if proven else (low, middle)
-    return max(-1.0, low) if low > -1.0 + 1e-6 else -1.0
+    return max(-1.0, low * scale) if low > -1.0 + 1e-6 else -1.0
 
 
 def detect(state: Floats, steps: Floats) -> Floats:

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from router import betting, rules, words
+from router import rules, words
+from router.counts import Cell
 from router.decision import Cause
-from router.evidence import Cell, Evidence, mean
+from router.evidence import Evidence
 from router.figures import FRESH, Figures, bars, measure
 from router.settings import STEPS, RolloutPolicy
 from router.steps import LADDER, TERMINAL, share, standing
@@ -67,7 +68,7 @@ def explain(
     evidence = Evidence.from_json(rollout.evidence)
     figures, bar = measure(evidence, rollout, policy), bars(rollout, policy)
     whole = evidence.over()
-    lower = betting.lower_bound(whole.hopeful, bar.promote)
+    lower = evidence.lower(whole, bar.promote)
     return Story(
         headline=_headline(rollout, policy),
         happened=tuple(_event(t) for t in transitions),
@@ -77,7 +78,7 @@ def explain(
         figures={
             **words.record(figures, bar),
             "pairs_in_all": whole.paired,
-            "mean": mean(whole.down),
+            "mean": evidence.mean(whole),
             "lower": lower,
             "delta": rollout.delta,
             "alpha": rollout.alpha,
@@ -163,14 +164,14 @@ def _stands(
     whole = evidence.over()
     if not whole.paired:
         return ("No pair has been compared yet.",)
-    served = sum(c.paired for (_, by), c in evidence.cells.items() if by == Who.STUDENT)
+    served = evidence.over(None, Who.STUDENT).paired
     said = [
         (
             f"{whole.paired} pairs compared ({served} served by the student; {whole.missing} missing, "
             f"{whole.void} duplicates left out), standing for about {whole.calls:.0f} calls."
         ),
         (
-            f"The student is {words.points(mean(whole.down) or 0.0)} to the teacher on average, at least "
+            f"The student is {words.points(evidence.mean(whole) or 0.0)} to the teacher on average, at least "
             f"{words.points(lower)} (lower bound, valid at every moment); the margin is "
             f"{words.points(-rollout.delta)}."
         ),
@@ -194,5 +195,5 @@ def _step(evidence: Evidence, step: State) -> StepStory:
         missing=cell.missing,
         void=cell.void,
         calls=round(cell.calls),
-        mean=mean(cell.down),
+        mean=evidence.mean(cell),
     )

@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from router import betting
 from router.betting import Floats
-from router.evidence import Evidence, Sparse, doubtful_bin, hopeful_bin
+from router.counts import Sparse, doubtful_bin, hopeful_bin
+from router.evidence import Evidence
 from router.settings import STEPS, RolloutPolicy
-from store.vocabulary import Observation, ObservationKind, Rollout, State, Who
+from router.streams import alarms
+from router.streams.budget import SHARES
+from store.vocabulary import Observation, ObservationKind, Rollout, State, Stream, Who
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -25,7 +28,7 @@ Ints = NDArray[np.int64]
 FRESH = (State.CANARY_25, State.CANARY_50)
 """The steps whose pairs the last gate's own test is made from."""
 
-_HALF = math.log(2.0)  # two detectors share one false-alarm budget
+_SHARED = math.log(2.0 / SHARES[Stream.SCORE])  # two detectors share the part that scores have
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +37,9 @@ class Bars:
 
     promote: float  # ln(1 / alpha_k)
     served: float  # ln(1 / served_alpha), for the last gate's pairs that the student served
-    harm_shadow: float  # ln(1 / budget) of the one harm test of SHADOW
+    harm_shadow: float  # ln(1 / budget) of the one harm test of scores in SHADOW
     harm_live: float  # and of each of the two of a canary step
+    beside: float  # share of a step's false alarms, before the streams beside the scores divide theirs
     late: float  # ln A
 
 
@@ -50,7 +54,9 @@ class Figures:
     fresh: Floats  # the same, over pairs at 25% and 50% only
     fresh_served: Floats  # and of them, over those that the student served
     harm: Floats  # greatest excess of a step's log wealth against "D >= -delta" over its bar
-    late: Floats  # greater of the two detectors' log R, less ln 2
+    late: Floats  # greater of the two detectors' log R, less what sharing the false alarms costs
+    beside: Floats  # greatest excess of a test of errors, formats, latency or feedback over its bar
+    late_beside: Floats  # greatest log R of their detectors, less the same
 
     @property
     def missing_rate(self) -> Floats:
@@ -67,12 +73,14 @@ def spend(alpha: float, trial: int) -> float:
 def bars(rollout: Rollout, policy: RolloutPolicy) -> Bars:
     """Give the thresholds of a rollout: margin and alpha are its own, fixed when it began."""
     step_alpha = policy.harm_alpha / len(STEPS)  # Bonferroni over the five steps ...
+    scores = step_alpha * SHARES[Stream.SCORE]  # ... over what is watched ...
     late = policy.late_full if _step(rollout) == State.FULL else policy.late_ramp
     return Bars(
         promote=-math.log(spend(rollout.alpha, max(1, rollout.trial))),
         served=-math.log(policy.served_alpha),
-        harm_shadow=-math.log(step_alpha),
-        harm_live=-math.log(step_alpha / 2),  # ... and over all pairs and those the student served
+        harm_shadow=-math.log(scores),
+        harm_live=-math.log(scores / 2),  # ... and over all pairs and those the student served
+        beside=step_alpha,
         late=math.log(late),
     )
 
@@ -87,21 +95,21 @@ def trace(
 ) -> Figures:
     """Give the figures now and after each further observation. Pure."""
     walk = _Walk(evidence, observations)
-    step = _step(rollout)
+    step, bar = _step(rollout), bars(rollout, policy)
     now = evidence.cell(step)
     here = walk.at(step)
     return Figures(
         pairs=_count(now.paired, here & walk.paired),
         served=_count(evidence.cell(step, Who.STUDENT).paired, here & walk.paired & walk.served),
         missing=_count(now.missing, here & walk.missing),
-        promote=walk.hope(evidence.over().hopeful, walk.everything),
+        promote=walk.hope(evidence.over().hopeful, walk.scored),
         fresh=walk.hope(evidence.over(FRESH).hopeful, walk.at(*FRESH)),
         fresh_served=walk.hope(evidence.over(FRESH, Who.STUDENT).hopeful, walk.at(*FRESH) & walk.served),
-        harm=_harm(walk, bars(rollout, policy)),
-        late=np.maximum(
-            walk.late(evidence.late, walk.everything), walk.late(evidence.late_served, walk.served)
-        )
-        - _HALF,
+        harm=_harm(walk, bar),
+        late=np.maximum(walk.late(evidence.late, walk.scored), walk.late(evidence.late_served, walk.served))
+        - _SHARED,
+        beside=alarms.excess(evidence, observations, bar.beside),
+        late_beside=alarms.late(evidence, observations),
     )
 
 
@@ -134,25 +142,27 @@ class _Walk:
     def __init__(self, evidence: Evidence, observations: Sequence[Observation]) -> None:
         self.evidence = evidence
         self.n = len(observations)
-        self.everything: Flags = np.ones(self.n, dtype=np.bool_)
+        self.scored = _flags(o.stream == Stream.SCORE for o in observations)
         self.steps = np.asarray([str(o.step) for o in observations], dtype=np.str_)
-        self.served = _flags(o.served_by == Who.STUDENT for o in observations)
-        self.paired = _flags(o.kind == ObservationKind.PAIRED for o in observations)
-        self.missing = _flags(o.kind == ObservationKind.MISSING for o in observations)
-        self._gains = _rows(betting.gains(-evidence.delta), [hopeful_bin(o) for o in observations])
-        self._losses = _rows(betting.losses(evidence.delta), [doubtful_bin(o) for o in observations])
+        self.served = self.scored & _flags(o.served_by == Who.STUDENT for o in observations)
+        self.paired = self.scored & _flags(o.kind == ObservationKind.PAIRED for o in observations)
+        self.missing = self.scored & _flags(o.kind == ObservationKind.MISSING for o in observations)
+        margin, scale = evidence.margin, evidence.scale
+        self._hope, self._doubt = betting.gains(-margin, scale), betting.losses(margin, scale)
+        self._gains = self._rows(self._hope, [hopeful_bin(o, scale) for o in observations])
+        self._losses = self._rows(self._doubt, [doubtful_bin(o, scale) for o in observations])
 
     def at(self, *steps: State) -> Flags:
-        """Say which observations were drawn at these steps."""
-        return np.isin(self.steps, [str(step) for step in steps])
+        """Say which observations of scores were drawn at these steps."""
+        return self.scored & np.isin(self.steps, [str(step) for step in steps])
 
     def hope(self, before: Sparse, where: Flags) -> Floats:
         """Give log wealth of the bets on the student."""
-        return self._wealth(betting.total(betting.gains(-self.evidence.delta), before), self._gains, where)
+        return self._wealth(betting.total(self._hope, before), self._gains, where)
 
     def doubt(self, before: Sparse, where: Flags) -> Floats:
         """Give log wealth of the bets against the student."""
-        return self._wealth(betting.total(betting.losses(self.evidence.delta), before), self._losses, where)
+        return self._wealth(betting.total(self._doubt, before), self._losses, where)
 
     def late(self, before: tuple[float, ...], where: Flags) -> Floats:
         """Give log R, averaged over the bets, of a detector that sees only the flagged observations."""
@@ -170,13 +180,17 @@ class _Walk:
         grown = np.cumsum(np.where(where[:, None], rows, 0.0), axis=0)
         return betting.wealth(np.vstack([before, before + grown]))
 
+    def _rows(self, table: Floats, bins: list[int | None]) -> Floats:
+        """Give one row of the table for each bin, zeros where the observation counts nowhere."""
+        if not bins:
+            return np.zeros((0, betting.BETS))
+        found = [
+            at if at is not None and scored else None for at, scored in zip(bins, self.scored, strict=True)
+        ]
+        rows: Floats = table[[0 if at is None else at for at in found]]
+        rows[[at is None for at in found]] = 0.0
+        return rows
+
 
 def _flags(values: object) -> Flags:
     return np.fromiter(values, dtype=np.bool_)  # type: ignore[call-overload, no-any-return]
-
-
-def _rows(table: Floats, bins: list[int | None]) -> Floats:
-    """Give one row of the table for each bin, zeros where the observation counts nowhere."""
-    rows: Floats = table[[0 if at is None else at for at in bins]] if bins else np.zeros((0, betting.BETS))
-    rows[[at is None for at in bins]] = 0.0
-    return rows

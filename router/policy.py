@@ -92,7 +92,7 @@ def _screened(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> Decision
 
 
 def _alarm(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> Decision | None:
-    """Roll back on harm or a late regression, whatever else is true."""
+    """Roll back on harm, a late regression or what is seen beside the scores, whatever else is true."""
     if not rules.watched(rollout):
         return None
     figures = measure(evidence, rollout, policy)
@@ -101,6 +101,8 @@ def _alarm(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> Decis
         cause, why = "harm", words.harm(rollout, evidence)
     elif rules.late(figures, bar)[0]:
         cause, why = "late_regression", words.regression(evidence, figures, bar)
+    elif rules.beside(figures, bar)[0]:
+        cause, why = "guardrail", words.beside(evidence, figures, bar)
     else:
         return None
     return Decision(target=State.ROLLING_BACK, cause=cause, why=why, figures=words.record(figures, bar))

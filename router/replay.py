@@ -26,7 +26,7 @@ def differences(
     """
     found: list[str] = []
     at = _begun(rollout, transitions)
-    evidence = Evidence(delta=rollout.delta)
+    evidence = voided(Evidence.from_json(rollout.evidence))
     for number, transition in enumerate(transitions, 1):
         evidence = update(
             evidence, _between(observations, at.consumed_seq, transition.inputs["consumed_seq"])

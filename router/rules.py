@@ -28,6 +28,11 @@ def late(figures: Figures, bar: Bars, slack: float = 0.0) -> Flags:
     return np.asarray(figures.late >= bar.late - slack)
 
 
+def beside(figures: Figures, bar: Bars, slack: float = 0.0) -> Flags:
+    """Say whether errors, formats, latency or feedback have alarmed, in a step or as a late regression."""
+    return np.asarray((figures.beside >= -slack) | (figures.late_beside >= bar.late - slack))
+
+
 def enough(figures: Figures, step: State, policy: RolloutPolicy) -> Flags:
     """Say whether the step has its pairs."""
     return np.asarray(figures.pairs >= policy.minima[step])
@@ -111,7 +116,7 @@ def eventful(rollout: Rollout, figures: Figures, policy: RolloutPolicy, now: flo
     bar = bars(rollout, policy)
     if not watched(rollout):
         return np.zeros(figures.pairs.shape, dtype=np.bool_)
-    found = harmful(figures, slack) | late(figures, bar, slack)
+    found = harmful(figures, slack) | late(figures, bar, slack) | beside(figures, bar, slack)
     step = standing(rollout)
     if rollout.state in STEPS:
         found |= spent(figures, step, policy, bar)

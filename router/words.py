@@ -10,11 +10,13 @@ from typing import Any
 
 from router import betting
 from router.breaker import FAILED
+from router.counts import Cell, mean
 from router.decision import Cause
-from router.evidence import Cell, Evidence, mean
+from router.evidence import Evidence
 from router.figures import FRESH, Bars, Figures
 from router.settings import STEPS, RolloutPolicy
-from store.vocabulary import Rollout, State, Who
+from router.streams import alarms
+from store.vocabulary import Rollout, State, Stream, Who
 
 CAUSES: Mapping[str, str] = MappingProxyType(
     {
@@ -28,6 +30,14 @@ CAUSES: Mapping[str, str] = MappingProxyType(
     }
 )
 """What a rollout is held for, by cause."""
+
+
+_WORSE: dict[str, str] = {
+    Stream.ERROR: "its server failed",
+    Stream.FORMAT: "its answer could not go out",
+    Stream.LATENCY: "its answer was later than the latency objective",
+    Stream.FEEDBACK: "users complained",
+}
 
 
 def points(d: float) -> str:
@@ -58,6 +68,8 @@ def record(figures: Figures, bar: Bars) -> dict[str, Any]:
         "harm_excess": _finite(figures.harm[0]),
         "late": _finite(figures.late[0]),
         "late_threshold": bar.late,
+        "beside_excess": _finite(figures.beside[0]),
+        "late_beside": _finite(figures.late_beside[0]),
     }
 
 
@@ -65,8 +77,8 @@ def gate(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars) -> s
     """Say why a step was passed."""
     whole = evidence.over()
     said = (
-        f"Step {rollout.state} passed: over {whole.paired} pairs the student is {_mean(whole)} to the teacher, "
-        f"at least {points(betting.lower_bound(whole.hopeful, bar.promote))} but for a chance of "
+        f"Step {rollout.state} passed: over {whole.paired} pairs the student is {_mean(evidence, whole)} to the teacher, "
+        f"at least {points(evidence.lower(whole, bar.promote))} but for a chance of "
         f"{math.exp(-bar.promote):.3g}; wealth {wealth(float(figures.promote[0]))} of {wealth(bar.promote)} needed"
     )
     if rollout.state == State.CANARY_50:
@@ -82,7 +94,7 @@ def cap(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars, polic
     whole = evidence.over()
     return (
         f"Step {rollout.state} used up its {policy.caps[rollout.state]} pairs without an answer: the student is "
-        f"{_mean(whole)} over {whole.paired} pairs, wealth {wealth(float(figures.promote[0]))} of "
+        f"{_mean(evidence, whole)} over {whole.paired} pairs, wealth {wealth(float(figures.promote[0]))} of "
         f"{wealth(bar.promote)} needed, {100 * float(figures.missing_rate[0]):.1f}% of the step's pairs missing."
     )
 
@@ -92,7 +104,7 @@ def harm(rollout: Rollout, evidence: Evidence) -> str:
     step, cell, served = max(_suspects(evidence), key=lambda found: _against(evidence, found[1]))
     who = " that the student served" if served else ""
     return (
-        f"The student does harm: {_mean(cell)} over {cell.paired} pairs{who} of step {step}, worse than the "
+        f"The student does harm: {_mean(evidence, cell)} over {cell.paired} pairs{who} of step {step}, worse than the "
         f"margin of {points(-rollout.delta)} (wealth against it {wealth(_against(evidence, cell))})."
     )
 
@@ -102,6 +114,24 @@ def regression(evidence: Evidence, figures: Figures, bar: Bars) -> str:
     return (
         f"The student has become worse than the margin of {points(-evidence.delta)}: the change detector stands "
         f"at {wealth(float(figures.late[0]))}, its alarm at {wealth(bar.late)}, after {evidence.over().paired} pairs."
+    )
+
+
+def beside(evidence: Evidence, figures: Figures, bar: Bars) -> str:
+    """Say at what else than its scores the student is worse, and by how much."""
+    if figures.beside[0] < 0:
+        what = _WORSE[alarms.latest(evidence)]
+        return (
+            f"The student has become worse than it was: {what} more often than the teacher's by more than the margin; "
+            f"the change detector stands at {wealth(float(figures.late_beside[0]))}, its alarm at {wealth(bar.late)}."
+        )
+    at = alarms.suspects(evidence, bar.beside)[0]
+    what, margin = _WORSE[at.stream], points(evidence.margins[at.stream])
+    who = " that the student served" if at.served and at.stream != Stream.FEEDBACK else ""
+    return (
+        f"The student does harm: {what} in {points(mean(at.cell.down) or 0.0)} of {at.cell.paired} {_units(at.stream)}{who} "
+        f"of step {at.step} compared with the teacher, and {margin} are allowed (wealth against it "
+        f"{wealth(at.excess + alarms.bar(at.stream, bar.beside, at.step))})."
     )
 
 
@@ -124,8 +154,8 @@ def recovered(delta: float, policy: RolloutPolicy) -> str:
     )
 
 
-def _mean(cell: Cell) -> str:
-    d = mean(cell.down)
+def _mean(evidence: Evidence, cell: Cell) -> str:
+    d = evidence.mean(cell)
     return "not compared" if d is None else points(d)
 
 
@@ -137,8 +167,12 @@ def _suspects(evidence: Evidence) -> list[tuple[State, Cell, bool]]:
 
 
 def _against(evidence: Evidence, cell: Cell) -> float:
-    sums = betting.total(betting.losses(evidence.delta), cell.doubtful)
+    sums = betting.total(betting.losses(evidence.margin, evidence.scale), cell.doubtful)
     return float(betting.wealth(sums[None, :])[0])
+
+
+def _units(stream: str) -> str:
+    return "conversations" if stream == Stream.FEEDBACK else "pairs"
 
 
 def _finite(value: float) -> float | None:

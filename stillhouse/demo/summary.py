@@ -27,7 +27,7 @@ from store.vocabulary import ObservationKind, Rollout, State, Stream, Usage, Who
 LIST_PRICE_MODEL = "gpt-4.1"  # whose list price values the stand-in's tokens; said wherever it is used
 _Z95 = 1.645  # one-sided 95% quantile of the standard normal
 _ALL = 1_000_000
-_BY_EVIDENCE = ("harm", "late_regression", "breaker")  # causes of a way back that nobody ordered
+_BY_EVIDENCE = ("harm", "late_regression", "breaker", "guardrail")  # causes of a way back that nobody ordered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from router import betting, figures, steps
-from router.evidence import Evidence, mean
+from router import figures, steps
+from router.evidence import Evidence
 from router.settings import RolloutPolicy
 from store.vocabulary import Rollout, State
 
@@ -28,8 +28,8 @@ def evidence(rollout: Rollout, policy: RolloutPolicy) -> dict[str, Any] | None:
         "pairs_in_step": pairs,
         "minimum": minimum,
         "missing": every.missing,
-        "mean_difference": mean(every.down),
-        "lower": betting.lower_bound(every.hopeful, bars.promote) if every.paired else None,
+        "mean_difference": seen.mean(every),
+        "lower": seen.lower(every, bars.promote) if every.paired else None,
         "margin": rollout.delta,
         "log_wealth": _finite(wealth),
         "log_threshold": bars.promote,

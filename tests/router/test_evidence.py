@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from makers import observation, rollout
 
 from router import betting
-from router.evidence import Evidence, merge, update
+from router.counts import merge
+from router.evidence import Evidence, update
 from router.figures import bars, measure, spend, trace
 from router.settings import RolloutPolicy
 from store.vocabulary import ObservationKind, State, Who
@@ -70,7 +71,7 @@ def test_figures_equal_the_formulas(observations):
         brute_detector([d for d, _ in doubtful], 0.03),
         brute_detector([d for d, o in doubtful if o.served_by == Who.STUDENT], 0.03),
     )
-    assert figures.late[0] == pytest.approx(late - math.log(2), abs=1e-9)
+    assert figures.late[0] == pytest.approx(late - math.log(8 / 3), abs=1e-9)
 
 
 @given(rows, st.integers(0, 60))

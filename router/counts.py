@@ -1,0 +1,191 @@
+"""Counts of observations, by where they belong. Knows no margin, no detector and no decision.
+
+Counts are sums, so they merge across writers and replay in any order. Of what is missing nothing is known: the
+claim "good enough" counts it as the worst (-1), the claim "harmful" as harmless (0). Scores say how much better
+the student is, all other streams how much worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from router import betting
+from store.vocabulary import Observation, ObservationKind, Stream
+
+Sparse = tuple[tuple[int, int], ...]
+"""`(bin, n)`, ascending by bin, every n > 0."""
+
+
+class Place(NamedTuple):
+    """Where an observation is counted."""
+
+    stream: str
+    step: str
+    served_by: str
+    slice: str = ""  # "": the whole
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """The counts of one place."""
+
+    down: Sparse = ()  # of D, rounded down
+    up: Sparse = ()  # of D, rounded up
+    least: Sparse = ()  # of what is missing: the least that D can have been
+    spared: Sparse = ()  # and 0, as which it is no harm
+    paired: int = 0
+    missing: int = 0
+    void: int = 0
+    calls: float = 0.0  # calls that the drawn ones stand for: the sum of 1 / propensity
+
+    def __add__(self, other: Cell) -> Cell:
+        """Merge two counts of different observations."""
+        return Cell(
+            down=add(self.down, other.down),
+            up=add(self.up, other.up),
+            least=add(self.least, other.least),
+            spared=add(self.spared, other.spared),
+            paired=self.paired + other.paired,
+            missing=self.missing + other.missing,
+            void=self.void + other.void,
+            calls=self.calls + other.calls,
+        )
+
+    @property
+    def hopeful(self) -> Sparse:
+        """Counts for the claim "good enough"."""
+        return add(self.down, self.least)
+
+    @property
+    def doubtful(self) -> Sparse:
+        """Counts for the claim "harmful"."""
+        return add(self.up, self.spared)
+
+    @property
+    def worse(self) -> Sparse:
+        """The same of a stream that says how much worse the student is."""
+        return add(self.down, self.spared)
+
+
+EMPTY = Cell()
+
+
+def merge(*parts: Mapping[Place, Cell]) -> dict[Place, Cell]:
+    """Add the counts of several writers who saw different observations."""
+    merged: dict[Place, Cell] = {}
+    for part in parts:
+        for place, cell in part.items():
+            merged[place] = merged.get(place, EMPTY) + cell
+    return merged
+
+
+def add(one: Sparse, other: Sparse) -> Sparse:
+    """Add two sparse counts."""
+    summed = dict(one)
+    for at, n in other:
+        summed[at] = summed.get(at, 0) + n
+    return tuple(sorted((at, n) for at, n in summed.items() if n))
+
+
+def mean(counts: Sparse, scale: float = 1.0) -> float | None:
+    """Give the mean difference of counts, or None of none."""
+    n = sum(k for _, k in counts)
+    return sum(betting.of_bin(at, scale) * k for at, k in counts) / n if n else None
+
+
+@dataclass(slots=True)
+class _Tally:
+    """A Cell in the making."""
+
+    scale: float
+    down: dict[int, int] = field(default_factory=dict)
+    up: dict[int, int] = field(default_factory=dict)
+    least: dict[int, int] = field(default_factory=dict)
+    missing: int = 0
+    void: int = 0
+    calls: float = 0.0
+
+    def see(self, observation: Observation) -> None:
+        self.calls += 1.0 / observation.propensity if observation.propensity > 0 else 1.0
+        if (low := hopeful_bin(observation, self.scale)) is None:
+            self.void += 1
+        elif observation.kind == ObservationKind.MISSING:
+            self.missing += 1
+            self.least[low] = self.least.get(low, 0) + 1
+        elif (high := doubtful_bin(observation, self.scale)) is not None:
+            self.down[low] = self.down.get(low, 0) + 1
+            self.up[high] = self.up.get(high, 0) + 1
+
+    def cell(self) -> Cell:
+        return Cell(
+            down=tuple(sorted(self.down.items())),
+            up=tuple(sorted(self.up.items())),
+            least=tuple(sorted(self.least.items())),
+            spared=((betting.reach(self.scale), self.missing),) if self.missing else (),
+            paired=sum(self.down.values()),
+            missing=self.missing,
+            void=self.void,
+            calls=self.calls,
+        )
+
+
+def tally(observations: Iterable[Observation], scale: float) -> Iterator[tuple[Place, Cell]]:
+    """Count observations; `scale` is that of scores."""
+    tallies: dict[Place, _Tally] = {}
+    for o in observations:
+        place = Place(str(o.stream), str(o.step), str(o.served_by))
+        of = scale if o.stream == Stream.SCORE else 1.0
+        tallies.setdefault(place, _Tally(scale=of)).see(o)
+    return ((place, tally.cell()) for place, tally in tallies.items())
+
+
+def doubtful_bin(observation: Observation, scale: float = 1.0) -> int | None:
+    """Give the bin that the claim "harmful" counts, or None where the observation counts nowhere."""
+    if observation.kind == ObservationKind.MISSING:
+        return betting.reach(scale)
+    return None if observation.d is None else betting.bin_up(observation.d, scale)
+
+
+def hopeful_bin(observation: Observation, scale: float = 1.0) -> int | None:
+    """Give the bin that the claim "good enough" counts, or None where the observation counts nowhere."""
+    d = -1.0 if observation.d is None and observation.kind == ObservationKind.MISSING else observation.d
+    return None if d is None else betting.bin_down(d, scale)
+
+
+def worse_bin(observation: Observation) -> int | None:
+    """Give the bin that the claim "harmful" counts where D says how much worse the student is."""
+    if observation.kind == ObservationKind.MISSING:
+        return betting.reach()
+    return None if observation.d is None else betting.bin_down(observation.d)
+
+
+def cell_json(place: Place, cell: Cell) -> dict[str, Any]:
+    """Give plain JSON; `cell_of` restores it."""
+    return {
+        **place._asdict(),
+        "down": [list(pair) for pair in cell.down],
+        "up": [list(pair) for pair in cell.up],
+        "least": [list(pair) for pair in cell.least],
+        "spared": [list(pair) for pair in cell.spared],
+        "paired": cell.paired,
+        "missing": cell.missing,
+        "void": cell.void,
+        "calls": cell.calls,
+    }
+
+
+def cell_of(data: Mapping[str, Any]) -> tuple[Place, Cell]:
+    """Restore what `cell_json` gave."""
+    cell = Cell(
+        down=tuple((at, n) for at, n in data["down"]),
+        up=tuple((at, n) for at, n in data["up"]),
+        least=tuple((at, n) for at, n in data["least"]),
+        spared=tuple((at, n) for at, n in data["spared"]),
+        paired=data["paired"],
+        missing=data["missing"],
+        void=data["void"],
+        calls=data["calls"],
+    )
+    return Place(*(data[name] for name in Place._fields)), cell
