@@ -28,7 +28,8 @@ Ints = NDArray[np.int64]
 FRESH = (State.CANARY_25, State.CANARY_50)
 """The steps whose pairs the last gate's own test is made from."""
 
-_SHARED = math.log(2.0 / SHARES[Stream.SCORE])  # two detectors share the part that scores have
+SHARED = math.log(2.0 / SHARES[Stream.SCORE])
+"""What it costs each of the two detectors of scores, in log R, to share the part that scores have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +108,7 @@ def trace(
         fresh_served=walk.hope(evidence.over(FRESH, Who.STUDENT).hopeful, walk.at(*FRESH) & walk.served),
         harm=_harm(walk, bar),
         late=np.maximum(walk.late(evidence.late, walk.scored), walk.late(evidence.late_served, walk.served))
-        - _SHARED,
+        - SHARED,
         beside=alarms.excess(evidence, observations, bar.beside),
         late_beside=alarms.late(evidence, observations),
     )

@@ -13,10 +13,11 @@ import numpy as np
 
 from router import betting
 from router.betting import Floats
-from router.evidence import Cell, Evidence, Sparse
-from router.figures import bars
+from router.counts import Cell, Place, Sparse
+from router.evidence import Evidence
+from router.figures import SHARED, bars
 from router.settings import RolloutPolicy
-from store.vocabulary import Rollout, State, Who
+from store.vocabulary import Rollout, State, Stream, Who
 
 _SLACK = 1e-6  # in log wealth: the sums here add in another order
 
@@ -31,7 +32,7 @@ def quiet(rollout: Rollout, policy: RolloutPolicy, d: Floats) -> tuple[int, Evid
     hope, doubt = betting.gains(-rollout.delta)[bins], betting.losses(rollout.delta)[bins]
     late = betting.detect(np.full(betting.BETS, -math.inf), doubt)
     loud = betting.wealth(np.cumsum(doubt, axis=0)) >= bar.harm_shadow - _SLACK
-    loud |= betting.wealth(late) - math.log(2.0) >= bar.late - _SLACK
+    loud |= betting.wealth(late) - SHARED >= bar.late - _SLACK
     seen = np.arange(1, n + 1)
     loud |= (betting.wealth(np.cumsum(hope, axis=0)) >= bar.promote - _SLACK) & (
         seen >= policy.minima[State.SHADOW]
@@ -42,7 +43,7 @@ def quiet(rollout: Rollout, policy: RolloutPolicy, d: Floats) -> tuple[int, Evid
     if still:
         counts = _counts(bins[:still])
         cell = Cell(down=counts, up=counts, paired=still, calls=still / policy.shadow)
-        place = (str(State.SHADOW), str(Who.TEACHER))
+        place = Place(str(Stream.SCORE), str(State.SHADOW), str(Who.TEACHER))
         evidence = replace(evidence, cells={place: cell}, late=tuple(late[still - 1].tolist()))
     return still, evidence
 
