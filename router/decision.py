@@ -69,7 +69,10 @@ class Decision:
     serving: bool = True  # False: the teacher answers everything while it holds
     voiding: bool = False  # calls drawn while it holds count nowhere
     void: Void = ""
-    trial: int | None = None  # the one that begins where all evidence is voided
+    trial: int | None = (
+        None  # the one that begins: where all evidence is voided, or a part is tried instead of the whole
+    )
+    threshold: float | None = None  # of confidence, published from now on: the rollout is a partial one
     unverified: bool = False  # an operator forced it: the gate was not passed
     actor: str = "controller"
     figures: dict[str, Any] = field(default_factory=dict)  # what it was decided on, for the record

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from router import betting
-from router.counts import EMPTY, Cell, Place, cell_json, cell_of, doubtful_bin, mean, tally, worse_bin
+from router.counts import EMPTY, Cell, Place, cell_json, cell_of, doubtful_bin, mean, merge, tally, worse_bin
+from router.partial.candidate import Candidate, candidate_json, candidate_of, tried
+from router.partial.received import received
 from store.vocabulary import Observation, Stream, Who
 
 States = tuple[float, ...]
@@ -37,6 +39,8 @@ class Evidence:
     late_served: States = UNSEEN  # and over those that the student served
     late_beside: Mapping[str, States] = field(default_factory=dict)  # and of the other streams
     unverified: tuple[str, ...] = ()  # steps entered by an operator's force
+    threshold: float | None = None  # scores are counted as the app receives them with it published
+    candidates: Mapping[float, Candidate] = field(default_factory=dict)  # by threshold, strictest first
 
     @property
     def margin(self) -> float:
@@ -69,6 +73,12 @@ class Evidence:
         """Give the bound that the mean difference of scores in a cell lies above (`betting.lower_bound`)."""
         return betting.lower_bound(cell.hopeful, log_threshold, self.scale)
 
+    def under(self, threshold: float) -> Evidence:
+        """Give the evidence about what the app receives with a candidate published; detectors of it begin anew."""
+        beside = {place: cell for place, cell in self.cells.items() if place.stream != Stream.SCORE}
+        cells = {**beside, **self.candidates[threshold].cells}
+        return replace(self, cells=cells, threshold=threshold, late=UNSEEN, late_served=UNSEEN)
+
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON; `from_json` restores an equal value, bit for bit."""
         return {
@@ -81,6 +91,8 @@ class Evidence:
             "late_served": _states_json(self.late_served),
             "late_beside": {name: _states_json(self.late_beside[name]) for name in sorted(self.late_beside)},
             "unverified": list(self.unverified),
+            "threshold": self.threshold,
+            "candidates": [candidate_json(at, one) for at, one in self.candidates.items()],
         }
 
     @classmethod
@@ -97,21 +109,22 @@ class Evidence:
             late_served=_states_of(data["late_served"]),
             late_beside={name: _states_of(states) for name, states in data["late_beside"].items()},
             unverified=tuple(data["unverified"]),
+            threshold=data["threshold"],
+            candidates=dict(map(candidate_of, data["candidates"])),
         )
 
 
 def update(evidence: Evidence, observations: Iterable[Observation]) -> Evidence:
     """Count observations, in each stream in the order of their sequence. Pure."""
-    seen = list(observations)
-    cells = dict(evidence.cells)
-    for place, cell in tally(seen, evidence.scale):
-        cells[place] = cells.get(place, EMPTY) + cell
+    drawn = list(observations)
+    seen = received(drawn, evidence.threshold)
     scored = [o for o in seen if o.stream == Stream.SCORE]
     losses = betting.losses(evidence.margin, evidence.scale)
     served = [o for o in scored if o.served_by == Who.STUDENT]
     return replace(
         evidence,
-        cells=cells,
+        cells=merge(evidence.cells, dict(tally(seen, evidence.scale))),
+        candidates={at: tried(one, drawn, at, evidence.scale) for at, one in evidence.candidates.items()},
         late=_detect(losses, evidence.late, [doubtful_bin(o, evidence.scale) for o in scored]),
         late_served=_detect(losses, evidence.late_served, [doubtful_bin(o, evidence.scale) for o in served]),
         late_beside=_beside(evidence.late_beside, seen, evidence.margins),
@@ -120,7 +133,13 @@ def update(evidence: Evidence, observations: Iterable[Observation]) -> Evidence:
 
 def voided(evidence: Evidence) -> Evidence:
     """Give the evidence of a trial that begins: nothing is seen, nothing is forced."""
-    return Evidence(delta=evidence.delta, margins=evidence.margins, scale=evidence.scale)
+    return Evidence(
+        delta=evidence.delta,
+        margins=evidence.margins,
+        scale=evidence.scale,
+        threshold=evidence.threshold,
+        candidates={threshold: Candidate() for threshold in evidence.candidates},
+    )
 
 
 def _detect(table: betting.Floats, states: States, bins: Iterable[int | None]) -> States:

@@ -17,6 +17,7 @@ from router import betting
 from router.betting import Floats
 from router.counts import Sparse, doubtful_bin, hopeful_bin
 from router.evidence import Evidence
+from router.partial.received import received
 from router.settings import STEPS, RolloutPolicy
 from router.streams import alarms
 from router.streams.budget import SHARES
@@ -74,7 +75,8 @@ def spend(alpha: float, trial: int) -> float:
 def bars(rollout: Rollout, policy: RolloutPolicy) -> Bars:
     """Give the thresholds of a rollout: margin and alpha are its own, fixed when it began."""
     step_alpha = policy.harm_alpha / len(STEPS)  # Bonferroni over the five steps ...
-    scores = step_alpha * SHARES[Stream.SCORE]  # ... over what is watched ...
+    tried = len(rollout.thresholds) if rollout.partial else 1  # any of them may come to be published
+    scores = step_alpha * SHARES[Stream.SCORE] / tried  # ... over what is watched ...
     late = policy.late_full if _step(rollout) == State.FULL else policy.late_ramp
     return Bars(
         promote=-math.log(spend(rollout.alpha, max(1, rollout.trial))),
@@ -95,7 +97,7 @@ def trace(
     evidence: Evidence, observations: Sequence[Observation], rollout: Rollout, policy: RolloutPolicy
 ) -> Figures:
     """Give the figures now and after each further observation. Pure."""
-    walk = _Walk(evidence, observations)
+    walk = _Walk(evidence, received(observations, evidence.threshold))
     step, bar = _step(rollout), bars(rollout, policy)
     now = evidence.cell(step)
     here = walk.at(step)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from router.decision import Facts
 from router.errors import RolloutRefused
 from router.evidence import Evidence
+from router.partial.candidate import Candidate
+from router.partial.screen import hopeful
 from router.policy import screened_out
 from router.settings import RolloutPolicy
 from router.steps import TERMINAL, standing
@@ -41,12 +43,13 @@ def open_rollout(
     if (why := refusal(known)) is not None:
         raise RolloutRefused(why)
     now = clock()
+    thresholds = _thresholds(student, policy)
     rollout = Rollout(
         rollout_id=new_id(),
         task_id=task.task_id,
         task_version=student.task_version,
         student_id=student.student_id,
-        trial=_trial(task, evaluation, policy),
+        trial=_trial(task, evaluation, policy, thresholds),
         state=State.DRAFT,
         delta=policy.delta,
         alpha=policy.alpha,
@@ -56,18 +59,25 @@ def open_rollout(
         created=now,
         entered=now,
         since=now,
-        evidence=Evidence(delta=policy.delta).to_json(),
+        evidence=Evidence(delta=policy.delta, candidates={at: Candidate() for at in thresholds}).to_json(),
+        thresholds=thresholds,
     )
     control.create_rollout(rollout, epoch)
     return rollout
 
 
-def _trial(task: Task, evaluation: Evaluation, policy: RolloutPolicy) -> int:
+def _trial(task: Task, evaluation: Evaluation, policy: RolloutPolicy, thresholds: tuple[float, ...]) -> int:
     """Give k. Alpha is spent by looking at live evidence: not by a failed screen, nor by observing."""
-    looks = policy.mode != TaskMode.OBSERVE and not screened_out(
-        Facts(evaluation=evaluation), policy.delta, policy
-    )
-    return task.trials + looks
+    if policy.mode == TaskMode.OBSERVE:
+        return task.trials
+    refused = screened_out(Facts(evaluation=evaluation), policy.delta, policy)
+    partial = thresholds and hopeful(evaluation, policy.delta, policy.screen_n)
+    return task.trials + (not refused or bool(partial))
+
+
+def _thresholds(student: Student, policy: RolloutPolicy) -> tuple[float, ...]:
+    """Give the candidates of a partial cutover: fixed before any of its evidence is seen."""
+    return student.calibration.thresholds if student.calibration and policy.partial else ()
 
 
 def refusal(known: Iterable[Rollout]) -> str | None:

@@ -25,6 +25,9 @@ STUDENT_FAILED = frozenset(
 )
 """Without a score, these count as a score of 0. A lost attempt or an app that hung up says nothing."""
 
+WHOLE = frozenset({Outcome.COMPLETE, Outcome.DEFERRED})
+"""Answers that are scored. A deferred one says what a looser threshold would have let out."""
+
 RETRIED = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT})
 """After these another attempt of the teacher may still come."""
 
@@ -87,6 +90,10 @@ class Resolved:
 
     kind: ObservationKind
     d: float | None = None
+    confidence: float | None = None
+    parts: tuple[
+        tuple[float, float | None], ...
+    ] = ()  # D and confidence of each call, where there are several
 
 
 _MISSING = Resolved(kind=ObservationKind.MISSING)
@@ -126,7 +133,9 @@ def single(row: Drawn, waited_s: float, patience: Patience) -> Resolved | None:
     elif _mute(row.student_outcome, student):
         return _MISSING
     if student is not None and row.teacher_score is not None:
-        return Resolved(kind=ObservationKind.PAIRED, d=max(-1.0, min(1.0, student - row.teacher_score)))
+        d = max(-1.0, min(1.0, student - row.teacher_score))
+        confidence = row.confidence if row.student_score is not None else None
+        return Resolved(kind=ObservationKind.PAIRED, d=d, confidence=confidence)
     return _MISSING if waited_s >= patience.score_s else None
 
 
@@ -136,8 +145,8 @@ def void(rollout_id: str, row: Drawn) -> Observation:
 
 
 def _mute(outcome: str | None, score: float | None) -> bool:
-    """Say whether an attempt has ended and will never be scored: only complete ones are."""
-    return score is None and outcome is not None and outcome != Outcome.COMPLETE
+    """Say whether an attempt has ended and will never be scored: only whole answers are."""
+    return score is None and outcome is not None and outcome not in WHOLE
 
 
 def _conversation(rows: Sequence[Drawn], waited: Mapping[int, float], patience: Patience) -> Resolved | None:
@@ -154,8 +163,13 @@ def _conversation(rows: Sequence[Drawn], waited: Mapping[int, float], patience: 
         if (found := single(row, here, patience)) is None:
             return None
         calls[row.input_hash] = found
-    ds = [found.d for found in calls.values() if found.d is not None]
-    return Resolved(kind=ObservationKind.PAIRED, d=sum(ds) / len(ds)) if len(ds) == len(calls) else _MISSING
+    parts = [(one.d, one.confidence) for one in calls.values() if one.d is not None]
+    if len(parts) < len(calls):
+        return _MISSING
+    mean = sum(d for d, _ in parts) / len(parts)
+    if len(parts) == 1:
+        return Resolved(kind=ObservationKind.PAIRED, d=mean, confidence=parts[0][1])
+    return Resolved(kind=ObservationKind.PAIRED, d=mean, parts=tuple(parts))
 
 
 def _observation(rollout_id: str, row: Drawn, found: Resolved) -> Observation:
@@ -169,4 +183,6 @@ def _observation(rollout_id: str, row: Drawn, found: Resolved) -> Observation:
         served_by=row.served_by,
         propensity=row.propensity,
         ts=row.ts,
+        confidence=found.confidence,
+        parts=found.parts,
     )

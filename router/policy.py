@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from router import bucket, holds, rules, words
 from router.decision import Decision, Facts
-from router.evidence import Evidence
+from router.evidence import Evidence, voided
 from router.figures import bars, measure
+from router.partial import course, order
 from router.settings import STEPS, RolloutPolicy
 from router.steps import LIVE, following
 from store.vocabulary import Rollout, State, TaskMode, Verdict
@@ -21,6 +22,13 @@ def next_step(
     rollout: Rollout, evidence: Evidence, facts: Facts, policy: RolloutPolicy, now: float
 ) -> Decision | None:
     """Decide what happens to a rollout now, or None: it stays. `now` is the latest time seen, in seconds."""
+    decision = _decided(rollout, evidence, facts, policy, now)
+    return decision and course.instead(decision, rollout, evidence, facts, policy)
+
+
+def _decided(
+    rollout: Rollout, evidence: Evidence, facts: Facts, policy: RolloutPolicy, now: float
+) -> Decision | None:
     match rollout.state:
         case State.DRAFT:
             return Decision(target=State.OFFLINE, cause="created", why="A new student waits for its screen.")
@@ -36,6 +44,7 @@ def next_step(
                 or holds.found(rollout, evidence, facts)
                 or holds.broken(rollout, facts, policy)
                 or _gate(rollout, evidence, policy, now)
+                or course.loosened(rollout, evidence, policy)
             )
         case _:
             return None  # terminal
@@ -55,12 +64,26 @@ def applied(rollout: Rollout, decision: Decision, now: float) -> Rollout:
         entered=now if renewed else rollout.entered,
         reason=decision.why,
     )
+    if decision.trial is not None:
+        after = replace(after, trial=decision.trial)
+    if decision.threshold is not None:
+        after = replace(after, partial=True, threshold=decision.threshold)
     if decision.void == "all":
-        trial = rollout.trial if decision.trial is None else decision.trial
-        after = replace(after, trial=trial, salt=bucket.resalted(rollout.salt))
+        after = replace(after, salt=bucket.resalted(rollout.salt))
     if decision.void == "all" or decision.cause == "renewed":
         after = replace(after, since=now, since_seq=rollout.consumed_seq)
     return after
+
+
+def left(evidence: Evidence, decision: Decision) -> Evidence:
+    """Give the evidence as the decision leaves it."""
+    if decision.unverified:
+        evidence = replace(evidence, unverified=(*evidence.unverified, str(decision.target)))
+    if decision.void == "all":
+        evidence = voided(evidence)
+    if decision.threshold is None or decision.threshold == evidence.threshold:
+        return evidence
+    return evidence.under(decision.threshold)
 
 
 def screened_out(facts: Facts, rollout_delta: float, policy: RolloutPolicy) -> str | None:
@@ -137,11 +160,13 @@ def _gate(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, now: floa
     step = rollout.state
     if step not in STEPS or not rules.watched(rollout):
         return None
+    passing = order.gated(rollout, evidence, policy) if rollout.partial else evidence
+    evidence = passing or evidence
     figures = measure(evidence, rollout, policy)
     bar = bars(rollout, policy)
     record = words.record(figures, bar)
     convincing, tried = rules.convincing(figures, step, policy, bar), rules.tried(figures, step, policy, bar)
-    if convincing[0] and tried[0]:
+    if passing is not None and convincing[0] and tried[0]:
         if not rules.dwelt(rollout, policy, now):
             return None
         waits = step == State.SHADOW and rollout.mode == TaskMode.APPROVE
@@ -150,6 +175,7 @@ def _gate(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, now: floa
             cause="gate_passed",
             why=words.gate(rollout, evidence, figures, bar),
             figures=record,
+            threshold=evidence.threshold,
         )
     if rules.spent(figures, step, policy, bar)[0]:
         why = words.cap(rollout, evidence, figures, bar, policy)

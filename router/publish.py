@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from router.settings import RolloutPolicy
 from router.steps import CONSUMING, shadowed, share, standing
-from store.vocabulary import Rollout, Route, Student, TaskVersion
+from store.vocabulary import Release, Rollout, Route, Student, TaskVersion
 
 
 def route(
@@ -46,8 +46,10 @@ def route(
         timeout_s=policy.timeout_s,
         program=student.program,
         upstream=student.upstream,
-        release=policy.release,
+        release=policy.release if rollout.threshold is None else Release.WHOLE,
         capabilities=replace(student.capabilities, stored=policy.stored),
+        calibration=student.calibration,
+        threshold=rollout.threshold,
         epoch=epoch,
         updated=now,
     )

@@ -40,7 +40,7 @@ def inputs(
 
 
 def facts_json(facts: Facts) -> dict[str, Any]:
-    """Give facts as JSON, an evaluation without its details."""
+    """Give facts as JSON, an evaluation without its details but for what a partial cutover is screened by."""
     kept: dict[str, Any] = {
         "outcomes": list(facts.outcomes),
         "probes": [list(probe) for probe in facts.probes],
@@ -48,7 +48,8 @@ def facts_json(facts: Facts) -> dict[str, Any]:
         "trials": facts.trials,
     }
     if facts.evaluation is not None:
-        kept["evaluation"] = {**asdict(facts.evaluation), "detail": {}}
+        screened = facts.evaluation.detail.get("partial") or []
+        kept["evaluation"] = {**asdict(facts.evaluation), "detail": {"partial": screened}}
     return kept
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from router import record
 from router.decision import Decision
 from router.evidence import Evidence, update, voided
-from router.policy import applied, next_step
+from router.policy import applied, left, next_step
 from router.verbs import obey
 from store.vocabulary import Observation, Rollout, State, Transition
 
@@ -26,19 +26,16 @@ def differences(
     """
     found: list[str] = []
     at = _begun(rollout, transitions)
-    evidence = voided(Evidence.from_json(rollout.evidence))
+    evidence = replace(voided(Evidence.from_json(rollout.evidence)), threshold=None)
     for number, transition in enumerate(transitions, 1):
         evidence = update(
             evidence, _between(observations, at.consumed_seq, transition.inputs["consumed_seq"])
         )
         decision = _again(at, evidence, transition)
-        if decision is not None and decision.unverified:
-            evidence = replace(evidence, unverified=(*evidence.unverified, str(decision.target)))
         found += [f"transition {number}: {said}" for said in _compared(decision, evidence, transition)]
         if decision is None:
             return found
-        if decision.void == "all":
-            evidence = voided(evidence)
+        evidence = left(evidence, decision)
         at = applied(replace(at, consumed_seq=transition.inputs["consumed_seq"]), decision, transition.ts)
     evidence = update(evidence, _between(observations, at.consumed_seq, rollout.consumed_seq))
     if at.state != rollout.state:
@@ -64,6 +61,8 @@ def _begun(rollout: Rollout, transitions: Sequence[Transition]) -> Rollout:
         since_seq=0,
         consumed_seq=0,
         evidence={},
+        partial=False,
+        threshold=None,
         reason="",
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from router.decision import Decision, Facts
 from router.evidence import Evidence, update
 from router.figures import trace
+from router.partial import order
 from router.policy import next_step
 from router.rules import eventful
 from router.settings import RolloutPolicy
@@ -63,5 +64,6 @@ def _events(
 ) -> list[int]:
     """Give the numbers of observations, from 1, after which evidence may call for a decision."""
     found = eventful(rollout, trace(evidence, stretch, rollout, policy), policy, now)
+    found |= order.eventful(rollout, evidence, stretch, policy, now)
     places: list[int] = np.flatnonzero(found[1:]).tolist()
     return [at + 1 for at in places]

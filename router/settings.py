@@ -65,6 +65,9 @@ class RolloutPolicy:
     shadow_usd_per_day: float = 5.0  # all shadow attempts of the house in one UTC day; then no more pairs
     unknown_usd_per_call: float = 0.01  # what one counts for there while its model has no known price
 
+    partial: bool = (
+        True  # where the whole task is refused, the calls that the student is sure of may be its own
+    )
     screen_n: int = 200  # held-out calls that the offline screen needs
     score_timeout_s: float = 900.0  # for an attempt's arrival and its score
     conversation_s: float = 900.0  # how long the calls of one conversation are gathered into one mean

@@ -13,8 +13,8 @@ from typing import Any
 
 from router import record
 from router.decision import Decision, Facts
-from router.evidence import Evidence, voided
-from router.policy import applied
+from router.evidence import Evidence
+from router.policy import applied, left
 from router.publisher import Publisher
 from router.settings import RolloutPolicy
 from router.steps import share, standing
@@ -119,12 +119,8 @@ class Taker:
 
 
 def _after(rollout: Rollout, made: Made, now: float) -> Rollout:
-    decision, evidence = made.decision, made.evidence
-    if decision.unverified:
-        evidence = replace(evidence, unverified=(*evidence.unverified, str(decision.target)))
-    if decision.void == "all":
-        evidence = voided(evidence)
-    return applied(_counting(rollout, evidence, made.counted), decision, now)
+    evidence = left(made.evidence, made.decision)
+    return applied(_counting(rollout, evidence, made.counted), made.decision, now)
 
 
 def _counting(rollout: Rollout, evidence: Evidence, counted: Sequence[Observation]) -> Rollout:

@@ -84,7 +84,7 @@ WITH asked AS MATERIALIZED (
 made AS MATERIALIZED (
     SELECT a.attempt_id, a.call_id, a.who
     FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.call_id
-    WHERE a.outcome = 'complete'
+    WHERE a.outcome IN ('complete', 'deferred')
 ),
 scored AS (
     SELECT attempt_id FROM scores WHERE name = $score_name AND version = $version AND call_id IN (SELECT call_id FROM asked)
