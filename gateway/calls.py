@@ -24,7 +24,7 @@ from gateway.wire import Asked
 from store.ids import new_id
 from store.opening import FP_VERSION
 from store.prompt import head_hash
-from store.vocabulary import Call, Choice, Route
+from store.vocabulary import Call, Choice, Route, Unit
 
 _ENCRYPTED = b'"encrypted_content"'  # a provider's reasoning, said back to it
 _MOST_RETRIES = 1000  # recorded of what an app claims
@@ -95,7 +95,8 @@ class Decider:
                 key_accepted=self._accepts(caller, upstreams[0], asked.model),
                 away=self.reach.away(route.base_url),
             )
-            choice = self.chooser.choose(fingerprint=print_, unit=unit, call_id=call_id, barred=why)
+            assigned = asked.user if route.unit == Unit.USER and asked.user else unit
+            choice = self.chooser.choose(fingerprint=print_, unit=assigned, call_id=call_id, barred=why)
         call = Call(
             call_id=call_id,
             ts=time.time(),

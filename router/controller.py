@@ -59,13 +59,14 @@ class Controller:
         Raises StaleEpoch when another leader exists: then stop. A fault of one rollout is logged and
         leaves the others alone.
         """
-        self._control.heartbeat(self._epoch, self._pass_time())
+        now = self._pass_time()
+        self._control.heartbeat(self._epoch, now)
         self._publisher.look()
         made = self._orders.obey()
         live = [rollout.rollout_id for rollout in self._control.rollouts(live=True)]
         for rollout_id in live:
             try:
-                made += self._attend(rollout_id)
+                made += self._attend(rollout_id, now)
             except StaleEpoch:
                 raise
             except (StoreError, RouterError):
@@ -74,7 +75,7 @@ class Controller:
         self._seeing.keep(live)
         return made
 
-    def _attend(self, rollout_id: str) -> list[Transition]:
+    def _attend(self, rollout_id: str, now: float) -> list[Transition]:
         """Bring one rollout as far as it goes now, and its route up to date."""
         rollout = self._control.rollout(rollout_id)
         if rollout is None or rollout.state in TERMINAL:
@@ -83,7 +84,7 @@ class Controller:
         observations = self._seeing.observations(rollout, policy, self._looked)
         made: list[Transition] = []
         while True:
-            facts = self._seeing.facts(rollout, policy)
+            facts = self._seeing.facts(rollout, policy, looked=self._looked, wall=now)
             found = first_decision(
                 rollout,
                 Evidence.from_json(rollout.evidence),

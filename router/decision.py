@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
-from store.vocabulary import Evaluation, State
+from store.vocabulary import Evaluation, State, Unit
 
 Void = Literal["", "interval", "all"]
 """Which evidence no longer counts: none; the calls drawn and not counted yet, until the hold ends; or all
@@ -55,6 +55,9 @@ class Facts:
     evaluation: Evaluation | None = None  # offline, on held-out calls
     findings: tuple[Finding, ...] = ()  # that stand now
     trials: int = 0  # of the task so far
+    exposed: int = 0  # calls given to the student at this step of the ramp, in this trial
+    users: int = 0  # that apps have named in calls of this wording
+    gap_s: float = 0.0  # from the latest call of this wording to the latest in another wording of the task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +72,7 @@ class Decision:
     serving: bool = True  # False: the teacher answers everything while it holds
     voiding: bool = False  # calls drawn while it holds count nowhere
     void: Void = ""
+    unit: Unit | None = None  # what is assigned from now on; None: as before
     trial: int | None = (
         None  # the one that begins: where all evidence is voided, or a part is tried instead of the whole
     )

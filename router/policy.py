@@ -15,7 +15,7 @@ from router.figures import bars, measure
 from router.partial import course, order
 from router.settings import STEPS, RolloutPolicy
 from router.steps import LIVE, following
-from store.vocabulary import Rollout, State, TaskMode, Verdict
+from store.vocabulary import Rollout, State, TaskMode, Unit, Verdict
 
 
 def next_step(
@@ -41,9 +41,11 @@ def _decided(
         case state if state in LIVE:
             return (
                 _alarm(rollout, evidence, policy)
+                or _deserted(rollout, facts, policy)
                 or holds.found(rollout, evidence, facts)
                 or holds.broken(rollout, facts, policy)
                 or _gate(rollout, evidence, policy, now)
+                or _overexposed(rollout, evidence, facts, policy)
                 or course.loosened(rollout, evidence, policy)
             )
         case _:
@@ -60,6 +62,7 @@ def applied(rollout: Rollout, decision: Decision, now: float) -> Rollout:
         held_from=decision.held_from,
         held_for=decision.held_for,
         serving=decision.serving,
+        unit=rollout.unit if decision.unit is None else decision.unit,
         voiding=decision.voiding,
         entered=now if renewed else rollout.entered,
         reason=decision.why,
@@ -111,7 +114,11 @@ def _screened(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> Decision
         return Decision(target=State.REJECTED, cause="screen_failed", why=why)
     bound = words.points(e.delta_lower or 0.0)
     why = f"The offline screen passed: 80% lower bound {bound} on {e.n} held-out calls."
-    return Decision(target=State.SHADOW, cause="screen_passed", why=why)
+    by_user = policy.unit == Unit.USER and facts.users >= policy.min_users
+    if policy.unit == Unit.USER and not by_user:
+        why += f" Conversations are assigned: apps named {facts.users} users, {policy.min_users} are needed."
+    unit = Unit.USER if by_user else Unit.CONVERSATION
+    return Decision(target=State.SHADOW, cause="screen_passed", why=why, unit=unit)
 
 
 def _alarm(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> Decision | None:
@@ -143,6 +150,21 @@ def _held(
     if rollout.serving and (decision := holds.broken(rollout, facts, policy)) is not None:
         return decision
     return holds.over(rollout, facts, policy, now)
+
+
+def _deserted(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> Decision | None:
+    if not rules.deserted(facts, policy):
+        return None
+    return Decision(target=State.SUPERSEDED, cause="wording_gone", why=words.deserted(rollout, facts.gap_s))
+
+
+def _overexposed(
+    rollout: Rollout, evidence: Evidence, facts: Facts, policy: RolloutPolicy
+) -> Decision | None:
+    if not rules.overexposed(rollout, facts, policy):
+        return None
+    why = words.exposure(rollout, evidence, facts.exposed)
+    return Decision(target=State.INCONCLUSIVE, cause="exposure", why=why)
 
 
 def _settled(rollout: Rollout, policy: RolloutPolicy, now: float) -> Decision | None:

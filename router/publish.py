@@ -50,6 +50,7 @@ def route(
         capabilities=replace(student.capabilities, stored=policy.stored),
         calibration=student.calibration,
         threshold=rollout.threshold,
+        unit=rollout.unit,
         epoch=epoch,
         updated=now,
     )

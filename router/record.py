@@ -12,7 +12,7 @@ from typing import Any
 from router.decision import Decision, Facts, Finding, Probe
 from router.evidence import Evidence
 from router.settings import RolloutPolicy
-from store.vocabulary import Evaluation, Release, Rollout, State, TaskMode, Verdict
+from store.vocabulary import Evaluation, Release, Rollout, State, TaskMode, Unit, Verdict
 
 
 def inputs(
@@ -46,6 +46,9 @@ def facts_json(facts: Facts) -> dict[str, Any]:
         "probes": [list(probe) for probe in facts.probes],
         "findings": [asdict(finding) for finding in facts.findings],
         "trials": facts.trials,
+        "exposed": facts.exposed,
+        "users": facts.users,
+        "gap_s": facts.gap_s,
     }
     if facts.evaluation is not None:
         screened = facts.evaluation.detail.get("partial") or []
@@ -61,6 +64,9 @@ def facts_of(data: Mapping[str, Any]) -> Facts:
         probes=tuple(Probe(*probe) for probe in data["probes"]),
         findings=tuple(Finding(**finding) for finding in data["findings"]),
         trials=data["trials"],
+        exposed=data["exposed"],
+        users=data["users"],
+        gap_s=data["gap_s"],
         evaluation=Evaluation(**{**evaluation, "verdict": Verdict(evaluation["verdict"])})
         if evaluation
         else None,
@@ -82,5 +88,5 @@ def policy_of(data: Mapping[str, Any]) -> RolloutPolicy:
         for name, field in data.items()
         if isinstance(field, dict)
     }
-    named = {"mode": TaskMode(data["mode"]), "release": Release(data["release"])}
+    named = {"mode": TaskMode(data["mode"]), "release": Release(data["release"]), "unit": Unit(data["unit"])}
     return RolloutPolicy(**{**data, **by_step, **named})

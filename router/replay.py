@@ -14,7 +14,7 @@ from router.decision import Decision
 from router.evidence import Evidence, update, voided
 from router.policy import applied, left, next_step
 from router.verbs import obey
-from store.vocabulary import Observation, Rollout, State, Transition
+from store.vocabulary import Observation, Rollout, State, Transition, Unit
 
 
 def differences(
@@ -56,6 +56,7 @@ def _begun(rollout: Rollout, transitions: Sequence[Transition]) -> Rollout:
         held_for=(),
         serving=True,
         voiding=False,
+        unit=Unit.CONVERSATION,
         entered=rollout.created,
         since=rollout.created,
         since_seq=0,

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from router.breaker import FAILED, tripped
-from router.decision import Probe
+from router.decision import Facts, Probe
 from router.figures import Bars, Figures, Flags, bars
 from router.settings import STEPS, RolloutPolicy
-from router.steps import standing
+from router.steps import most_exposed, standing
 from store.vocabulary import Rollout, State, TaskMode
 
 
@@ -80,6 +80,17 @@ def spent(figures: Figures, step: State, policy: RolloutPolicy, bar: Bars) -> Fl
     doubtful = (figures.pairs + figures.missing >= cap) & ~convincing(figures, step, policy, bar)
     untried = (figures.served >= cap) & ~tried(figures, step, policy, bar)
     return np.asarray(doubtful | untried)
+
+
+def overexposed(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> bool:
+    """Say whether the student got as many calls of a canary step as it may without an answer."""
+    step = rollout.state
+    return step in STEPS[1:] and facts.exposed >= most_exposed(step, policy)
+
+
+def deserted(facts: Facts, policy: RolloutPolicy) -> bool:
+    """Say whether apps have left this wording for another one of the task. The log's times say so, no clock."""
+    return facts.gap_s > policy.gone_s
 
 
 def dwelt(rollout: Rollout, policy: RolloutPolicy, now: float) -> bool:

@@ -7,18 +7,24 @@ from dataclasses import replace
 
 from router.decision import Facts, Finding
 from router.pairs import Patience
-from router.settings import RolloutPolicy
+from router.settings import STEPS, RolloutPolicy
 from router.sight import PairLog, Sight
 from router.steps import CONSUMING, LIVE, share
 from store.control import Control
-from store.vocabulary import Observation, Rollout, State
+from store.vocabulary import Exposure, Observation, Rollout, State, Unit
+
+_GAP_S = 60.0  # a wording's latest call is looked up so often
+_BACK_S = 60.0  # with a clock that went back, so much of the past is looked at for failures
 
 Watcher = Callable[[Rollout, RolloutPolicy], Sequence[Finding]]
 """Gives what stands against a live rollout's comparison now (`router.decision.Finding`)."""
 
 
 class Seeing:
-    """Looks at rollouts, and remembers from tick to tick what waits. `score_name` takes a task id."""
+    """Looks at rollouts, and remembers from tick to tick what waits. `score_name` takes a task id.
+
+    `looked`, everywhere, counts seconds of looking, not of any clock; `wall` is the clock's Unix seconds.
+    """
 
     def __init__(
         self,
@@ -32,9 +38,11 @@ class Seeing:
         self._score_name = score_name
         self._watchers = watchers
         self._sights: dict[str, Sight] = {}
+        self._exposures: dict[str, tuple[tuple[str, int], Exposure]] = {}  # by rollout: its step and trial
+        self._gaps: dict[str, tuple[float, float]] = {}  # by rollout: when it was looked up, seconds
 
     def observations(self, rollout: Rollout, policy: RolloutPolicy, looked: float) -> list[Observation]:
-        """Give what became final and is not counted yet. `looked` counts seconds of looking."""
+        """Give what became final and is not counted yet."""
         if rollout.state not in CONSUMING:
             return []
         sight = self._sights.get(rollout.rollout_id)
@@ -46,26 +54,29 @@ class Seeing:
         patience = Patience(score_s=policy.score_timeout_s, conversation_s=policy.conversation_s)
         return sight.look(rollout.consumed_seq, patience, looked)
 
-    def facts(self, rollout: Rollout, policy: RolloutPolicy) -> Facts:
+    def facts(self, rollout: Rollout, policy: RolloutPolicy, *, looked: float, wall: float) -> Facts:
         """Give what else is true of a rollout now, as far as its state asks for it."""
         if rollout.state == State.OFFLINE:
             evaluations = self._control.evaluations(rollout.student_id)
-            return Facts(evaluation=evaluations[-1] if evaluations else None)
+            users = self._log.users(self._wordings(rollout)[0]) if policy.unit == Unit.USER else 0
+            return Facts(evaluation=evaluations[-1] if evaluations else None, users=users)
         if rollout.state not in LIVE:
             return Facts()
         task = self._control.task(rollout.task_id)
         facts = Facts(
             findings=tuple(finding for watcher in self._watchers for finding in watcher(rollout, policy)),
             trials=task.trials if task else 0,
+            gap_s=self._gap(rollout, looked),
         )
         if rollout.state == State.HOLD and not rollout.serving:
             sight = self._sights.get(rollout.rollout_id)
             return replace(facts, probes=sight.probes(rollout.entered) if sight else ())
         if share(rollout, policy) > 0:
+            after = rollout.entered if wall >= rollout.entered else wall - _BACK_S
             outcomes = self._log.student_outcomes(
-                rollout.student_id, limit=policy.breaker_window, after_ts=rollout.entered
+                rollout.student_id, limit=policy.breaker_window, after_ts=after
             )
-            return replace(facts, outcomes=tuple(outcomes))
+            return replace(facts, outcomes=tuple(outcomes), exposed=self._exposed(rollout))
         return facts
 
     def afresh(self, rollout_id: str) -> None:
@@ -75,4 +86,36 @@ class Seeing:
     def keep(self, rollout_ids: Iterable[str]) -> None:
         """Forget all others."""
         kept = frozenset(rollout_ids)
-        self._sights = {name: sight for name, sight in self._sights.items() if name in kept}
+        for known in (self._sights, self._exposures, self._gaps):
+            for name in known.keys() - kept:
+                del known[name]
+
+    def _exposed(self, rollout: Rollout) -> int:
+        """Count the calls given to the student at this step of the ramp; only new ones are read."""
+        if rollout.state not in STEPS[1:]:
+            return 0
+        place = (str(rollout.state), rollout.since_seq)
+        at, known = self._exposures.get(rollout.rollout_id, (place, Exposure(calls=0, seq=rollout.since_seq)))
+        if at != place:
+            known = Exposure(calls=0, seq=rollout.since_seq)
+        new = self._log.exposure(rollout.rollout_id, place[0], known.seq)
+        known = Exposure(calls=known.calls + new.calls, seq=new.seq)
+        self._exposures[rollout.rollout_id] = (place, known)
+        return known.calls
+
+    def _gap(self, rollout: Rollout, looked: float) -> float:
+        """Give the seconds between the latest call of this wording and of the task's others, looked up rarely."""
+        at, gap = self._gaps.get(rollout.rollout_id, (looked - _GAP_S, 0.0))
+        if looked - at >= _GAP_S:
+            own, others = self._wordings(rollout)
+            gap = max(0.0, self._log.latest(others) - max(rollout.created, self._log.latest(own)))
+            self._gaps[rollout.rollout_id] = (looked, gap)
+        return gap
+
+    def _wordings(self, rollout: Rollout) -> tuple[list[str], list[str]]:
+        """Give the fingerprints of the rollout's wording, and of the task's others."""
+        own: list[str] = []
+        others: list[str] = []
+        for version in self._control.versions(rollout.task_id):
+            (own if version.version == rollout.task_version else others).extend(version.fingerprints)
+        return own, others

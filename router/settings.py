@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from router.breaker import FAILURES, WINDOW
 from router.errors import PolicyError
-from store.vocabulary import Release, State, TaskMode
+from store.vocabulary import Release, State, TaskMode, Unit
 
 STEPS: tuple[State, ...] = (
     State.SHADOW,
@@ -77,6 +77,9 @@ class RolloutPolicy:
         10  # shadow calls in a row that must succeed and hold the margin before it serves again
     )
     hold_limit_s: float = 86_400.0  # a hold that lasts longer is rolled back
+    gone_s: float = 7 * 86_400.0  # a wording that apps left so long ago for another is gone
+    unit: Unit = Unit.CONVERSATION  # what is assigned as a whole ...
+    min_users: int = 1000  # ... users, only where so many were named: many apps send one constant
 
     timeout_s: float = 10.0  # of a call to the student, before the teacher takes over
     release: Release = Release.WHOLE

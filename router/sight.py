@@ -10,7 +10,7 @@ from typing import Protocol
 
 from router.decision import Probe
 from router.pairs import Patience, Seen, resolve, void
-from store.vocabulary import Drawn, Observation, Rollout, Who
+from store.vocabulary import Drawn, Exposure, Observation, Rollout, Who
 
 PAGE = 5000  # drawn rows read at once
 _PROBES = 50  # shadow calls remembered
@@ -24,6 +24,15 @@ class PairLog(Protocol):
 
     def student_outcomes(self, student_id: str, limit: int = 20, after_ts: float = 0.0) -> list[str]:
         """Give outcomes of the student's serve attempts after a time, newest first."""
+
+    def exposure(self, rollout_id: str, step: str, after_seq: int) -> Exposure:
+        """Give the calls that were given to a rollout's student at a step, after a sequence number."""
+
+    def latest(self, fingerprints: Sequence[str]) -> float:
+        """Give when the latest call of these kinds came (Unix seconds), 0 for none."""
+
+    def users(self, fingerprints: Sequence[str]) -> int:
+        """Give how many users apps have named in calls of these kinds."""
 
     def spend(self, since_ts: float, roles: Sequence[str], unknown_usd: float) -> float:
         """Give the cost in US dollars of attempts with these roles since a time, `unknown_usd` for an unknown one."""

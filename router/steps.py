@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from router.settings import STEPS, RolloutPolicy
 from store.vocabulary import Rollout, State
 
@@ -17,6 +19,8 @@ _SHARES = {
     State.CANARY_25: 0.25,
     State.CANARY_50: 0.50,
 }
+
+_LEAST_DRAWN = 0.05  # a share of pairs that an operator set lower does not let the student serve longer
 
 
 def following(step: State) -> State:
@@ -41,6 +45,15 @@ def share(rollout: Rollout, policy: RolloutPolicy) -> float:
     step = standing(rollout)
     most = 1.0 - policy.holdback
     return most if step == State.FULL else min(most, _SHARES.get(step, 0.0))
+
+
+def most_exposed(step: State, policy: RolloutPolicy) -> int:
+    """Give how many calls of a canary step the student may get before there is an answer.
+
+    Twice as many as its cap of pairs stands for: where pairs are not drawn (the day's money is spent), or not scored,
+    calls bound the step.
+    """
+    return math.ceil(2 * policy.caps[step] / max(policy.reverse_shadow[step], _LEAST_DRAWN))
 
 
 def shadowed(rollout: Rollout, policy: RolloutPolicy) -> float:

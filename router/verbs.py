@@ -85,6 +85,10 @@ def _force(rollout: Rollout, actor: str, reason: str) -> Decision:
         raise RolloutRefused("The shadow gate is passed: `approve` is what the rollout waits for.")
     if rollout.state not in STEPS:
         raise RolloutRefused(f"No step can be forced from state {rollout.state}.")
+    if rollout.state in rollout.evidence.get("unverified", ()):
+        raise RolloutRefused(
+            f"Step {rollout.state} was forced itself: its own gate must be passed before another step is."
+        )
     target = following(rollout.state)
     said = f"forced the step to {target}, unverified"
     return _by(actor, reason, target, "forced", said, unverified=True)

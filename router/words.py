@@ -146,6 +146,23 @@ def breaker(outcomes: Sequence[str], policy: RolloutPolicy) -> str:
     )
 
 
+def exposure(rollout: Rollout, evidence: Evidence, exposed: int) -> str:
+    """Say why a step ended that got too few pairs for its calls."""
+    here = evidence.cell(rollout.state)
+    return (
+        f"The student got {exposed} calls at step {rollout.state} and there is no answer: only {here.paired} pairs of them "
+        "and of the teacher's calls could be compared."
+    )
+
+
+def deserted(rollout: Rollout, gap_s: float) -> str:
+    """Say that nobody asks in this wording any more."""
+    return (
+        f"Apps have left version {rollout.task_version} of the task's wording: the latest call in another version came "
+        f"{gap_s / 86_400:.1f} days after the latest in this one. There is nothing more for the student to answer."
+    )
+
+
 def recovered(delta: float, policy: RolloutPolicy) -> str:
     """Say that the student's server works again."""
     return (

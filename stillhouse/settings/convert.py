@@ -28,7 +28,7 @@ from gateway.settings import ClientKey, GatewaySettings, Kind, Timeouts, Upstrea
 from router.settings import RolloutPolicy, profiled
 from stillhouse.settings.tree import LITELLM, Policy, Settings, Upstream
 from stillhouse.translator.door import Door
-from store.vocabulary import Release, State, Task, TaskMode
+from store.vocabulary import Release, State, Task, TaskMode, Unit
 
 FOR_DISTILLER = (
     "mode",
@@ -55,7 +55,8 @@ FOR_ROUTER = (
         "shadow_usd_per_day",
         "unknown_usd_per_call",
     ),
-    *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "timeout_s", "release", "stored"),
+    *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "gone_s"),
+    *("unit", "timeout_s", "release", "stored"),
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "trainset", "service", "background_usd_per_day"})
@@ -185,7 +186,7 @@ def _task_policy(policy: Policy) -> TaskPolicy:
 
 def _rollout_policy(policy: Policy) -> RolloutPolicy:
     given = _only(policy.given(), FOR_ROUTER)
-    for name, kind in (("mode", TaskMode), ("release", Release)):
+    for name, kind in (("mode", TaskMode), ("release", Release), ("unit", Unit)):
         if name in given:
             given[name] = kind(given[name])
     if "shadow" in given:

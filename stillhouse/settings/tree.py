@@ -299,6 +299,8 @@ class Policy(Branch):
     score_timeout_s: Seconds | None = None
     conversation_s: Annotated[Real, Field(ge=0)] | None = None
     hold_limit_s: Seconds | None = None
+    gone_s: Seconds | None = None
+    unit: Literal["conversation", "user"] | None = None  # what is assigned as a whole
     release: Literal["whole", "first_token"] | None = None
     stored: bool | None = None
     retention_days: Annotated[Real, Field(gt=0)] | None = None  # None: as retention.days

@@ -162,6 +162,7 @@ rollouts = Table(
     Column("salt", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("entered", Float, nullable=False),
+    Column("unit", String, nullable=False),
     Column("since", Float, nullable=False),
     Column("since_seq", Integer, nullable=False),
     Column("consumed_seq", Integer, nullable=False),
@@ -240,6 +241,7 @@ routes = Table(
     Column("capabilities", JSON, nullable=False),
     Column("calibration", JSON(none_as_null=True)),
     Column("threshold", Float),
+    Column("unit", String, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("updated", Float, nullable=False),
 )

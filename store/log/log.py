@@ -41,7 +41,7 @@ from store.log.views import (
     Totals,
 )
 from store.trace import ChatOnly, Trace
-from store.vocabulary import Drawn, Exchange, Input, Reply, Score, ScoreSource, Tally
+from store.vocabulary import Drawn, Exchange, Exposure, Input, Reply, Score, ScoreSource, Tally
 
 
 class Log:
@@ -252,6 +252,22 @@ class Log:
             "cutover.student_outcomes", student_id=student_id, limit=limit, after_ts=after_ts
         )
         return [row["outcome"] for row in rows]
+
+    def exposure(self, rollout_id: str, step: str, after_seq: int) -> Exposure:
+        """Return the calls that were given to the student of a rollout at a step, after a sequence number."""
+        return Exposure(
+            **self._database.read("cutover.exposure", rollout_id=rollout_id, step=step, after_seq=after_seq)[
+                0
+            ]
+        )
+
+    def latest(self, fingerprints: Iterable[str]) -> float:
+        """Return when the latest call of these kinds came (Unix seconds), 0 for none."""
+        return float(self._database.read("cutover.latest", fingerprints=list(fingerprints))[0]["ts"])
+
+    def users(self, fingerprints: Iterable[str]) -> int:
+        """Return how many users apps have named in calls of these kinds."""
+        return int(self._database.read("cutover.users", fingerprints=list(fingerprints))[0]["users"])
 
     def spend(self, since_ts: float, roles: Iterable[str], unknown_usd: float = 0.0) -> float:
         """Return what attempts in these roles cost since a time, in US dollars.

@@ -55,6 +55,18 @@ WHERE student_id = $student_id AND who = 'student' AND role = 'serve' AND ts > $
 ORDER BY ts DESC
 LIMIT $limit;
 
+-- name: exposure
+SELECT count(*) AS calls, coalesce(max(seq), $after_seq::BIGINT) AS seq FROM calls
+WHERE rollout_id = $rollout_id AND seq > $after_seq AND chosen = 'student' AND step = $step;
+
+-- name: latest
+SELECT coalesce(max(ts), 0) AS ts FROM calls
+WHERE origin = 'app' AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]));
+
+-- name: users
+SELECT count(DISTINCT user_id) AS users FROM calls
+WHERE origin = 'app' AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]));
+
 -- name: spend
 SELECT coalesce(sum(coalesce(cost_usd, CASE WHEN outcome = 'error' THEN 0 ELSE $unknown_usd::DOUBLE END)), 0)
 FROM attempts

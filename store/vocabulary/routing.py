@@ -27,6 +27,13 @@ class State(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class Unit(StrEnum):
+    """What is assigned as a whole to the teacher or to the student."""
+
+    CONVERSATION = "conversation"
+    USER = "user"  # as the app names it; of a call without one, its conversation
+
+
 class Release(StrEnum):
     """When a student's bytes go out: after the whole answer was validated, or at the first token."""
 
@@ -111,6 +118,7 @@ class Route:
     threshold: float | None = (
         None  # an answer less sure is the teacher's to give; None: every answer goes out
     )
+    unit: Unit = Unit.CONVERSATION
     epoch: int = 0  # fencing epoch under which it was written
     updated: float = 0.0
 
@@ -152,6 +160,14 @@ class Reply:
     student_id: str | None
     outcome: str
     completion: dict[str, Any] | None  # None where there is none, or chat cannot say it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exposure:
+    """Calls that were given to a student."""
+
+    calls: int
+    seq: int  # of the latest, in the log's order
 
 
 class ObservationKind(StrEnum):
@@ -238,6 +254,7 @@ class Rollout:
     salt: str = ""
     created: float = 0.0
     entered: float = 0.0  # when the current state was entered (max-seen time)
+    unit: Unit = Unit.CONVERSATION  # fixed when it is first shadowed
     since: float = 0.0  # when the evidence of this trial began (max-seen time)
     since_seq: int = 0  # log sequence after which it begins
     consumed_seq: int = 0  # log sequence up to which pairs were counted

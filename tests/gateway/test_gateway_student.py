@@ -13,7 +13,7 @@ from upstream import TLS, House, Seen, Teller, house, route, sse
 
 from store.program import rewrite
 from store.prompt import head_hash
-from store.vocabulary import Attempt, Capabilities, Outcome, Pairing, Program, Release, Role, Who
+from store.vocabulary import Attempt, Capabilities, Outcome, Pairing, Program, Release, Role, Unit, Who
 
 ASK: dict[str, Any] = {"model": "gpt-x", "messages": [{"role": "user", "content": "hi"}]}
 EVENTS = [(b"content-type", b"text/event-stream")]
@@ -396,6 +396,16 @@ async def test_a_stopped_gateway_ends_its_shadows_and_says_so():
         "The gateway was stopped.",
         "Not asked: the gateway was stopped.",
     }
+
+
+async def test_a_user_is_assigned_as_a_whole_where_the_route_says_so():
+    async with house() as place, app(place) as client:
+        publish(place, unit=Unit.USER)
+        for asked in ({"user": "u1"}, {}):
+            headers = {"x-stillhouse-conversation": "c8"}
+            await client.chat.completions.create(**ASK, extra_headers=headers, **asked)
+        assert place.chooser.units == ["u1", "c8"]
+        assert {call.unit for call in place.journal.calls} == {"c8"}  # what is compared is a conversation
 
 
 async def test_names_conversations_and_users_are_recorded():

@@ -301,6 +301,7 @@ class FixedChooser:
     who: Who = Who.STUDENT
     pairing: Pairing = Pairing.NONE
     barred: list[str | None] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
     templates: Templates = Templates()  # noqa: RUF009 - immutable
     seen: list[Attempt] = field(default_factory=list)
 
@@ -309,6 +310,7 @@ class FixedChooser:
 
     def choose(self, *, fingerprint: str, unit: str, call_id: str, barred: str | None) -> Choice:
         self.barred.append(barred)
+        self.units.append(unit)
         if barred:
             return Choice(reason=barred, task="t")
         return Choice(

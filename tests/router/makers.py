@@ -13,6 +13,7 @@ from store.control import Control, Order
 from store.vocabulary import (
     Drawn,
     Evaluation,
+    Exposure,
     Observation,
     ObservationKind,
     Outcome,
@@ -117,6 +118,9 @@ class MemoryLog:
     rows: dict[int, Drawn] = field(default_factory=dict)
     outcomes: list[tuple[float, str]] = field(default_factory=list)
     usd: float = 0.0
+    unpaired: int = 0  # calls of the student that came since anyone asked, and drew no pair
+    last_calls: dict[str, float] = field(default_factory=dict)  # by fingerprint
+    named: int = 0  # users
     unpriced: int = 0  # shadow attempts of today whose price nobody knows
 
     def add(self, *rows: Drawn) -> None:
@@ -127,6 +131,21 @@ class MemoryLog:
 
     def student_outcomes(self, student_id: str, limit: int = 20, after_ts: float = 0.0) -> list[str]:
         return [outcome for ts, outcome in reversed(self.outcomes) if ts > after_ts][:limit]
+
+    def exposure(self, rollout_id: str, step: str, after_seq: int) -> Exposure:
+        given = [
+            seq
+            for seq, row in self.rows.items()
+            if seq > after_seq and row.step == step and row.served_by == Who.STUDENT
+        ]
+        unpaired, self.unpaired = self.unpaired, 0
+        return Exposure(calls=len(given) + unpaired, seq=max(given, default=after_seq))
+
+    def latest(self, fingerprints) -> float:
+        return max((self.last_calls.get(name, 0.0) for name in fingerprints), default=0.0)
+
+    def users(self, fingerprints) -> int:
+        return self.named
 
     def spend(self, since_ts: float, roles, unknown_usd: float) -> float:
         return self.usd + self.unpriced * unknown_usd

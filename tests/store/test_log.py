@@ -15,6 +15,7 @@ from store.log.database import Database
 from store.log.load import Batch
 from store.log.running import Running
 from store.vocabulary import (
+    Exposure,
     Feedback,
     Origin,
     Outcome,
@@ -256,6 +257,32 @@ def test_what_the_breaker_and_the_cap_ask(house):
     assert house.log.spend(0.0, [Role.SHADOW]) == 0.0
     assert house.log.spend(300.0, [Role.SERVE]) == 0.0
     assert house.log.spend(0.0, []) == 0.0
+
+
+def test_what_bounds_a_rollout_is_read(house):
+    for i in range(4):
+        who = Who.STUDENT if i else Who.TEACHER
+        house.add(
+            call(
+                str(i),
+                ts=100.0 + i,
+                fingerprint=f"f{i % 2}",
+                user=f"u{i // 2}" if i < 3 else None,
+                choice=drawn_choice(who, Pairing.NONE),
+            )
+        )
+    step = drawn_choice(Who.STUDENT, Pairing.NONE).step
+    whole = house.log.exposure("r1", step, 0)
+    assert whole.calls == 3
+    assert house.log.exposure("r1", step, whole.seq) == Exposure(calls=0, seq=whole.seq)
+    assert house.log.exposure("r1", step, whole.seq - 1).calls == 1
+    assert house.log.exposure("r1", "nowhere", 0) == Exposure(calls=0, seq=0)
+    assert (house.log.latest(["f0"]), house.log.latest(["f0", "f1"]), house.log.latest([])) == (
+        102.0,
+        103.0,
+        0.0,
+    )
+    assert (house.log.users(["f0"]), house.log.users(["f0", "f1"]), house.log.users([])) == (2, 2, 0)
 
 
 def test_calls_are_listed_newest_first_and_filtered(house):

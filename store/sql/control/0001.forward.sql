@@ -149,6 +149,7 @@ CREATE TABLE rollouts (
     salt VARCHAR NOT NULL,
     created FLOAT NOT NULL,
     entered FLOAT NOT NULL,
+    unit VARCHAR NOT NULL,
     since FLOAT NOT NULL,
     since_seq INTEGER NOT NULL,
     consumed_seq INTEGER NOT NULL,
@@ -230,6 +231,7 @@ CREATE TABLE routes (
     capabilities JSON NOT NULL,
     calibration JSON,
     threshold FLOAT,
+    unit VARCHAR NOT NULL,
     epoch INTEGER NOT NULL,
     updated FLOAT NOT NULL,
     PRIMARY KEY (task_id, task_version)
