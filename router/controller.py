@@ -47,7 +47,7 @@ class Controller:
         self._clock = clock
         self._seeing = Seeing(control, log, score_name, watchers)
         self._publisher = Publisher(control, log, epoch, clock)
-        self._taker = Taker(control, self._publisher, policies, epoch)
+        self._taker = Taker(control, self._publisher, policies, epoch, score_name)
         self._orders = Orders(control, self._taker, epoch, self._now)
         self._latest = 0.0  # the latest time seen: it never goes back
         self._looked = 0.0  # seconds of looking: it neither goes back nor jumps

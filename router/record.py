@@ -5,14 +5,17 @@ With it, and with the observations, a decision can be made again: `router.replay
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from router.decision import Decision, Facts, Finding, Probe
 from router.evidence import Evidence
 from router.settings import RolloutPolicy
-from store.vocabulary import Evaluation, Release, Rollout, State, TaskMode, Unit, Verdict
+from store.vocabulary import Evaluation, Release, Rollout, State, Student, TaskMode, Unit, Verdict
 
 
 def inputs(
@@ -37,6 +40,38 @@ def inputs(
         "evidence": evidence.to_json(),
         "policy": policy_json(policy),
     }
+
+
+def versions(policy: RolloutPolicy, student: Student | None, score: str) -> dict[str, Any]:
+    """Give what a decision was made with: the code, the policy, the student, and the name of the score that is compared."""
+    made = {} if student is None else {**asdict(student), "base_url": "", "parity": None, "erased": None}
+    return {
+        "code": _code(),
+        "policy_sha256": digest(policy_json(policy)),
+        "student_id": made.get("student_id"),
+        "student_sha256": digest(made),
+        "weights_sha256": made.get("weights_sha256"),
+        "trainset_id": made.get("trainset_id"),
+        "score": score,
+    }
+
+
+def digest(value: Any) -> str:
+    """Give the SHA-256 of JSON, the same however its keys are ordered."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give inputs with their own digest, so that a changed row is seen whatever was changed in it."""
+    return {**inputs, "sha256": digest({name: value for name, value in inputs.items() if name != "sha256"})}
+
+
+def _code() -> str:
+    try:
+        return version("stillhouse")
+    except PackageNotFoundError:
+        return "unknown"  # run from a folder that was never installed
 
 
 def facts_json(facts: Facts) -> dict[str, Any]:

@@ -6,15 +6,19 @@ Identical means: the same decision with the same words, from the same counts, at
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from router import record
 from router.decision import Decision
+from router.errors import RouterError
 from router.evidence import Evidence, update, voided
 from router.policy import applied, left, next_step
+from router.steps import share
 from router.verbs import obey
 from store.vocabulary import Observation, Rollout, State, Transition, Unit
+
+_UNREADABLE = (RouterError, ValueError, TypeError, LookupError, AttributeError)  # a row that is none of ours
 
 
 def differences(
@@ -25,26 +29,62 @@ def differences(
     `transitions` in the order of their writing, `observations` by sequence, both of this rollout alone.
     """
     found: list[str] = []
-    at = _begun(rollout, transitions)
-    evidence = replace(voided(Evidence.from_json(rollout.evidence)), threshold=None)
-    for number, transition in enumerate(transitions, 1):
-        evidence = update(
-            evidence, _between(observations, at.consumed_seq, transition.inputs["consumed_seq"])
+    try:
+        at, evidence = (
+            _begun(rollout, transitions),
+            replace(voided(Evidence.from_json(rollout.evidence)), threshold=None),
         )
-        decision = _again(at, evidence, transition)
-        found += [f"transition {number}: {said}" for said in _compared(decision, evidence, transition)]
-        if decision is None:
+    except _UNREADABLE as error:
+        return [f"the rollout's own row cannot be read: {error!r}"]
+    for number, transition in enumerate(transitions, 1):
+        try:
+            again = _made(at, evidence, transition, observations)
+        except _UNREADABLE as error:
+            return [*found, f"{_name(number, transition)} cannot be made again: {error!r}"]
+        found += [f"{_name(number, transition)}: {said}" for said in again.differences]
+        if again.rollout is None:
             return found
-        evidence = left(evidence, decision)
-        at = applied(replace(at, consumed_seq=transition.inputs["consumed_seq"]), decision, transition.ts)
+        at, evidence = again.rollout, again.evidence
     evidence = update(evidence, _between(observations, at.consumed_seq, rollout.consumed_seq))
-    if at.state != rollout.state:
-        found.append(f"the state comes out as {at.state}, it is {rollout.state}")
-    if at.trial != rollout.trial:
-        found.append(f"the trial comes out as {at.trial}, it is {rollout.trial}")
+    for name in ("state", "trial"):
+        if (then := getattr(rollout, name)) != (comes := getattr(at, name)):
+            found.append(f"the rollout's {name} comes out as {comes}, it is {then}")
     if evidence.to_json() != rollout.evidence:
         found.append("the evidence comes out differently from what is persisted")
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Again:
+    """A transition made again. `rollout` is None where nothing would have happened."""
+
+    rollout: Rollout | None
+    evidence: Evidence
+    differences: list[str]
+
+
+def _made(
+    at: Rollout, evidence: Evidence, transition: Transition, observations: Sequence[Observation]
+) -> _Again:
+    until = transition.inputs["consumed_seq"]
+    evidence = update(evidence, _between(observations, at.consumed_seq, until))
+    decision = _again(at, evidence, transition)
+    said = [*_standing(at, transition), *_compared(decision, evidence, transition)]
+    if decision is None:
+        return _Again(rollout=None, evidence=evidence, differences=said)
+    after = applied(replace(at, consumed_seq=until), decision, transition.ts)
+    part = share(after, record.policy_of(transition.inputs["policy"]))
+    if part != transition.share:
+        said.append(f"its share comes out as {part:g}, it is {transition.share:g}")
+    return _Again(
+        rollout=after,
+        evidence=left(evidence, decision),
+        differences=said,
+    )
+
+
+def _name(number: int, transition: Transition) -> str:
+    return f"transition {number} ({transition.source} -> {transition.target})"
 
 
 def _begun(rollout: Rollout, transitions: Sequence[Transition]) -> Rollout:
@@ -80,6 +120,25 @@ def _again(rollout: Rollout, evidence: Evidence, transition: Transition) -> Deci
         return Decision(target=State.SUPERSEDED, cause="superseded", why=transition.why)
     facts, policy = record.facts_of(inputs["facts"]), record.policy_of(inputs["policy"])
     return next_step(rollout, evidence, facts, policy, inputs["now"])
+
+
+def _standing(rollout: Rollout, transition: Transition) -> list[str]:
+    """Say where the row does not fit what came before it, or was changed since it was written."""
+    inputs = transition.inputs
+    said = [
+        f"its {name} comes out as {again!r}, it is {then!r}"
+        for name, again, then in (
+            ("source", rollout.state, transition.source),
+            *(
+                (name, getattr(rollout, name), inputs[name])
+                for name in ("trial", "delta", "alpha", "entered")
+            ),
+        )
+        if again != then
+    ]
+    if record.sealed(inputs)["sha256"] != inputs.get("sha256"):
+        said.append("its inputs are not those that were written: their digest differs")
+    return said
 
 
 def _compared(decision: Decision | None, evidence: Evidence, transition: Transition) -> list[str]:

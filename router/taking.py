@@ -37,7 +37,7 @@ class Made:
 
 
 class Taker:
-    """Takes decisions under one leader's epoch. `policies` takes a task id."""
+    """Takes decisions under one leader's epoch. `policies` and `score_name` take a task id."""
 
     def __init__(
         self,
@@ -45,11 +45,13 @@ class Taker:
         publisher: Publisher,
         policies: Callable[[str], RolloutPolicy],
         epoch: int,
+        score_name: Callable[[str], str],
     ) -> None:
         self._control = control
         self._publisher = publisher
         self._policies = policies
         self._epoch = epoch
+        self._score_name = score_name
 
     def take(self, rollout: Rollout, made: Made, now: float) -> tuple[Rollout, Transition]:
         """Write a decision; give the rollout as it is then. What must precede it comes first and may be repeated."""
@@ -66,7 +68,14 @@ class Taker:
             why=decision.why,
             share=share(after, policy),
             epoch=self._epoch,
-            inputs=_inputs(rollout, after, policy, made, now),
+            inputs=record.sealed(
+                {
+                    **_inputs(rollout, after, policy, made, now),
+                    "versions": record.versions(
+                        policy, self._control.student(rollout.student_id), self._score_name(rollout.task_id)
+                    ),
+                }
+            ),
             actor=decision.actor,
         )
         if decision.target == State.SHADOW and rollout.state == State.OFFLINE:

@@ -97,6 +97,10 @@ class AdminClient:
         """Give the rungs that were tried for a task, with their figures."""
         return self.get(f"/api/ladder/{_part(task_id)}")  # type: ignore[no-any-return]
 
+    def replayed(self, task: str | None = None) -> dict[str, Any]:
+        """Give what comes out differently when the decisions of rollouts are made again."""
+        return self.get("/api/replayed", task=task)  # type: ignore[no-any-return]
+
     def advice(self, task_id: str) -> list[dict[str, str]]:
         """Say what stands between a task and its student."""
         return self.get(f"/api/advice/{_part(task_id)}")  # type: ignore[no-any-return]

@@ -22,7 +22,7 @@ def page(kept: Row, plots: Path) -> str:
     naive = next(row for row in found["naive"] if row["shape"] == "errors")
     return "\n\n".join(
         (
-            f"{_page.ran(kept)} {found['replications']:,} rollouts a row.",
+            f"{_page.ran(kept)} {found['rollouts']:,} rollouts a row, {found['replications']:,} at the margin.",
             _students(found["students"]),
             _plots.lines(
                 plots / "cutover-calls.svg",

@@ -17,7 +17,7 @@ from stillhouse.admin import audit, ledger, lineage, metrics
 from stillhouse.admin.guard import Guard
 from stillhouse.admin.page import assemble
 from stillhouse.errors import Missing, Refused, StillhouseError
-from stillhouse.views import advice, calls, cost, doctor, explain, ladder, status, tasks
+from stillhouse.views import advice, calls, cost, doctor, explain, ladder, replayed, status, tasks
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from store.errors import NotFound, StoreError
@@ -137,6 +137,10 @@ def _learning(app: FastAPI, stores: Stores) -> None:
     @app.get("/api/rollouts")
     def rollouts(task: str | None = None, *, live: bool = False) -> Any:
         return plain(control.rollouts(task, live=live))
+
+    @app.get("/api/replayed")
+    def decided_again(task: str | None = None) -> dict[str, Any]:
+        return replayed.replayed(stores, task)
 
     @app.get("/api/transitions")
     def transitions(task: str | None = None, rollout: str | None = None) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillhouse import __version__
-from stillhouse.cli import act, audit, bring, keep, ledger, lineage, look, prices, run
+from stillhouse.cli import act, audit, bring, decisions, keep, ledger, lineage, look, prices, run, simulate
 
 app = typer.Typer(
     name="stillhouse",
@@ -39,6 +39,7 @@ def _root(*, version: VersionOption = False) -> None:
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(run.up, run.demo),
     *(look.status, look.tasks, look.calls, look.students, look.ladder, look.cost, look.explain),
+    *(decisions.replay_decisions, simulate.simulate),
     *(act.distill, act.rollout, act.stop_students, audit.audit),
     *(keep.export, keep.doctor, keep.keys, prices.prices),
     *(ledger.erase, ledger.erasures, ledger.backup, ledger.restore),

@@ -9,12 +9,18 @@ from stillhouse.views import lineage
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from stillhouse.views.tasks import task as whole_task
+from store.vocabulary import Verdict
 
 
 def explain(stores: Stores, task_id: str) -> dict[str, Any]:
     """Give what happened, oldest first, and what is waited for. Raises Missing."""
     whole = whole_task(stores, task_id)
-    story = [*_ordered(stores, task_id), *_learned(stores, task_id), *_decided(stores, task_id)]
+    story = [
+        *_ordered(stores, task_id),
+        *_learned(stores, task_id),
+        *_decided(stores, task_id),
+        *_refused(stores, task_id),
+    ]
     story.sort(key=lambda line: line["ts"])
     return {
         "task_id": task_id,
@@ -44,6 +50,10 @@ def _learned(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
             sentence = f"{evaluation.verdict.value}: {evaluation.why}"
             yield _line(evaluation.created, "evaluation", sentence, evaluation)
     for job in control.jobs(task_id):
+        for rung in job.result.get("rungs", ()):
+            if rung["verdict"] != Verdict.PASS:
+                sentence = f"Rung {rung['recipe']} of the ladder: {rung['verdict']}, {rung['why']}."
+                yield {"ts": job.updated, "kind": "rung", "sentence": sentence, "row": plain(rung)}
         if job.error:
             yield _line(job.updated, "job", f"{job.kind.value} {job.state.value}: {job.error}", job)
 
@@ -52,6 +62,14 @@ def _decided(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
     for t in stores.control.transitions(task_id=task_id):
         sentence = f"{t.source.value} → {t.target.value} ({t.cause}, by {t.actor}): {t.why}"
         yield _line(t.ts, "decision", sentence, t)
+
+
+def _refused(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
+    """Give what operators asked of rollouts and did not get: an order that was obeyed is a decision."""
+    own = {rollout.rollout_id for rollout in stores.control.rollouts(task_id)}
+    for order in stores.control.orders(pending=False):
+        if order.rollout_id in own and (order.outcome or "").startswith("refused"):
+            yield _line(order.ts, "refusal", f"{order.verb} by {order.actor}: {order.outcome}", order)
 
 
 def _line(ts: float, kind: str, sentence: str, row: Any) -> dict[str, Any]:

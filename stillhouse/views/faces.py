@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.errors import StillhouseError
-from stillhouse.views import advice, audit, calls, cost, explain, exports, ladder, status, tasks
+from stillhouse.views import advice, audit, calls, cost, explain, exports, ladder, replayed, status, tasks
 from stillhouse.views.stores import Stores
 
 
@@ -43,6 +43,10 @@ class Faces:
     def ladder(self, task_id: str) -> dict[str, Any]:
         """Give the rungs that were tried for a task, with their figures. Raises Missing."""
         return ladder.ladder(self._stores, task_id)
+
+    def replayed(self, task: str | None = None) -> dict[str, Any]:
+        """Give what comes out differently when the decisions of rollouts are made again. Raises Missing."""
+        return replayed.replayed(self._stores, task)
 
     def advice(self, task_id: str) -> list[dict[str, str]]:
         """Say what stands between a task and its student. Raises Missing."""
