@@ -11,7 +11,7 @@ from gateway.bodies import is_json
 from gateway.capture.ending import Ending
 from gateway.capture.reading import is_stream
 from gateway.excerpt import excerpt
-from gateway.upstream.port import Headers, Incoming
+from gateway.upstream.port import Headers
 from store.ids import new_id
 from store.vocabulary import Attempt, Call, Outcome, Role, Who
 
@@ -48,10 +48,10 @@ class Exchange:
     _kept: int = 0
     _ending: Ending | None = None
 
-    def heard(self, incoming: Incoming) -> None:
+    def heard(self, status: int, headers: Headers) -> None:
         """Note the response head."""
-        self.status = incoming.status
-        self.headers = incoming.headers
+        self.status = status
+        self.headers = headers
 
     def noted(self) -> None:
         """Note that the upstream says something."""

@@ -30,7 +30,7 @@ from gateway.inbound import (
     inbound,
     whole_body,
 )
-from gateway.keys import KeyRing
+from gateway.keys import Caller, KeyRing
 from gateway.models import Models, aliases
 from gateway.opaque import Opaque, check_allowed
 from gateway.outbound import refuse, reply
@@ -88,7 +88,7 @@ class Gateway:
             await self._dispatch(request, receive, send)
         except Refusal as refusal:
             self.records.metrics.refusals.add(refusal.code or "")
-            await refuse(send, refusal, anthropic=_anthropic(request))
+            await refuse(send, refusal, anthropic=speaks_anthropic(request))
         except ClientGone:
             log.debug("An app hung up while its request was being read.")
         except AnswerCut as cut:
@@ -103,7 +103,7 @@ class Gateway:
         await receive()  # that it was asked for
         asked = handshake.read(scope)
         try:
-            self._check(asked.request)
+            self.check(asked.request)
             if not asked.request.address.of_api:
                 raise unknown(asked.request)
             check_allowed(asked.request, administration=self.settings.administration)
@@ -118,14 +118,15 @@ class Gateway:
         finally:
             gauge.add(by=-1.0)
 
-    def _check(self, request: Inbound) -> None:
+    def check(self, request: Inbound) -> None:
+        """Refuse (400, 403) what no path takes. Raises `Refusal`."""
         most, most_bytes = self.settings.max_headers, self.settings.max_header_bytes
         check_headers(request.headers, most=most, most_bytes=most_bytes)
         if self._guarded and (request.address.of_api or request.address.below == FEEDBACK):
             pages.check(request)
 
     async def _dispatch(self, request: Inbound, receive: Receive, send: Send) -> None:
-        self._check(request)
+        self.check(request)
         path = request.address.below
         surface = BY_PATH.get(path)
         if surface is not None and request.method == "POST":
@@ -145,10 +146,14 @@ class Gateway:
         return bool(aliases(self.settings)) and not head.anthropic(request.headers)
 
     async def _understood(self, surface: Surface, request: Inbound, receive: Receive, send: Send) -> None:
-        caller = self.keys.admit(request.headers, request.target.partition("?")[2])
+        caller = self.admit(request)
         job = await self.turns.intake(request, caller, Upload(receive), surface)
         gone = asyncio.Event()
         await attended(receive, self.turns.answer(job, send, gone), gone)
+
+    def admit(self, request: Inbound) -> Caller:
+        """Say who asks for an assistant's turn. Raises `Refusal` (401)."""
+        return self.keys.admit(request.headers, request.target.partition("?")[2])
 
     async def _opaque(self, request: Inbound, receive: Receive, send: Send) -> None:
         check_allowed(request, administration=self.settings.administration)
@@ -178,5 +183,6 @@ class Gateway:
                 return
 
 
-def _anthropic(request: Inbound) -> bool:
+def speaks_anthropic(request: Inbound) -> bool:
+    """Tell whether an error of ours must have Anthropic's shape."""
     return request.address.below.startswith("/messages") or head.anthropic(request.headers)

@@ -104,7 +104,7 @@ class Pairs:
     async def _read(self, exchange: Exchange, request: Outgoing) -> None:
         incoming = await self._records.accounts.send(self._transport, exchange, request)
         try:
-            exchange.heard(incoming)
+            exchange.heard(incoming.status, incoming.headers)
             async for piece in incoming.pieces():
                 exchange.take(piece)
         finally:

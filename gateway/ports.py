@@ -38,6 +38,10 @@ class Journal(Protocol):
     def append(self, record: Call | Attempt | Feedback) -> bool:
         """Write the record before returning. False: counted as lost. Raises `store.errors.JournalFull`."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether `synced` may wait or refuse at all."""
+
     async def synced(self) -> bool:
         """Wait until every record is as safe as the owner wants it before an answer ends; mostly, not at all.
 

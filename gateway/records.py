@@ -62,14 +62,23 @@ class Records:
             log.warning("%s", error)
             raise journal_unsynced() from error
 
+    @property
+    def wait(self) -> bool:
+        """Whether `acknowledged` may wait or refuse at all."""
+        return self._journal.waits
+
     @contextmanager
     def exactly_one(self, exchange: Exchange, *, served: bool) -> Iterator[None]:
         """See to it that one attempt is recorded of the exchange, whatever happens inside."""
         try:
             yield
         finally:
-            self.close(exchange, Outcome.ERROR, served=served, error="The gateway failed.")
-            self.accounts.let_go(exchange)
+            self.over(exchange, served=served)
+
+    def over(self, exchange: Exchange, *, served: bool) -> None:
+        """Let go of an exchange; what nobody has recorded by now is the gateway's failure."""
+        self.close(exchange, Outcome.ERROR, served=served, error="The gateway failed.")
+        self.accounts.let_go(exchange)
 
     def _kept(self, record: Call | Feedback) -> bool:
         try:

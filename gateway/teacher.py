@@ -103,7 +103,7 @@ class Relay:
         async with Pulse(app, trail.current.keepalive_s, ours(exchange, "teacher")) as pulse:
             incoming = await self.records.accounts.send(self.transport, exchange, trail.current.request)
             try:
-                exchange.heard(incoming)
+                exchange.heard(incoming.status, incoming.headers)
                 source = Source(exchange, incoming)
                 if not source.flows:
                     await pulse.stop()

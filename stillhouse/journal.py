@@ -77,6 +77,11 @@ class LateJournal:
         self._note(record, kept=kept, asked=True)
         return kept
 
+    @property
+    def waits(self) -> bool:
+        """Whether the owner wants an answer to wait for the disk."""
+        return bool(self._after_sync)
+
     async def synced(self) -> bool:
         """Wait until every record is as safe as `durability` promises, before an answer ends.
 

@@ -16,6 +16,7 @@ from functools import partial
 import uvloop
 
 from gateway import app
+from gateway.engine import apps
 from gateway.engine.client import NativeTransport
 from gateway.errors import AnswerCut
 from gateway.ports import Readiness
@@ -46,9 +47,16 @@ async def serve(told: Told) -> None:
     routes = Routes(folder)
     own = convert.gateway(settings, _salt(folder), told.door)
     health = Health(journal, routes)
-    transport = NativeTransport() if settings.gateway.engine == "native" else HttpxTransport()
-    gateway = app.build(own, journal=journal, chooser=routes, transport=transport, health=health)
-    served = Served(gateway, drain_s=own.drain_s, max_message=own.max_message)
+    native = NativeTransport() if settings.gateway.engine == "native" else None
+    gateway = app.build(
+        own, journal=journal, chooser=routes, transport=native or HttpxTransport(), health=health
+    )
+    served = Served(
+        gateway,
+        drain_s=own.drain_s,
+        max_message=own.max_message,
+        protocol=apps.protocol(gateway, native) if native else None,
+    )
     stdin.watch(served.stop)
     voice = Voice(folder.run, f"worker-{told.index}")
     tell = partial(figures, journal, gateway.accounts)

@@ -13,7 +13,7 @@ from functools import partial
 from gateway.engine import asking
 from gateway.engine.answer import Answer
 from gateway.engine.asking import Framing, Origin
-from gateway.engine.connection import Connection, Listener
+from gateway.engine.connection import Closed, Connection, Listener
 from gateway.engine.dialing import dial
 from gateway.engine.fields import Malformed
 from gateway.engine.kept import Kept
@@ -80,7 +80,7 @@ class NativeTransport:
     async def aclose(self) -> None:
         """Close all connections; who still waits for an answer is told that it was cut."""
         for connection in self._kept.close():
-            connection.broke(UpstreamCut("The connection was closed: the gateway stops."))
+            connection.broke(Closed("The connection was closed: the gateway stops."))
 
     async def _dialled(self, origin: Origin, seconds: float) -> Connection:
         try:

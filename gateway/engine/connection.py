@@ -37,6 +37,10 @@ class Listener(Protocol):
         """Take why no more comes: an `UpstreamError`, or what broke the body that was being sent."""
 
 
+class Closed(UpstreamCut):
+    """This side closed the connection under an exchange, as the gateway stops."""
+
+
 class Connection(asyncio.Protocol):
     """Asks, and tells of the answer. `freed` takes it when it can serve again, `lost` when it never can."""
 
@@ -97,6 +101,11 @@ class Connection(asyncio.Protocol):
         """Close it, whatever is under way; nobody is told of the rest."""
         self._listener = None
         self._close()
+
+    def leave(self, listener: Listener) -> None:
+        """Close it where it is still this listener's."""
+        if self._listener is listener:
+            self.give_up()
 
     def broke(self, error: Exception) -> None:
         """Close it and say why."""

@@ -49,7 +49,7 @@ class Reader:
             self._reach.lost(request.url.removesuffix(PATH))
             raise
         try:
-            exchange.heard(incoming)
+            exchange.heard(incoming.status, incoming.headers)
             async for piece in incoming.pieces():
                 exchange.take(piece)
                 if exchange.truncated:

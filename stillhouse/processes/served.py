@@ -15,14 +15,21 @@ PING_S = 20.0
 class Served:
     """One uvicorn server. `stop` may be called from any thread.
 
-    `max_message` is the most bytes of a websocket's message; 0: no websockets.
+    `max_message` is the most bytes of a websocket's message; 0: no websockets. `protocol` reads connections in place of uvicorn's.
     """
 
-    def __init__(self, app: Any, *, drain_s: float, max_message: int = 0) -> None:
+    def __init__(
+        self,
+        app: Any,
+        *,
+        drain_s: float,
+        max_message: int = 0,
+        protocol: type[asyncio.Protocol] | None = None,
+    ) -> None:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=protocol or "httptools",
                 ws="auto" if max_message else "none",  # on `websockets`
                 ws_max_size=max_message,
                 ws_ping_interval=PING_S,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import ssl
+from typing import Any
 
+from gateway.dispatch import Gateway
+from gateway.engine.apps import protocol
 from gateway.engine.client import NativeTransport
 from gateway.ports import Transport
 from gateway.upstream.httpx_engine import HttpxTransport
@@ -16,3 +19,10 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # empty and quick to make: every 
 def transport() -> Transport:
     """Give an upstream client of the engine."""
     return NativeTransport(tls=TLS) if ENGINE == "native" else HttpxTransport(tls=TLS)
+
+
+def http(app: Any) -> Any:
+    """Give what reads an app's connections, for uvicorn's `http`: of a gateway, the engine's."""
+    if isinstance(app, Gateway) and isinstance(app.transport, NativeTransport):
+        return protocol(app, app.transport)
+    return "auto"

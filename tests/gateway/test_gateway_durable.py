@@ -89,6 +89,15 @@ async def test_refusals_of_the_upstream_and_feedback_wait_too():
         assert balanced(place)
 
 
+async def begins_first(seen: Seen, out: Teller) -> None:
+    """Stream an answer whose end does not come with its beginning, or a refusal could still be told by a status."""
+    await out.head(200, [(b"content-type", b"text/event-stream")])
+    await out.piece(b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n')
+    await asyncio.sleep(0.2)
+    await out.piece(b"data: [DONE]\n\n")
+    await out.end()
+
+
 async def test_where_the_disk_refuses_the_policy_says_what_the_app_gets():
     async with house() as place, client(place) as app:
         place.journal.doubtful = True
@@ -97,6 +106,7 @@ async def test_where_the_disk_refuses_the_policy_says_what_the_app_gets():
         place.journal.withheld = True
         refused = await app.post(CHAT, json=ASK)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "journal_unsynced")
+        place.teacher.script = begins_first
         with pytest.raises(httpx.RemoteProtocolError):
             await app.post(CHAT, json={**ASK, "stream": True})
         assert (await app.post("/v1/feedback", json={"id": "x", "score": 1})).status_code == 503

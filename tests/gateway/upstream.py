@@ -230,7 +230,12 @@ class Served:
         self._listener.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         config = uvicorn.Config(
-            app, log_level="critical", timeout_graceful_shutdown=2, ws="auto", ws_max_size=MOST_MESSAGE
+            app,
+            http=engines.http(app),
+            log_level="critical",
+            timeout_graceful_shutdown=2,
+            ws="auto",
+            ws_max_size=MOST_MESSAGE,
         )
         config.load()
         self._server = uvicorn.Server(config)
@@ -238,6 +243,10 @@ class Served:
 
     async def start(self) -> None:
         await self._server.startup(sockets=[self._listener])
+
+    @property
+    def connections(self) -> set[Any]:
+        return self._server.server_state.connections
 
     async def stop(self) -> None:
         await self._server.shutdown(sockets=[self._listener])
@@ -265,6 +274,7 @@ class MemoryJournal:
     withheld: bool = False  # its disk refuses, and so does the policy
     doubtful: bool = False  # its disk refuses, and the policy serves
     waited: int = 0
+    waits: bool = True  # whether an answer may have to wait for its disk
 
     def append(self, record: Call | Attempt | Feedback) -> bool:
         if self.full:
