@@ -106,7 +106,14 @@ def test_every_column_of_a_decision_comes_out_again(rows, change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"d": -1.0}, {"kind": "void", "d": None}, {"step": "full"}, {"served_by": "student"}, {"propensity": 0.5}]
+    "change",
+    [
+        {"d": -1.0},
+        {"kind": "void", "d": None},
+        {"step": "full"},
+        {"served_by": "student"},
+        {"propensity": 0.5},
+    ],
 )
 def test_every_observation_counts_as_it_was_counted(rows, change):
     rollout, transitions, observations = rows
