@@ -15,6 +15,8 @@ from gateway.upstream.port import Headers
 from store.ids import new_id
 from store.vocabulary import Attempt, Call, Outcome, Role, Who
 
+_OF_THE_BYTES = (b"content-encoding", b"content-length")
+
 
 @dataclass(kw_only=True, slots=True)
 class Exchange:
@@ -34,6 +36,7 @@ class Exchange:
     secrets: tuple[bytes, ...] = field(default=(), repr=False)  # what the upstream was shown, kept nowhere
     attempt_id: str = field(default_factory=new_id)
     started: float = field(default_factory=time.time)
+    confidence: float | None = None  # of a student's answer, calibrated
     recorded: Outcome | None = None  # set once, when the attempt was journalled
     sent: bool = False  # a request of it went to the transport
     unsynced: bool = False  # journalled, and nobody has waited for the disk yet
@@ -87,6 +90,11 @@ class Exchange:
         """Keep, in place of what the upstream said, what the app gets on its own surface."""
         self.surface = surface
         self.headers = ((b"content-type", content_type.encode()),)
+        self._parts = [body]
+
+    def keep(self, body: bytes) -> None:
+        """Keep this, decoded, in place of what the upstream said."""
+        self.headers = tuple(header for header in self.headers if header[0] not in _OF_THE_BYTES)
         self._parts = [body]
 
     @property
@@ -143,4 +151,5 @@ class Exchange:
             headers=head.logged_response(kept),
             body=echo.without(body, self.secrets),
             error=error,
+            confidence=self.confidence,
         )

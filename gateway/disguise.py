@@ -46,6 +46,29 @@ def stream(body: bytes, model: str) -> bytes:
     return _DATA.sub(lambda m: b"data: " + _chunk(m.group(1), model) + m.group(2), body)
 
 
+def silent(body: bytes, *, streamed: bool) -> bytes:
+    """Give a whole answer, or its event blocks, without log-probabilities."""
+    if not streamed:
+        return _silent(body)
+    return _DATA.sub(lambda m: b"data: " + _silent(m.group(1)) + m.group(2), body)
+
+
+def silenced(said: Object) -> Object:
+    """Give a completion, or a chunk of one, without log-probabilities."""
+    return {**said, "choices": [{**choice, "logprobs": None} for choice in said["choices"]]}
+
+
+def _silent(data: bytes) -> bytes:
+    try:
+        value = canonical.loads(data)
+    except (ValueError, RecursionError):
+        return data
+    choices = value.get("choices") if isinstance(value, dict) else None
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        return data
+    return canonical.written(silenced(value))
+
+
 def _chunk(data: bytes, model: str) -> bytes:
     try:
         value = canonical.loads(data)

@@ -13,6 +13,7 @@ import httpx
 
 from distiller.scoring import message as read
 from distiller.scoring.about import about
+from store.confidence import Told, told
 
 _COMPLETE = ("stop", "tool_calls", "function_call", None)
 # A server that was killed comes back within seconds: its absence says nothing about the student.
@@ -26,6 +27,7 @@ class Reply:
 
     message: dict[str, Any] | None
     error: str | None = None
+    said: Told | None = None  # the log-probabilities that it was said with
     ms: float = 0.0  # of the server; what it waited for a free place here is not counted
 
 
@@ -34,9 +36,10 @@ def greedy(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "temperature": 0}
 
 
-def body(request: dict[str, Any], model: str) -> dict[str, Any]:
-    """Return a rewritten request as it is sent to the student: whole, not streamed."""
-    return {key: value for key, value in {**request, "model": model}.items() if key not in _DROPPED}
+def body(request: dict[str, Any], model: str, *, sure: bool = False) -> dict[str, Any]:
+    """Return a rewritten request as it is sent to the student: whole, not streamed; `sure`: with log-probabilities."""
+    asked = {**request, "model": model, **({"logprobs": True} if sure else {})}
+    return {key: value for key, value in asked.items() if key not in _DROPPED}
 
 
 class Endpoint:
@@ -118,4 +121,5 @@ def read_reply(response: httpx.Response) -> Reply:
     if message is None:
         return Reply(message=None, error="the answer has no message")
     reason = completion["choices"][0].get("finish_reason")
-    return Reply(message=message, error=None if reason in _COMPLETE else f"finished by {reason}")
+    wrong = None if reason in _COMPLETE else f"finished by {reason}"
+    return Reply(message=message, error=wrong, said=told(completion))

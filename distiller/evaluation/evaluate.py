@@ -12,16 +12,18 @@ from typing import Any, TypeVar
 import httpx
 
 from distiller.evaluation import ask
+from distiller.evaluation.calibrate import Answered, calibrate, candidates
 from distiller.evaluation.ceiling import Ceiling
 from distiller.evaluation.parity import Parity, compare
 from distiller.evaluation.verdict import MIN_UNITS, PEEK, Judged, Screen, decide, futile
 from distiller.scoring.spec import Item, MetricSpec, Scored, Scorer
 from store.program import rewrite
-from store.vocabulary import Student
+from store.vocabulary import Calibration, Engine, Student
 
 Row = dict[str, Any]
 _EXAMPLES = 5  # wrong answers kept for a person to look at
 _EXAMPLE_CHARS = 400
+_SURE = frozenset({Engine.LLAMA, Engine.CLASSIFIER, Engine.VLLM})  # engines that tell log-probabilities
 Pair = TypeVar("Pair")
 
 
@@ -31,6 +33,7 @@ class Findings:
 
     screen: Screen
     parity: Parity | None
+    calibration: Calibration | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -78,7 +81,12 @@ class Evaluator:
         """Ask, score and decide. `outputs`: the trainer's own answers, for parity; `headers` go with each request. Raises ScorerUnavailable."""
         pairs: Sequence[tuple[Row, Row]]
         fitting = [(row, rewrite(row["request"], student.program)) for row in heldout]
-        pairs = [(row, ask.body(request, student.model)) for row, request in fitting if request is not None]
+        sure = student.engine in _SURE
+        pairs = [
+            (row, ask.body(request, student.model, sure=sure))
+            for row, request in fitting
+            if request is not None
+        ]
         trained = _outputs(outputs)
         async with httpx.AsyncClient(headers=dict(headers or {})) as client:
             endpoint = ask.Endpoint(
@@ -103,8 +111,12 @@ class Evaluator:
         parity = await self._parity(twins, trained)
         least = 1 if hopeless else self._min_units
         screen = decide(judged, delta=self._delta, parity=parity, min_units=least, ceiling=self._ceiling)
+        answered = _answered(asked, judged)
+        calibration = None if hopeless else calibrate(answered)
+        scored = sum(j.student is not None and j.teacher is not None for j in judged)
         detail = {
             **_detail(asked, judged),
+            "partial": candidates(answered, scored - len(answered), calibration) if calibration else [],
             "metric": self._metric.name,
             "agreement": self._metric.agreement,
             "teacher_with_itself": asdict(self._ceiling) if self._ceiling else None,
@@ -112,13 +124,14 @@ class Evaluator:
             "parity_prompts": len(twins),
             "stopped_early": hopeless,
         }
-        return Findings(screen=screen, parity=parity, detail=detail)
+        return Findings(screen=screen, parity=parity, calibration=calibration, detail=detail)
 
     async def _hopeless(self, endpoint: ask.Endpoint, few: Sequence[tuple[Row, Row]]) -> bool:
         bodies = [body for _, body in few]
         replies = await endpoint.ask_all(bodies, lambda done: self._tell(done, len(few)), _ids(few))
         asked = [_Asked(row=row, reply=reply) for (row, _), reply in zip(few, replies, strict=True)]
-        return futile(await self._judge(asked), delta=self._delta)
+        judged = await self._judge(asked)
+        return futile(judged, delta=self._delta) and futile(_surer_half(asked, judged), delta=self._delta)
 
     async def _judge(self, asked: Sequence[_Asked]) -> list[Judged]:
         student, teacher = await self._both(asked)
@@ -188,6 +201,21 @@ class Evaluator:
             rival=rival,
             call_id=row["call_id"],
         )
+
+
+def _answered(asked: Sequence[_Asked], judged: Sequence[Judged]) -> list[Answered]:
+    """Return the calls that were answered, with how sure, and scored on both sides."""
+    return [
+        Answered(said=one.reply.said, student=j.student, teacher=j.teacher)
+        for one, j in zip(asked, judged, strict=True)
+        if not j.failed and one.reply.said is not None and j.student is not None and j.teacher is not None
+    ]
+
+
+def _surer_half(asked: Sequence[_Asked], judged: Sequence[Judged]) -> Sequence[Judged]:
+    """Return the calls that the student was surer of, which may be its own yet; all where it does not say."""
+    told = [(one.reply.said.total, at) for at, one in enumerate(asked) if one.reply.said is not None]
+    return [judged[at] for _, at in sorted(told, reverse=True)[: len(asked) // 2]] or judged
 
 
 def _ids(pairs: Sequence[tuple[Row, Row]]) -> list[str]:

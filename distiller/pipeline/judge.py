@@ -54,11 +54,16 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
     audited = await asyncio.to_thread(_audited, parts, student.task_id) if metric.judge else None
     evaluation = _evaluation(parts, student, found, judge=audited)
     parts.control.save_student(
-        replace(student, parity=found.parity.share if found.parity else None), parts.epoch
+        replace(
+            student,
+            parity=found.parity.share if found.parity else None,
+            calibration=found.calibration,
+        ),
+        parts.epoch,
     )
     parts.control.save_evaluation(evaluation, parts.epoch)
     keeper.made(evaluation_id=evaluation.evaluation_id, verdict=evaluation.verdict.value)
-    if evaluation.verdict is not Verdict.PASS:
+    if evaluation.verdict is not Verdict.PASS and not _good_in_part(evaluation, policy.delta):
         stop_serving(parts, student.student_id)
     if evaluation.verdict is Verdict.ERROR:
         raise HopelessError(f"evaluation failed: {evaluation.why}")
@@ -151,6 +156,11 @@ def _teller(keeper: Keeper) -> Callable[[int, int], None]:
         keeper.tell(doing="ask", step=done, of=of, eta_s=round(left, 1))
 
     return tell
+
+
+def _good_in_part(evaluation: Evaluation, delta: float) -> bool:
+    """Tell whether the calls that it is sure of may be its own: the router decides, and needs its server for that."""
+    return any(one["mean"] >= -delta for one in evaluation.detail["partial"])
 
 
 def _audited(parts: Parts, task_id: str) -> dict[str, Any] | None:

@@ -34,11 +34,13 @@ def request_for(
 ) -> Outgoing:
     """Give the request as the student sees it: the meaning of `store.program.rewrite`, and its model.
 
-    The route's time is for all of an answer; `patient`: for its first token only. `key` is of the upstream that serves it.
+    The route's time is for all of an answer; `patient`: for its first token only, and then
+    nobody weighs it; else it says its log-probabilities where a calibration can tell what they are worth. `key` is of the upstream that serves it.
     """
+    weighed = route.calibration is not None and not patient
     body = surgery.edit(
         job.asked.chat,
-        replace={"model": canonical.dumps(route.model)},
+        replace={"model": canonical.dumps(route.model), **({"logprobs": b"true"} if weighed else {})},
         drop=() if stream else ("stream", "stream_options"),
     )
     body = rewritten(body, route.program, job.asked.head_messages)

@@ -1,6 +1,6 @@
 """A student's answer to one call, or none: then the teacher answers and the app notices nothing.
 
-Nothing goes out before the answer was validated (`whole`) or its first token came (`first_token`). Knows
+Nothing goes out before the answer was validated (`whole`) and found sure enough, or its first token came (`first_token`). Knows
 no share and no teacher.
 """
 
@@ -26,6 +26,7 @@ from gateway.student.asking import as_it_comes, exchange_for, request_for
 from gateway.student.passing import Passing
 from gateway.student.reader import Reader
 from gateway.student.shown import headers_of
+from gateway.student.sure import unsure, weighed
 from gateway.translate import Untranslatable
 from gateway.upstream.port import Headers, Outgoing, Transport, UpstreamError
 from store.vocabulary import Outcome, Role, Route
@@ -93,7 +94,8 @@ class StudentDesk:
         with self._records.exactly_one(exchange, served=False):
             try:
                 await self._reader.patiently(exchange, self._request(job, route, stream=False))
-                if self._valid(exchange, job) is not None:
+                if (completion := self._valid(exchange, job)) is not None:
+                    weighed(exchange, job, route, completion)
                     self._records.settle(exchange, served=False)
             except UpstreamError as error:
                 self._records.failed(exchange, error, served=False)
@@ -107,6 +109,10 @@ class StudentDesk:
         await self._reader.whole(exchange, self._request(job, route, stream=streamed))
         completion = self._valid(exchange, job, streamed=streamed)
         if completion is None:
+            return False
+        completion = weighed(exchange, job, route, completion)
+        if (doubt := unsure(exchange, route)) is not None:
+            self._records.close(exchange, Outcome.DEFERRED, served=False, error=doubt)
             return False
         try:
             shown = surface.shown(job.asked, exchange.body(), exchange.content_type, completion)

@@ -34,7 +34,7 @@ class Role(StrEnum):
     """Why an attempt was made."""
 
     SERVE = "serve"
-    FALLBACK = "fallback"  # the teacher, after the student failed before the first byte
+    FALLBACK = "fallback"  # the teacher, after the student failed before the first byte, or deferred
     FAILOVER = "failover"  # another upstream of the same model
     SHADOW = "shadow"  # the student, beside a teacher-served call
     REVERSE_SHADOW = "reverse_shadow"  # the teacher, beside a student-served call
