@@ -183,7 +183,8 @@ def test_a_finding_while_a_person_is_awaited_takes_the_gate_back(tmp_path):
 
 
 def test_facts_survive_their_record():
-    facts = Facts(findings=(CHANGED, DRIFT), trials=3, evaluation=evaluation())
+    found = evaluation(detail={"partial": []})
+    facts = Facts(findings=(CHANGED, DRIFT), trials=3, evaluation=found, exposed=1, users=2, gap_s=0.5)
     assert facts_of(facts_json(facts)) == facts
 
 
