@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -31,6 +32,8 @@ from stillhouse.house import House
 from stillhouse.journal import LateJournal, figures
 from stillhouse.loopback import Loopback
 from stillhouse.loops import every, in_thread
+from stillhouse.notices.channels import channels
+from stillhouse.notices.post import Post
 from stillhouse.passage import Passage
 from stillhouse.prices import PriceBook
 from stillhouse.processes import arguments, logs, offspring, ports, stdin
@@ -58,6 +61,8 @@ DECIDE_S = 0.5
 ERASE_S = 0.5
 PIDS_S = 0.25
 LEDGER_S = 1.0
+NOTIFY_S = 1.0
+TRIM_S = 600.0
 RETAIN_S = 6 * 3600.0
 DAY_S = 86_400.0
 LAST_INGEST_S = 5.0
@@ -86,6 +91,14 @@ async def serve(told: Told) -> None:
     parts = house.build(stores, epoch=epoch, grants=grants, prices=prices, inner_url=inner_url)
     journal = LateJournal(folder.journal, "control", settings)
     own = convert.gateway(settings, folder.salt(), told.door)
+    post = Post(
+        control,
+        channels(settings.notices),
+        epoch,
+        kinds=settings.notices.kinds,
+        clock=time.time,
+        watch=time.monotonic,
+    )
     transport = HttpxTransport()
     loopback = Loopback(
         upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=prices.price
@@ -110,7 +123,7 @@ async def serve(told: Told) -> None:
         await _lead(
             served,
             ports.shared(settings.control.host, told.port),
-            _loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)),
+            [*_loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)), *_notices(post)],
             parts.clock,
             closed,
         )
@@ -119,6 +132,7 @@ async def serve(told: Told) -> None:
         voice.say(figures(journal, loopback.accounts), last=True)
         await asyncio.to_thread(_ingest_rest, parts)
         await parts.scorer.close()
+        await post.aclose()
         offspring.name(folder.run)
         await transport.aclose()
         log.close()
@@ -159,6 +173,14 @@ def _loops(
         every("pid files", PIDS_S, in_thread(lambda: offspring.name(stores.folder.run))),
         every("figures", PIDS_S, tell),
         every("ledger", LEDGER_S, in_thread(auditor.look)),
+    ]
+
+
+def _notices(post: Post) -> list[Coroutine[Any, Any, None]]:
+    """Give a loop for each channel: one that hangs keeps no other waiting."""
+    return [
+        *(every(f"notices by {one.name}", NOTIFY_S, partial(post.deliver, one)) for one in post.channels),
+        every("outbox", TRIM_S, post.trim),
     ]
 
 

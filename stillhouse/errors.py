@@ -10,6 +10,7 @@ from __future__ import annotations
 #   NotRunning         1     control does not answer
 #   Refused            1     control said no
 #   Missing            1     there is no such thing
+#   Undelivered        1     a receiver of notices took none
 
 
 class StillhouseError(Exception):
@@ -50,6 +51,10 @@ class Refused(StillhouseError):  # noqa: N818
 
 class Missing(StillhouseError):  # noqa: N818
     """What was asked for does not exist."""
+
+
+class Undelivered(StillhouseError):  # noqa: N818
+    """A receiver did not take a notice; the text says why."""
 
 
 def nothing(root: object) -> Missing:

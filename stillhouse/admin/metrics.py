@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gateway.metrics import Counter
 from stillhouse import auditor
+from stillhouse.admin import rollouts
 from stillhouse.ledger import Ledger
 from stillhouse.views.stores import Stores
 from store.journal.counts import KINDS, Counts
@@ -15,7 +16,7 @@ from store.journal.counts import KINDS, Counts
 def render(stores: Stores) -> bytes:
     """Give the text of `/metrics`."""
     found = auditor.ledger(stores.folder.run)
-    metrics = [*(_of(found) if found is not None else ()), _shares(stores)]
+    metrics = [*(_of(found) if found is not None else ()), _shares(stores), *rollouts.metrics(stores)]
     return ("\n".join(line for metric in metrics for line in metric.lines()) + "\n").encode()
 
 

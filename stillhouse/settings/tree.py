@@ -310,6 +310,47 @@ class Policy(Branch):
         return self.model_copy(update=own.given())
 
 
+NoticeKind = Literal["promotion", "hold", "rollback", "drift", "refusal"]
+Address = Annotated[str, Field(pattern=r"^[^@\s,<>\x00-\x1f]+@[^@\s,<>\x00-\x1f]+$", max_length=254)]
+
+
+class Webhook(Branch):
+    """Who is posted notices."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    secret_file: Path | None = None  # signs them; None: unsigned
+    timeout_s: Seconds = 10.0
+
+
+class Email(Branch):
+    """Who is mailed notices, and by which server."""
+
+    host: Name
+    port: Annotated[Whole, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: Name | None = None
+    password_file: Path | None = None
+    sender: Address
+    receivers: Annotated[tuple[Address, ...], Field(min_length=1, max_length=50)]
+    timeout_s: Seconds = 20.0
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> Email:
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("user and password_file belong together")
+        if self.security == "none" and self.user is not None:
+            raise ValueError("a password is not sent in the clear; give security: starttls or tls")
+        return self
+
+
+class Notices(Branch):
+    """What people are told of rollouts, beside the log."""
+
+    kinds: tuple[NoticeKind, ...] = ("promotion", "hold", "rollback", "drift", "refusal")
+    webhook: Webhook | None = None
+    email: Email | None = None
+
+
 class Retention(Branch):
     """How long bodies of calls are kept; None is for ever."""
 
@@ -373,6 +414,7 @@ class Settings(Branch):
     policy: Policy = Policy()
     tasks: dict[str, Policy] = Field(default_factory=dict)
     prices: dict[str, Price] = Field(default_factory=dict)  # by the model's name, as it is sent
+    notices: Notices = Notices()
     retention: Retention = Retention()
     journal: Journal = Journal()
     log: Log = Log()

@@ -91,7 +91,15 @@ def _leaves(settings: Settings) -> Finding:
     where = "training and students stay on this machine"
     if service is not None and used:
         where = f"the rung `service` sends the rows to learn to {service.upstream}, which keeps that student; all other training stays on this machine"
-    text = f"Calls go to {to} and nowhere else; {where}.{judged}{shown}"
+    notices = settings.notices
+    posted = [str(notices.webhook.url)] if notices.webhook else []
+    mailed = [f"{len(notices.email.receivers)} by {notices.email.host}"] if notices.email else []
+    told = (
+        f" Notices, without any text of a call, go to {', '.join(posted + mailed)}."
+        if posted or mailed
+        else ""
+    )
+    text = f"Calls go to {to} and nowhere else; {where}.{judged}{shown}{told}"
     return finding("leaves the machine", "note", text)
 
 

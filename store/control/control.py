@@ -11,6 +11,7 @@ from store.control.leader import LeaderTable
 from store.control.learning import LearningTables
 from store.control.lineage import LineageTables
 from store.control.orders import OrderTable
+from store.control.outbox import OutboxTable
 from store.control.rollouts import RolloutTables
 from store.control.servers import ServerTable
 from store.control.tasks import TaskTables
@@ -26,6 +27,7 @@ class Control(
     RolloutTables,
     WatchTable,
     OrderTable,
+    OutboxTable,
     LineageTables,
     JobTable,
     ServerTable,

@@ -7,7 +7,7 @@ that follows from it (or none), the observations that it consumed, and the outbo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
@@ -20,6 +20,16 @@ from store.errors import NotFound
 from store.vocabulary import Observation, Rollout, Route, State, Transition
 
 ENDED = frozenset({State.ROLLED_BACK, State.INCONCLUSIVE, State.REJECTED, State.SUPERSEDED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decided:
+    """Transitions of one task that were alike."""
+
+    task_id: str
+    target: State
+    cause: str
+    times: int
 
 
 class RolloutTables(Database):
@@ -86,7 +96,7 @@ class RolloutTables(Database):
                     "ts": transition.ts,
                     "kind": "transition",
                     "ref": transition.transition_id,
-                    "payload": record,
+                    "payload": {name: value for name, value in record.items() if name != "inputs"},
                     "epoch": epoch,
                 },
             )
@@ -100,6 +110,13 @@ class RolloutTables(Database):
             query = query.where(transition_table.c.rollout_id == rollout_id)
         with self.reading() as connection:
             return every(connection, Transition, query)
+
+    def decided(self) -> list[Decided]:
+        """Return how often each task's rollouts went to each state for each cause."""
+        columns = (transition_table.c.task_id, transition_table.c.target, transition_table.c.cause)
+        query = select(*columns, func.count().label("times")).group_by(*columns).order_by(*columns)
+        with self.reading() as connection:
+            return every(connection, Decided, query)
 
     def observations(self, rollout_id: str) -> list[Observation]:
         """Return a rollout's observations, by log sequence."""

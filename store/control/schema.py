@@ -257,6 +257,14 @@ outbox = Table(
     Column("epoch", Integer, nullable=False),
 )
 
+outbox_readers = Table(
+    "outbox_readers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("dropped", Integer, nullable=False),
+)
+
 orders = Table(
     "orders",
     metadata,

@@ -4,6 +4,7 @@ DROP TABLE erasures;
 DROP TABLE jobs;
 DROP TABLE task_orders;
 DROP TABLE orders;
+DROP TABLE outbox_readers;
 DROP TABLE outbox;
 DROP TABLE routes;
 DROP TABLE watches;

@@ -247,6 +247,13 @@ CREATE TABLE outbox (
     PRIMARY KEY (position)
 );
 
+CREATE TABLE outbox_readers (
+    name VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    dropped INTEGER NOT NULL,
+    PRIMARY KEY (name)
+);
+
 CREATE TABLE orders (
     order_id VARCHAR NOT NULL,
     rollout_id VARCHAR NOT NULL,
