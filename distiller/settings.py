@@ -52,6 +52,7 @@ class JudgeSettings:
     timeout_s: float = 60.0
     sample: float = 0.2  # share of calls outside pairs whose answers are judged, for the baseline
     gold: float = 0.05  # share of the judged calls that a person is asked about, to audit the judge
+    corrected: bool = False  # what they say corrects the judge where a rollout is decided
     concurrency: int = 4
 
     def __post_init__(self) -> None:

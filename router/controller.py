@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from router.errors import RouterError
 from router.evidence import Evidence
+from router.looking import Looking
 from router.orders import Orders
 from router.publisher import Publisher
 from router.scan import first_decision
@@ -20,8 +21,6 @@ from store.errors import StaleEpoch, StoreError
 from store.vocabulary import Rollout, Transition
 
 _log = logging.getLogger(__name__)
-
-_LONGEST_LOOK_S = 10.0  # a tick counts for no more waiting than this, whatever the clock says
 
 
 class Controller:
@@ -50,8 +49,7 @@ class Controller:
         self._taker = Taker(control, self._publisher, policies, epoch, score_name)
         self._orders = Orders(control, self._taker, epoch, self._now)
         self._latest = 0.0  # the latest time seen: it never goes back
-        self._looked = 0.0  # seconds of looking: it neither goes back nor jumps
-        self._last_tick: float | None = None
+        self._looking = Looking()
 
     def tick(self) -> list[Transition]:
         """Do all there is to do now; give the decisions made.
@@ -81,10 +79,12 @@ class Controller:
         if rollout is None or rollout.state in TERMINAL:
             return []
         policy = self._policies(rollout.task_id)
-        observations = self._seeing.observations(rollout, policy, self._looked)
+        was = rollout.listening.get("marks")
+        rollout = self._seeing.listened(rollout, self._looking.seconds)
+        observations = self._seeing.observations(rollout, policy, self._looking.seconds)
         made: list[Transition] = []
         while True:
-            facts = self._seeing.facts(rollout, policy, looked=self._looked, wall=now)
+            facts = self._seeing.facts(rollout, policy, looked=self._looking.seconds, wall=now)
             found = first_decision(
                 rollout,
                 Evidence.from_json(rollout.evidence),
@@ -102,8 +102,8 @@ class Controller:
             made.append(transition)
             if (rollout.voiding, rollout.since_seq) != (before.voiding, before.since_seq):
                 self._seeing.afresh(rollout_id)  # what was seen counts otherwise now
-                observations = self._seeing.observations(rollout, policy, self._looked)
-        if counted:
+                observations = self._seeing.observations(rollout, policy, self._looking.seconds)
+        if counted or rollout.listening.get("marks") != was:
             rollout = self._taker.count(rollout, found.evidence, counted)
         if observations:  # resolved and not consumed: they are seen afresh when the rollout goes on
             self._seeing.afresh(rollout_id)
@@ -112,9 +112,7 @@ class Controller:
 
     def _pass_time(self) -> float:
         now = self._clock()
-        if self._last_tick is not None:
-            self._looked += min(max(0.0, now - self._last_tick), _LONGEST_LOOK_S)
-        self._last_tick = now
+        self._looking.look(now)
         self._latest = max(self._latest, now)
         return now
 

@@ -58,6 +58,7 @@ class Facts:
     exposed: int = 0  # calls given to the student at this step of the ramp, in this trial
     users: int = 0  # that apps have named in calls of this wording
     gap_s: float = 0.0  # from the latest call of this wording to the latest in another wording of the task
+    speaks: bool = False  # users of the task sometimes say what an answer was worth (asked at the last gate)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,8 @@ from router.partial.screen import hopeful
 from router.policy import screened_out
 from router.settings import RolloutPolicy
 from router.steps import TERMINAL, standing
+from router.streams.gold import bound
+from router.streams.terms import margins, terms
 from store.control import Control
 from store.errors import NotFound
 from store.ids import new_id
@@ -27,11 +29,13 @@ def open_rollout(
     *,
     epoch: int,
     clock: Callable[[], float],
+    teacher_ms: float | None = None,
 ) -> Rollout:
     """Create the rollout of a student in state DRAFT; the controller's next tick screens and shadows it.
 
-    Asked again with the same student and evaluation, it gives the rollout that exists. Raises NotFound for
-    an unknown task, RolloutRefused while another student of the task version is on its way, StaleEpoch.
+    `teacher_ms` is within what 95% of the teacher's answers came, where that is known. Asked again with the same
+    student and evaluation, it gives the rollout that exists. Raises NotFound for an unknown task, RolloutRefused
+    while another student of the task version is on its way, StaleEpoch.
     """
     task = control.task(student.task_id)
     if task is None:
@@ -43,7 +47,7 @@ def open_rollout(
     if (why := refusal(known)) is not None:
         raise RolloutRefused(why)
     now = clock()
-    thresholds = _thresholds(student, policy)
+    thresholds, fixed = _thresholds(student, policy), terms(evaluation, policy, teacher_ms)
     rollout = Rollout(
         rollout_id=new_id(),
         task_id=task.task_id,
@@ -59,8 +63,14 @@ def open_rollout(
         created=now,
         entered=now,
         since=now,
-        evidence=Evidence(delta=policy.delta, candidates={at: Candidate() for at in thresholds}).to_json(),
+        evidence=Evidence(
+            delta=policy.delta,
+            margins=margins(policy),
+            scale=bound(fixed.gold),
+            candidates={at: Candidate() for at in thresholds},
+        ).to_json(),
         thresholds=thresholds,
+        terms=fixed,
     )
     control.create_rollout(rollout, epoch)
     return rollout

@@ -5,7 +5,8 @@ their arrival, a judge that is slow with bad ones would promote anything. What b
 
 - both answers scored: PAIRED with D = student - teacher;
 - the student failed (an error, a timeout, a refusal, a cut): its score is 0, rescued by the teacher or not;
-- the teacher failed, the app hung up, or a score did not come in time: MISSING;
+- a drawn part that people label as well: D corrected by what they say (`router.streams.gold`);
+- the teacher failed, the app hung up, or a score or a label did not come in time: MISSING;
 - its request, or its conversation, was counted before: VOID.
 
 A conversation is one observation, the mean of its calls, at the place of its first. While conversations
@@ -16,9 +17,10 @@ others. Calls that come later still are VOID.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from store.vocabulary import Drawn, Observation, ObservationKind, Outcome, State
+from router.streams import gold
+from store.vocabulary import Drawn, Observation, ObservationKind, Outcome, State, Terms
 
 STUDENT_FAILED = frozenset(
     {Outcome.ERROR, Outcome.TIMEOUT, Outcome.UPSTREAM_CUT, Outcome.LENGTH, Outcome.REFUSED}
@@ -47,6 +49,7 @@ class Patience:
 
     score_s: float
     conversation_s: float
+    label_s: float = 0.0  # for a person's label, where it corrects a judge
 
 
 @dataclass(slots=True)
@@ -98,23 +101,30 @@ class Resolved:
 
 _MISSING = Resolved(kind=ObservationKind.MISSING)
 _VOID = Resolved(kind=ObservationKind.VOID)
+_PLAIN = Terms()
 
 
 def resolve(
-    rollout_id: str, rows: Sequence[Drawn], seen: Seen, waited: Mapping[int, float], patience: Patience
+    rollout_id: str,
+    rows: Sequence[Drawn],
+    seen: Seen,
+    waited: Mapping[int, float],
+    patience: Patience,
+    *,
+    terms: Terms = _PLAIN,
 ) -> list[Observation]:
     """Give the observations of the contiguous resolved prefix of `rows`; `seen` learns them.
 
-    `waited` says for how many seconds each row (by `seq`) has been in sight.
+    `waited` says for how many seconds each row (by `seq`) has been in sight, `terms` what the trial began with.
     """
     observations: list[Observation] = []
     for at, row in enumerate(rows):
         if seen.repeats(row):
             found: Resolved | None = _VOID
         elif seen.gathers():
-            found = _conversation(rows[at:], waited, patience)
+            found = _conversation(rows[at:], waited, patience, terms)
         else:
-            found = single(row, waited.get(row.seq, 0.0), patience)
+            found = single(row, waited.get(row.seq, 0.0), patience, terms)
         if found is None:
             break
         seen.note(row)
@@ -122,21 +132,47 @@ def resolve(
     return observations
 
 
-def single(row: Drawn, waited_s: float, patience: Patience) -> Resolved | None:
+def single(row: Drawn, waited_s: float, patience: Patience, terms: Terms = _PLAIN) -> Resolved | None:
     """Give what became of a pair by itself, or None while that is open."""
     if _mute(row.teacher_outcome, row.teacher_score):
         final = row.teacher_outcome not in RETRIED or waited_s >= min(FAILOVER_S, patience.score_s)
-        return _MISSING if final else None
+        return _missing(terms) if final else None
     student = row.student_score
     if student is None and row.student_outcome in STUDENT_FAILED:
         student = 0.0
     elif _mute(row.student_outcome, student):
-        return _MISSING
+        return _missing(terms)
     if student is not None and row.teacher_score is not None:
-        d = max(-1.0, min(1.0, student - row.teacher_score))
+        teacher = terms.ceiling if row.teacher_itself else row.teacher_score
+        d = max(-1.0, min(1.0, student - teacher))
         confidence = row.confidence if row.student_score is not None else None
-        return Resolved(kind=ObservationKind.PAIRED, d=d, confidence=confidence)
-    return _MISSING if waited_s >= patience.score_s else None
+        plain = Resolved(kind=ObservationKind.PAIRED, d=d, confidence=confidence)
+        return _corrected(row, plain, waited_s, patience, terms.gold) if terms.gold else plain
+    return _missing(terms) if waited_s >= patience.score_s else None
+
+
+def _corrected(
+    row: Drawn, plain: Resolved, waited_s: float, patience: Patience, pi: float
+) -> Resolved | None:
+    """Give the judge's difference with what people said of it, on the scale of the trial; None while they are waited for.
+
+    One whose draw is not known, or was thinner than the trial's, could weigh more than the bound: the worst is assumed.
+    """
+    if row.gold_propensity is None or row.gold_propensity < pi:
+        return Resolved(kind=ObservationKind.MISSING, d=-1.0)
+    student = 0.0 if row.student_score is None else row.student_gold
+    said = None if student is None or row.teacher_gold is None else student - row.teacher_gold
+    silent = row.gold_drawn and said is None
+    if silent and waited_s < patience.label_s:
+        return None
+    psi = gold.rectified(plain.d or 0.0, said, drawn=row.gold_drawn, pi=row.gold_propensity)
+    kind = ObservationKind.MISSING if silent else ObservationKind.PAIRED
+    return replace(plain, kind=kind, d=psi / gold.bound(pi))
+
+
+def _missing(terms: Terms) -> Resolved:
+    """Give a pair of which nothing is known. Where differences may reach B > 1, it is still one of two scores."""
+    return Resolved(kind=ObservationKind.MISSING, d=-1.0 / gold.bound(terms.gold)) if terms.gold else _MISSING
 
 
 def void(rollout_id: str, row: Drawn) -> Observation:
@@ -149,7 +185,9 @@ def _mute(outcome: str | None, score: float | None) -> bool:
     return score is None and outcome is not None and outcome not in WHOLE
 
 
-def _conversation(rows: Sequence[Drawn], waited: Mapping[int, float], patience: Patience) -> Resolved | None:
+def _conversation(
+    rows: Sequence[Drawn], waited: Mapping[int, float], patience: Patience, terms: Terms
+) -> Resolved | None:
     """Give the mean over the first row's conversation, or None while it is open."""
     first = rows[0]
     age = waited.get(first.seq, 0.0)
@@ -160,16 +198,18 @@ def _conversation(rows: Sequence[Drawn], waited: Mapping[int, float], patience: 
         here = waited.get(row.seq, 0.0)
         if row.unit != first.unit or row.input_hash in calls or age - here > patience.conversation_s:
             continue
-        if (found := single(row, here, patience)) is None:
+        if (found := single(row, here, patience, terms)) is None:
             return None
         calls[row.input_hash] = found
     parts = [(one.d, one.confidence) for one in calls.values() if one.d is not None]
     if len(parts) < len(calls):
         return _MISSING
+    whole = all(found.kind == ObservationKind.PAIRED for found in calls.values())
+    kind = ObservationKind.PAIRED if whole else ObservationKind.MISSING
     mean = sum(d for d, _ in parts) / len(parts)
     if len(parts) == 1:
-        return Resolved(kind=ObservationKind.PAIRED, d=mean, confidence=parts[0][1])
-    return Resolved(kind=ObservationKind.PAIRED, d=mean, parts=tuple(parts))
+        return Resolved(kind=kind, d=mean, confidence=parts[0][1])
+    return Resolved(kind=kind, d=mean, parts=tuple(parts))
 
 
 def _observation(rollout_id: str, row: Drawn, found: Resolved) -> Observation:

@@ -84,6 +84,7 @@ def facts_json(facts: Facts) -> dict[str, Any]:
         "exposed": facts.exposed,
         "users": facts.users,
         "gap_s": facts.gap_s,
+        "speaks": facts.speaks,
     }
     if facts.evaluation is not None:
         screened = facts.evaluation.detail.get("partial") or []
@@ -102,6 +103,7 @@ def facts_of(data: Mapping[str, Any]) -> Facts:
         exposed=data["exposed"],
         users=data["users"],
         gap_s=data["gap_s"],
+        speaks=data["speaks"],
         evaluation=Evaluation(**{**evaluation, "verdict": Verdict(evaluation["verdict"])})
         if evaluation
         else None,

@@ -16,7 +16,7 @@ from router.evidence import Evidence, update, voided
 from router.policy import applied, left, next_step
 from router.steps import share
 from router.verbs import obey
-from store.vocabulary import Observation, Rollout, State, Transition, Unit
+from store.vocabulary import Observation, Rollout, State, Stream, Transition, Unit
 
 _UNREADABLE = (RouterError, ValueError, TypeError, LookupError, AttributeError)  # a row that is none of ours
 
@@ -45,7 +45,7 @@ def differences(
         if again.rollout is None:
             return found
         at, evidence = again.rollout, again.evidence
-    evidence = update(evidence, _between(observations, at.consumed_seq, rollout.consumed_seq))
+    evidence = update(evidence, _between(observations, at, rollout))
     for name in ("state", "trial"):
         if (then := getattr(rollout, name)) != (comes := getattr(at, name)):
             found.append(f"the rollout's {name} comes out as {comes}, it is {then}")
@@ -66,13 +66,13 @@ class _Again:
 def _made(
     at: Rollout, evidence: Evidence, transition: Transition, observations: Sequence[Observation]
 ) -> _Again:
-    until = transition.inputs["consumed_seq"]
-    evidence = update(evidence, _between(observations, at.consumed_seq, until))
+    then = _counted(at, transition.inputs)
+    evidence = update(evidence, _between(observations, at, then))
     decision = _again(at, evidence, transition)
     said = [*_standing(at, transition), *_compared(decision, evidence, transition)]
     if decision is None:
         return _Again(rollout=None, evidence=evidence, differences=said)
-    after = applied(replace(at, consumed_seq=until), decision, transition.ts)
+    after = applied(then, decision, transition.ts)
     part = share(after, record.policy_of(transition.inputs["policy"]))
     if part != transition.share:
         said.append(f"its share comes out as {part:g}, it is {transition.share:g}")
@@ -101,6 +101,8 @@ def _begun(rollout: Rollout, transitions: Sequence[Transition]) -> Rollout:
         since=rollout.created,
         since_seq=0,
         consumed_seq=0,
+        counted_seq={},
+        waived=(),
         evidence={},
         partial=False,
         threshold=None,
@@ -108,8 +110,16 @@ def _begun(rollout: Rollout, transitions: Sequence[Transition]) -> Rollout:
     )
 
 
-def _between(observations: Sequence[Observation], after: int, until: int) -> list[Observation]:
-    return [o for o in observations if after < o.seq <= until]
+def _counted(rollout: Rollout, inputs: Mapping[str, Any]) -> Rollout:
+    return replace(rollout, consumed_seq=inputs["consumed_seq"], counted_seq=inputs["counted_seq"])
+
+
+def _between(observations: Sequence[Observation], one: Rollout, other: Rollout) -> list[Observation]:
+    return [o for o in observations if _reached(one, o.stream) < o.seq <= _reached(other, o.stream)]
+
+
+def _reached(rollout: Rollout, stream: str) -> int:
+    return rollout.consumed_seq if stream == Stream.SCORE else rollout.counted_seq.get(stream, 0)
 
 
 def _again(rollout: Rollout, evidence: Evidence, transition: Transition) -> Decision | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from router.decision import Facts, Finding
 from router.pairs import Patience
 from router.settings import STEPS, RolloutPolicy
-from router.sight import PairLog, Sight
-from router.steps import CONSUMING, LIVE, share
+from router.sight import PAGE, PairLog, Sight
+from router.steps import CONSUMING, LIVE, share, standing
+from router.streams.guarding import Guarding
+from router.streams.hearing import Hearing
 from store.control import Control
-from store.vocabulary import Exposure, Observation, Rollout, State, Unit
+from store.vocabulary import Drawn, Exposure, Observation, Rollout, State, Unit
 
 _GAP_S = 60.0  # a wording's latest call is looked up so often
 _BACK_S = 60.0  # with a clock that went back, so much of the past is looked at for failures
@@ -40,19 +43,43 @@ class Seeing:
         self._sights: dict[str, Sight] = {}
         self._exposures: dict[str, tuple[tuple[str, int], Exposure]] = {}  # by rollout: its step and trial
         self._gaps: dict[str, tuple[float, float]] = {}  # by rollout: when it was looked up, seconds
+        self._guarding: dict[str, Guarding] = {}
+        self._hearing = Hearing(log, lambda rollout: self._wordings(rollout)[0])
+
+    def listened(self, rollout: Rollout, looked: float) -> Rollout:
+        """Give the rollout with how long users were listened to. `looked` counts seconds of looking."""
+        return self._hearing.listen(rollout, looked) if rollout.state in CONSUMING else rollout
 
     def observations(self, rollout: Rollout, policy: RolloutPolicy, looked: float) -> list[Observation]:
-        """Give what became final and is not counted yet."""
+        """Give what became final and is not counted yet: the guardrails', which wait for no score, first."""
         if rollout.state not in CONSUMING:
             return []
+        guarding = self._guarding.get(rollout.rollout_id)
+        if guarding is None:
+            guarding = Guarding(partial(self._page, rollout), rollout)
+            self._guarding[rollout.rollout_id] = guarding
+        return [
+            *guarding.look(rollout, policy.score_timeout_s, looked),
+            *self._scores(rollout, policy, looked),
+            *self._hearing.observations(rollout, policy),
+        ]
+
+    def _scores(self, rollout: Rollout, policy: RolloutPolicy, looked: float) -> list[Observation]:
         sight = self._sights.get(rollout.rollout_id)
         if sight is None:
             sight = Sight(self._log, rollout, self._score_name(rollout.task_id))
             self._sights[rollout.rollout_id] = sight
         if rollout.voiding:
             return sight.void(rollout.consumed_seq)
-        patience = Patience(score_s=policy.score_timeout_s, conversation_s=policy.conversation_s)
+        patience = Patience(
+            score_s=policy.score_timeout_s,
+            conversation_s=policy.conversation_s,
+            label_s=policy.label_timeout_s,
+        )
         return sight.look(rollout.consumed_seq, patience, looked)
+
+    def _page(self, rollout: Rollout, after: int) -> list[Drawn]:
+        return self._log.drawn(rollout.rollout_id, after, self._score_name(rollout.task_id), PAGE)
 
     def facts(self, rollout: Rollout, policy: RolloutPolicy, *, looked: float, wall: float) -> Facts:
         """Give what else is true of a rollout now, as far as its state asks for it."""
@@ -67,6 +94,7 @@ class Seeing:
             findings=tuple(finding for watcher in self._watchers for finding in watcher(rollout, policy)),
             trials=task.trials if task else 0,
             gap_s=self._gap(rollout, looked),
+            speaks=standing(rollout) == State.CANARY_50 and self._hearing.speaks(rollout, looked),
         )
         if rollout.state == State.HOLD and not rollout.serving:
             sight = self._sights.get(rollout.rollout_id)
@@ -82,13 +110,15 @@ class Seeing:
     def afresh(self, rollout_id: str) -> None:
         """Forget what waits of a rollout: it is read again, and only the waiting starts anew."""
         self._sights.pop(rollout_id, None)
+        self._guarding.pop(rollout_id, None)
 
     def keep(self, rollout_ids: Iterable[str]) -> None:
         """Forget all others."""
         kept = frozenset(rollout_ids)
-        for known in (self._sights, self._exposures, self._gaps):
+        for known in (self._sights, self._guarding, self._exposures, self._gaps):
             for name in known.keys() - kept:
                 del known[name]
+        self._hearing.keep(kept)
 
     def _exposed(self, rollout: Rollout) -> int:
         """Count the calls given to the student at this step of the ramp; only new ones are read."""

@@ -47,6 +47,18 @@ class RolloutPolicy:
     late_full: float = 1e6  # and at FULL
     holdback: float = 0.02  # permanent share of the teacher
 
+    error_delta: float = 0.02  # how many more of the student's attempts may fail than of the teacher's
+    format_delta: float = 0.02  # ... come with a broken format
+    latency_delta: float = 0.05  # ... come later than the latency objective
+    feedback_delta: float = 0.03  # ... be complained about
+    latency_slo_s: float | None = None  # the objective; None: the teacher's own 95th percentile, at least 2 s
+    feedback_window_s: float = 86_400.0  # what users say of an answer counts for so long
+    gold_audit: float = (
+        0.0  # share of judged calls whose labels by people correct the judge; 0: it is believed
+    )
+    label_timeout_s: float = 7 * 86_400.0  # for such a label
+    ratio_alpha: float = 0.001  # chance of holding a rollout whose units fall as published
+
     minima: dict[State, int] = field(default_factory=lambda: _by_gate(300, 100, 200, 300, 300))  # pairs
     caps: dict[State, int] = field(default_factory=lambda: _by_gate(6000, 2000, 2000, 2000, 4000))  # pairs
     min_served: int = 30  # of a canary step's pairs, served by the student
@@ -91,6 +103,7 @@ class RolloutPolicy:
         _between("alpha", self.alpha, 0.0, 1.0)
         _between("harm_alpha", self.harm_alpha, 0.0, 1.0)
         _between("served_alpha", self.served_alpha, 0.0, 1.0)
+        _check_streams(self)
         if not 0.0 < self.holdback <= 0.5:  # noqa: PLR2004 - half is the last step before FULL
             raise PolicyError(f"holdback must be more than 0 and at most 0.5, not {self.holdback:g}.")
         shadows = {"shadow": self.shadow, "ramp_shadow": self.ramp_shadow}
@@ -107,6 +120,13 @@ class RolloutPolicy:
                 raise PolicyError(f"the cap of {step} is below its minimum of {self.minima[step]} pairs.")
         if min(self.shadow_per_served.values()) < 0.0:
             raise PolicyError("shadow_per_served must be 0 or more at every step.")
+
+
+def _check_streams(policy: RolloutPolicy) -> None:
+    for name in ("error_delta", "format_delta", "latency_delta", "feedback_delta", "ratio_alpha"):
+        _between(name, getattr(policy, name), 0.0, 1.0)
+    if policy.gold_audit:
+        _between("gold_audit", policy.gold_audit, 0.01, 1.0)
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from router.decision import Probe
-from router.pairs import Patience, Seen, resolve, void
+from router.pairs import Patience, resolve, void
+from router.streams.guarding import remembered
+from router.streams.hearing import FeedbackLog
 from store.vocabulary import Drawn, Exposure, Observation, Rollout, Who
 
 PAGE = 5000  # drawn rows read at once
 _PROBES = 50  # shadow calls remembered
 
 
-class PairLog(Protocol):
+class PairLog(FeedbackLog, Protocol):
     """What the router reads of the call log."""
 
     def drawn(self, rollout_id: str, after_seq: int, score_name: str, limit: int) -> list[Drawn]:
@@ -45,22 +47,22 @@ class Sight:
         self._log = log
         self._rollout_id = rollout.rollout_id
         self._score_name = score_name
-        self._seen = Seen()
+        self._terms = rollout.terms
+        self._seen = remembered(self._page, rollout.since_seq, rollout.consumed_seq)
         self._first_seen: dict[int, float] = {}
         self._probes: dict[int, tuple[float, Probe]] = {}
-        self._remember(rollout.since_seq, rollout.consumed_seq)
 
     def look(self, after_seq: int, patience: Patience, now: float) -> list[Observation]:
         """Give the observations that became final. `now` counts seconds of looking, not of any clock."""
-        rows = self._log.drawn(self._rollout_id, after_seq, self._score_name, PAGE)
+        rows = self._page(after_seq)
         self._first_seen = {row.seq: self._first_seen.get(row.seq, now) for row in rows}
         self._note_probes(rows)
         waited = {seq: now - since for seq, since in self._first_seen.items()}
-        return resolve(self._rollout_id, rows, self._seen, waited, patience)
+        return resolve(self._rollout_id, rows, self._seen, waited, patience, terms=self._terms)
 
     def void(self, after_seq: int) -> list[Observation]:
         """Give all that was drawn since as void, whatever its scores are or will be."""
-        rows = self._log.drawn(self._rollout_id, after_seq, self._score_name, PAGE)
+        rows = self._page(after_seq)
         self._note_probes(rows)
         for row in rows:
             self._seen.note(row)
@@ -70,15 +72,8 @@ class Sight:
         """Give the student's shadow attempts for calls made after a time, newest first."""
         return tuple(probe for _, (ts, probe) in sorted(self._probes.items(), reverse=True) if ts > after_ts)
 
-    def _remember(self, at: int, consumed_seq: int) -> None:
-        while at < consumed_seq:
-            rows = self._log.drawn(self._rollout_id, at, self._score_name, PAGE)
-            for row in rows:
-                if row.seq <= consumed_seq:
-                    self._seen.note(row)
-            if len(rows) < PAGE:
-                return
-            at = rows[-1].seq
+    def _page(self, after_seq: int) -> list[Drawn]:
+        return self._log.drawn(self._rollout_id, after_seq, self._score_name, PAGE)
 
     def _note_probes(self, rows: Sequence[Drawn]) -> None:
         for row in rows:

@@ -20,7 +20,7 @@ from router.settings import RolloutPolicy
 from router.steps import share, standing
 from store.control import Control, Order
 from store.ids import new_id
-from store.vocabulary import Job, JobKind, Observation, Rollout, State, TaskMode, Transition
+from store.vocabulary import Job, JobKind, Observation, Rollout, State, Stream, TaskMode, Transition
 
 _log = logging.getLogger(__name__)
 
@@ -134,15 +134,18 @@ def _after(rollout: Rollout, made: Made, now: float) -> Rollout:
 
 def _counting(rollout: Rollout, evidence: Evidence, counted: Sequence[Observation]) -> Rollout:
     """Give the rollout with observations counted into its evidence."""
-    seq = counted[-1].seq if counted else rollout.consumed_seq
-    return replace(rollout, evidence=evidence.to_json(), consumed_seq=seq)
+    seqs = dict(rollout.counted_seq)
+    for o in counted:
+        seqs[str(o.stream)] = max(o.seq, seqs.get(o.stream, 0))
+    consumed = max(rollout.consumed_seq, seqs.pop(Stream.SCORE, 0))
+    return replace(rollout, evidence=evidence.to_json(), consumed_seq=consumed, counted_seq=seqs)
 
 
 def _inputs(
     rollout: Rollout, after: Rollout, policy: RolloutPolicy, made: Made, now: float
 ) -> dict[str, Any]:
     kept = record.inputs(rollout, made.evidence, made.facts, policy, decision=made.decision, now=now)
-    kept["consumed_seq"] = after.consumed_seq
+    kept["consumed_seq"], kept["counted_seq"] = after.consumed_seq, after.counted_seq
     kept["was_full"] = standing(rollout) == State.FULL
     if (order := made.order) is not None:
         kept["order"] = {

@@ -71,10 +71,22 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         policy = convert.rollout_policy(settings, task)
         return replace(policy, mode=task.mode) if task else policy
 
+    def fingerprints(student: Student) -> list[str]:
+        versions = control.versions(student.task_id)
+        return [f for v in versions if v.version == student.task_version for f in v.fingerprints]
+
     def on_student(student: Student, evaluation: Evaluation) -> str | None:
         policy = rollout_policy(student.task_id)
         try:
-            open_rollout(control, student, evaluation, policy, epoch=epoch, clock=time.time)
+            open_rollout(
+                control,
+                student,
+                evaluation,
+                policy,
+                epoch=epoch,
+                clock=time.time,
+                teacher_ms=log.teacher_ms(fingerprints(student)),
+            )
         except RolloutRefused as refusal:
             logger.warning("student %s is not rolled out: %s", student.student_id, refusal)
             return str(refusal)

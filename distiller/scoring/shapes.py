@@ -48,8 +48,10 @@ class Shapes:
         return self._choose(task_id, self.policy(task_id))
 
     def closed(self, task: Task) -> bool:
-        """Tell whether right and wrong are plain: a label, fields, a tool call, or the user's own metric."""
+        """Tell whether right and wrong are plain: a label, fields, a tool call, the user's own metric, or people's word."""
         metric = self._choose(task.task_id, self._policies.of(task))
+        if metric.judge is not None:
+            return metric.judge.corrected
         return metric.by_user or (metric.name in set(Shape) and Shape(metric.name).closed)
 
     def _choose(self, task_id: str, policy: TaskPolicy) -> MetricSpec:

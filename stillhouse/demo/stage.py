@@ -158,6 +158,7 @@ class Stage:
                 "alpha": self.options.alpha,
                 "profile": "replay",
                 "ladder": ["internalised"],
+                "latency_slo_s": 10,  # the stand-in answers at once, and the student shares this machine
                 "ramp_shadow": 0.25,  # the student shares two cores with everything else here
                 # The stand-in costs nothing, but its price is unknown: that must not end the pairs.
                 "shadow_usd_per_day": 50 if self.options.teacher_url else 1000,

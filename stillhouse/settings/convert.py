@@ -57,6 +57,8 @@ FOR_ROUTER = (
     ),
     *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "gone_s"),
     *("unit", "timeout_s", "release", "stored"),
+    *("error_delta", "format_delta", "latency_delta", "feedback_delta", "latency_slo_s"),
+    *("feedback_window_s", "gold_audit", "label_timeout_s"),
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "trainset", "service", "background_usd_per_day"})
@@ -181,6 +183,8 @@ def _task_policy(policy: Policy) -> TaskPolicy:
         own, kwargs = policy.finetune.given(), policy.finetune.train_kwargs
         given["finetune"] = FinetuneSettings(**{**own, "train_kwargs": kwargs.given() if kwargs else {}})
     judge = JudgeSettings(**policy.judge.given()) if policy.judge else None
+    if judge is not None and policy.gold_audit is not None:
+        judge = replace(judge, gold=policy.gold_audit, corrected=True)
     return TaskPolicy(**given, judge=judge)
 
 

@@ -44,6 +44,7 @@ Port = Annotated[Whole, Field(ge=0, le=65535)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Positive = Annotated[Whole, Field(ge=1)]
 Seconds = Annotated[Real, Field(gt=0)]
+Margin = Annotated[Real, Field(gt=0, lt=1)]
 Usd = Annotated[Real, Field(ge=0)]
 Signal = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 Step = Literal["shadow", "canary_1", "canary_5", "canary_25", "canary_50"]
@@ -301,6 +302,14 @@ class Policy(Branch):
     hold_limit_s: Seconds | None = None
     gone_s: Seconds | None = None
     unit: Literal["conversation", "user"] | None = None  # what is assigned as a whole
+    error_delta: Margin | None = None
+    format_delta: Margin | None = None
+    latency_delta: Margin | None = None
+    feedback_delta: Margin | None = None
+    latency_slo_s: Seconds | None = None  # None: the teacher's own
+    feedback_window_s: Seconds | None = None
+    gold_audit: Annotated[Real, Field(gt=0.01, lt=1)] | None = None  # None: no label corrects the judge
+    label_timeout_s: Seconds | None = None
     release: Literal["whole", "first_token"] | None = None
     stored: bool | None = None
     retention_days: Annotated[Real, Field(gt=0)] | None = None  # None: as retention.days

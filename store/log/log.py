@@ -41,7 +41,7 @@ from store.log.views import (
     Totals,
 )
 from store.trace import ChatOnly, Trace
-from store.vocabulary import Drawn, Exchange, Exposure, Input, Reply, Score, ScoreSource, Tally
+from store.vocabulary import Drawn, Exchange, Exposure, Heard, Input, Reply, Score, ScoreSource, Tally
 
 
 class Log:
@@ -278,6 +278,39 @@ class Log:
             "cutover.spend", since_ts=since_ts, roles=[str(role) for role in roles], unknown_usd=unknown_usd
         )
         return float(next(iter(rows[0].values())))
+
+    def assignments(self, rollout_id: str, after_seq: int) -> list[dict[str, Any]]:
+        """Return how many units fell to student and teacher by the draw since a sequence number, by step and share."""
+        return self._database.read("cutover.assignments", rollout_id=rollout_id, after_seq=after_seq)
+
+    def newest_seq(self) -> int:
+        """Return the greatest sequence number so far, 0 without a call."""
+        return int(self._database.read("cutover.newest_seq")[0]["seq"])
+
+    def heard(self, rollout_id: str, after: int, until: int, since: int, window_s: float) -> list[Heard]:
+        """Return a rollout's calls that the draw decided, after one sequence number and up to another, in log order.
+
+        Calls of conversations that began after `since` and before `after` are left out. What was said of an
+        answer counts for `window_s` seconds.
+        """
+        rows = self._database.read(
+            "cutover.heard",
+            rollout_id=rollout_id,
+            after_seq=after,
+            until_seq=until,
+            since_seq=since,
+            window_s=window_s,
+        )
+        return [Heard(**row) for row in rows]
+
+    def speaks(self, fingerprints: Iterable[str]) -> bool:
+        """Tell whether users have ever said what an answer to calls with these fingerprints was worth."""
+        return bool(self._database.read("cutover.speaks", fingerprints=list(fingerprints))[0]["said"])
+
+    def teacher_ms(self, fingerprints: Iterable[str], least: int = 200, limit: int = 2000) -> float | None:
+        """Return within how many milliseconds 95% of the teacher's latest answers came; None of fewer than `least`."""
+        rows = self._database.read("cutover.teacher_ms", fingerprints=list(fingerprints), limit=limit)
+        return float(rows[0]["ms"]) if rows[0]["n"] >= least else None
 
     # -- for the faces
 

@@ -100,3 +100,73 @@ SELECT
     a.surface AS answer_surface, a.answer
 FROM asked AS c JOIN attempts AS a ON a.call_id = c.call_id
 ORDER BY c.seq, a.attempt_id;
+
+-- How many units fell to whom where the draw decided: each by its first call at a step and share.
+-- name: assignments
+WITH drawn AS (
+    SELECT coalesce(step, '') AS step, share, arg_min(chosen, seq) AS chosen
+    FROM calls
+    WHERE rollout_id = $rollout_id AND seq > $after_seq AND share > 0 AND reason IN ('share', 'ramp', 'holdback')
+    GROUP BY step, share, CASE WHEN unit = '' THEN call_id::VARCHAR ELSE unit END
+)
+SELECT
+    step, share, count(*) FILTER (WHERE chosen = 'student') AS student,
+    count(*) FILTER (WHERE chosen = 'teacher') AS teacher
+FROM drawn
+GROUP BY step, share
+ORDER BY step, share;
+
+-- name: newest_seq
+SELECT coalesce(max(seq), 0) AS seq FROM calls;
+
+-- What was said of the calls between two places in time, by number, by what was done with the answer or by a
+-- correction: who corrects, corrects what was wrong.
+-- name: heard
+WITH asked AS MATERIALIZED (
+    SELECT seq, call_id, ts, coalesce(step, '') AS step, chosen, unit, tenant FROM calls
+    WHERE rollout_id = $rollout_id AND seq > $after_seq AND seq <= $until_seq AND share > 0
+        AND reason IN ('share', 'ramp', 'holdback')
+),
+begun AS (
+    SELECT unit FROM calls
+    WHERE rollout_id = $rollout_id AND seq > $since_seq AND seq <= $after_seq AND unit <> ''
+),
+scored AS (
+    SELECT s.call_id FROM scores AS s JOIN asked AS c ON c.call_id = s.call_id
+    WHERE s.name IN ('feedback', 'signal') AND s.value < 0.5 AND s.ts <= c.ts + $window_s
+),
+corrected AS (
+    SELECT c.call_id FROM feedback AS f JOIN asked AS c ON c.call_id = try_cast(f.target AS UUID) AND c.tenant = f.tenant
+    WHERE f.correction IS NOT NULL AND f.ts <= c.ts + $window_s
+    UNION ALL
+    SELECT c.call_id
+    FROM asked AS c
+    JOIN attempts AS a ON a.call_id = c.call_id AND a.served
+    JOIN feedback AS f ON f.target = a.completion_id AND f.tenant = c.tenant
+    WHERE f.correction IS NOT NULL AND f.ts <= c.ts + $window_s
+)
+SELECT
+    c.seq, c.call_id, c.ts, c.step, c.chosen AS served_by, c.unit,
+    c.call_id IN (SELECT call_id FROM scored UNION ALL SELECT call_id FROM corrected) AS bad
+FROM asked AS c
+WHERE c.unit NOT IN (SELECT unit FROM begun)
+ORDER BY c.seq;
+
+-- name: speaks
+SELECT count(*) AS said FROM (
+    SELECT 1 FROM scores AS s JOIN calls AS c ON c.call_id = s.call_id
+    WHERE s.name IN ('feedback', 'signal') AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+    LIMIT 1
+);
+
+-- Within what 95% of the teacher's latest answers came, in milliseconds, and how many they are.
+-- name: teacher_ms
+SELECT quantile_cont(duration_ms, 0.95) AS ms, count(*) AS n
+FROM (
+    SELECT a.duration_ms
+    FROM attempts AS a JOIN calls AS c ON c.call_id = a.call_id
+    WHERE c.origin = 'app' AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
+        AND a.who = 'teacher' AND a.role = 'serve' AND a.outcome = 'complete'
+    ORDER BY c.seq DESC
+    LIMIT $limit
+);

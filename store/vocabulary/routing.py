@@ -170,6 +170,20 @@ class Exposure:
     seq: int  # of the latest, in the log's order
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """A call that fell to student or teacher by the draw, with what users said of the answer. Ordered by `seq`."""
+
+    seq: int
+    call_id: str
+    ts: float
+    step: str
+    served_by: str  # Who was drawn, whoever answered in the end
+    unit: str
+    bad: bool  # something bad was said in time; silence is not
+    slices: tuple[str, ...] = ()
+
+
 class ObservationKind(StrEnum):
     """What became of a drawn pair."""
 
@@ -234,6 +248,19 @@ class Observation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What a rollout's differences are made by, fixed when it begins."""
+
+    slo_ms: float = 10_000.0  # latency objective
+    slo_why: str = ""  # where it comes from
+    ceiling: float = 1.0  # T: the score of a teacher that is compared with itself
+    ceiling_n: int = 0  # answers that it was measured on; 0: assumed
+    agreement: bool = False  # scores are agreement with the teacher
+    judged: bool = False  # scores come from a judge
+    gold: float = 0.0  # share of calls whose labels by people correct the judge; 0: none do
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rollout:
     """One cutover of one task version to one student: the persisted state of the machine."""
 
@@ -257,7 +284,11 @@ class Rollout:
     unit: Unit = Unit.CONVERSATION  # fixed when it is first shadowed
     since: float = 0.0  # when the evidence of this trial began (max-seen time)
     since_seq: int = 0  # log sequence after which it begins
-    consumed_seq: int = 0  # log sequence up to which pairs were counted
+    consumed_seq: int = 0  # log sequence up to which scores of pairs were counted
+    counted_seq: dict[str, int] = field(default_factory=dict)  # and, by stream, what is beside them
+    listening: dict[str, Any] = field(default_factory=dict)  # to users: router/streams/listening, JSON
+    waived: tuple[str, ...] = ()  # gates that an operator lets be
+    terms: Terms = field(default_factory=Terms)
     evidence: dict[str, Any] = field(default_factory=dict)  # router/evidence, JSON counts
     reason: str = ""
     partial: bool = False  # the whole task was refused: only answers sure enough may go out

@@ -14,11 +14,13 @@ from store.vocabulary import (
     Drawn,
     Evaluation,
     Exposure,
+    Heard,
     Observation,
     ObservationKind,
     Outcome,
     Rollout,
     State,
+    Stream,
     Student,
     Task,
     TaskMode,
@@ -117,6 +119,7 @@ class MemoryLog:
 
     rows: dict[int, Drawn] = field(default_factory=dict)
     outcomes: list[tuple[float, str]] = field(default_factory=list)
+    calls: list[Heard] = field(default_factory=list)  # what users said of them
     usd: float = 0.0
     unpaired: int = 0  # calls of the student that came since anyone asked, and drew no pair
     last_calls: dict[str, float] = field(default_factory=dict)  # by fingerprint
@@ -146,6 +149,15 @@ class MemoryLog:
 
     def users(self, fingerprints) -> int:
         return self.named
+
+    def newest_seq(self) -> int:
+        return max(self.rows, default=0)
+
+    def heard(self, rollout_id: str, after: int, until: int, since: int, window_s: float) -> list[Heard]:
+        return [call for call in self.calls if after < call.seq <= until]
+
+    def speaks(self, fingerprints) -> bool:
+        return any(call.bad for call in self.calls)
 
     def spend(self, since_ts: float, roles, unknown_usd: float) -> float:
         return self.usd + self.unpriced * unknown_usd
@@ -224,6 +236,11 @@ class House:
 
     def latest(self) -> Rollout:
         return self.control.rollouts()[-1]
+
+    def observed(self, stream: Stream = Stream.SCORE) -> list[Observation]:
+        """What was counted of the newest rollout in one stream."""
+        found = self.control.observations(self.latest().rollout_id)
+        return [o for o in found if o.stream == stream]
 
     def state(self) -> State:
         return self.latest().state

@@ -66,7 +66,7 @@ def test_a_student_that_goes_bad_at_full_is_caught_and_a_new_one_is_asked_for(ho
     house.tick()
     house.until(State.ROLLED_BACK, student_score=0.0, batch=10)
     regression = next(t for t in house.control.transitions() if t.cause == "late_regression")
-    counted = [o for o in house.control.observations(house.latest().rollout_id) if o.d == -1.0]
+    counted = [o for o in house.observed() if o.d == -1.0]
     assert len(counted) < 60
     assert regression.source == State.FULL
     assert [(job.kind, job.due) for job in house.control.jobs()] == [(JobKind.DISTILL, regression.ts)]
@@ -298,12 +298,12 @@ def test_4_a_burst_of_retries_counts_once(house):
     for seq in range(1, 21):
         house.log.add(drawn(seq, ts=house.clock.now, input_hash="same", unit="same"))
     house.tick()
-    kinds = [o.kind for o in house.control.observations(house.latest().rollout_id)]
+    kinds = [o.kind for o in house.observed()]
     assert kinds == [ObservationKind.PAIRED] + [ObservationKind.VOID] * 19
     house.controller = house.another()  # it is not forgotten over a restart
     house.log.add(drawn(21, ts=house.clock.now, input_hash="same", unit="same"))
     house.tick()
-    assert house.control.observations(house.latest().rollout_id)[-1].kind == ObservationKind.VOID
+    assert house.observed()[-1].kind == ObservationKind.VOID
 
 
 def test_5_a_latency_collapse_hidden_by_fallback_is_rolled_back(house):

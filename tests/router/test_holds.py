@@ -88,7 +88,7 @@ def test_1_a_judge_outage_holds_the_step_and_its_interval_counts_nowhere(house):
     assert (house.state(), route.step, route.share) == (State.HOLD, State.CANARY_5, 0.05)
     house.play(10)  # a score here would look good; it is not looked at
     house.tick()
-    kinds = [o.kind for o in house.control.observations(house.latest().rollout_id)][-20:]
+    kinds = [o.kind for o in house.observed()][-20:]
     assert kinds == [ObservationKind.VOID] * 20
     assert _paired(house) == counted
     house.findings = []
