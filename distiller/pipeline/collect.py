@@ -28,11 +28,12 @@ async def collect(parts: Parts, keeper: Keeper) -> None:
     if seen is None:
         raise HopelessError(f"the task {keeper.job.task_id} has no calls to learn from")
     frozen = await asyncio.to_thread(_freeze, parts, keeper, seen)
+    made = {one.trainset_id: one.created for one in parts.control.trainsets(keeper.job.task_id)}
     trainset = Trainset(
         trainset_id=frozen.trainset_id,
         task_id=keeper.job.task_id,
         task_version=seen.version.version,
-        created=parts.now(),
+        created=made.get(frozen.trainset_id, parts.now()),  # the same rows again are the same trainset
         train=frozen.train,
         heldout=frozen.heldout,
         path=f"{KIND}/{frozen.trainset_id}",

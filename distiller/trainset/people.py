@@ -6,6 +6,8 @@ and finds others where there are none. It reads one language.
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,21 +20,33 @@ class MissingError(Exception):
     """Names are to be taken out, and there is nothing to find them with. One sentence says what is missing."""
 
 
+def missing(model: str) -> str | None:
+    """Return what must be installed before names can be found with this spaCy model, None for nothing."""
+    if any(importlib.util.find_spec(module) is None for module in ("presidio_analyzer", "spacy")):
+        return "redact is names, which needs Presidio: pip install 'stillhouse[privacy]'."
+    if not _packaged(model):  # Presidio would fetch it from the internet
+        return f"redact is names, which needs the spaCy model {model}: it is not installed."
+    return None
+
+
+def _packaged(model: str) -> bool:
+    try:
+        importlib.metadata.distribution(model)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 class Presidio:
     """A `People`: Presidio's analyzer over a spaCy model. Loading it takes seconds."""
 
     def __init__(self, model: str, language: str = "en") -> None:
         """Load the model by the name of its package. Raises MissingError."""
-        try:
-            from presidio_analyzer import AnalyzerEngine  # noqa: PLC0415 - an extra
-            from presidio_analyzer.nlp_engine import NlpEngineProvider  # noqa: PLC0415 - an extra
-            from spacy.util import is_package  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise MissingError(
-                "redact is names, which needs Presidio: pip install 'stillhouse[privacy]'."
-            ) from error
-        if not is_package(model):  # Presidio would fetch it from the internet
-            raise MissingError(f"redact is names, which needs the spaCy model {model}: it is not installed.")
+        if lacking := missing(model):
+            raise MissingError(lacking)
+        from presidio_analyzer import AnalyzerEngine  # noqa: PLC0415 - an extra
+        from presidio_analyzer.nlp_engine import NlpEngineProvider  # noqa: PLC0415 - an extra
+
         configuration = {"nlp_engine_name": "spacy", "models": [{"lang_code": language, "model_name": model}]}
         engine = NlpEngineProvider(nlp_configuration=configuration).create_engine()
         self._language = language

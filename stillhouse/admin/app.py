@@ -11,6 +11,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Body, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from stillhouse.admin import audit, ledger, lineage, metrics
@@ -193,7 +194,13 @@ def _errors(app: FastAPI) -> None:
         where = ".".join(str(part) for part in first.get("loc", ())[1:])
         return JSONResponse({"error": {"message": f"{where or 'request'}: {first['msg']}."}}, 400)
 
+    def unknown(request: Request, error: Exception) -> JSONResponse:
+        code = error.status_code if isinstance(error, HTTPException) else 404
+        text = f"There is no {request.method} {request.url.path} here."
+        return JSONResponse({"error": {"message": text}}, code, getattr(error, "headers", None))
+
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, unknown)
 
 
 def _answer(code: int) -> Callable[[Request, Exception], JSONResponse]:

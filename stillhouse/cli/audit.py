@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
+from stillhouse.cli.draw import called
 from stillhouse.cli.look import TaskArgument
 
 Row = dict[str, Any]
@@ -51,7 +52,13 @@ def draw(console: Console, page: Row) -> None:
             )
         if row["correction"]:
             console.print(f"  [dim]corrected[/] {escape(row['correction'])}")
-    console.print(f"{page['waiting']} of {page['drawn']} answers wait for a label.")
+    if not page["judged"]:
+        console.print(
+            f"{called(page['task_id'], page['name'])} has no judge to audit: set policy.judge.model, "
+            f"or tasks.{escape(page['task_id'])}.judge."
+        )
+    if page["judged"] or page["drawn"]:
+        console.print(f"{page['waiting']} of {page['drawn']} answers wait for a label.")
     if page["words"]:
         console.print(f"The judge: {page['words']}.")
     position = page["position"]

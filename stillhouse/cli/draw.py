@@ -42,10 +42,10 @@ def status(console: Console, s: Row) -> None:
             console.print(f"[red]The ledger does not add up[/]: {escape(found['text'])}")
     tasks(console, s["tasks"])
     for job in s["jobs"]:
-        console.print(f"Under way: {job['kind']} {escape(job['task_id'])}: {progress(job)}")
+        console.print(f"Under way: {job['kind']} {called(job['task_id'], job['name'])}: {progress(job)}")
     for decision in s["decisions"][:5]:
         console.print(
-            f"[dim]{clock(decision['ts'])}[/] {escape(decision['task_id'])}: {escape(decision['why'])}"
+            f"[dim]{clock(decision['ts'])}[/] {called(decision['task_id'], decision['name'])}: {escape(decision['why'])}"
         )
 
 
@@ -58,7 +58,7 @@ def tasks(console: Console, rows: list[Row]) -> None:
     for row in rows:
         seen = row["evidence"]
         table.add_row(
-            escape(row["task_id"]),
+            _cell(console, row["task_id"], row["name"]),
             f"{row['calls']:,}",
             row["mode"],
             tone(row["state"]),
@@ -93,6 +93,11 @@ def _scored(row: Row) -> list[str]:
     """Say what is known of the scores: what users did, and how the judge differs from people."""
     judge, said = row["judge"], row["signals"]
     found = [f"Signals: {', '.join(f'{word} {count:,}' for word, count in said.items())}."] if said else []
+    if idle := [word for word in said if word not in row["signals_worth"]]:
+        known = ", ".join(row["signals_worth"])
+        found.append(
+            f"[yellow]Of these {escape(', '.join(idle))} counts as nothing: policy.signals knows {escape(known)}.[/]"
+        )
     if row["self_agreement"]:
         words = row["self_agreement"]["words"]
         found.append(escape(f"{words[0].upper()}{words[1:]}."))
@@ -140,7 +145,7 @@ def _calls(console: Console, rows: list[Row]) -> None:
         cells = (
             clock(row["ts"]),
             row["call_id"],
-            escape(row["task"] or NONE),
+            _cell(console, row["task"], row["name"]) if row["task"] else NONE,
             row["who"] or NONE,
             tone(row["outcome"] or "open"),
             row["surface"],
@@ -172,7 +177,7 @@ def students(console: Console, rows: list[Row]) -> None:
         evaluation, server = row["evaluation"], row["server"]
         cells = (
             row["student_id"],
-            escape(row["task_id"]),
+            _cell(console, row["task_id"], row["name"]),
             tone(evaluation["verdict"]) if evaluation else NONE,
             f"pid {server['pid']}" if server and server["pid"] else "stopped",
             clock(row["created"]),
@@ -185,7 +190,9 @@ def students(console: Console, rows: list[Row]) -> None:
 
 def story(console: Console, row: Row) -> None:
     """Show the story of a task."""
-    console.print(f"[bold]{escape(row['task_id'])}[/]: {tone(row['state'])}, share {percent(row['share'])}")
+    console.print(
+        f"{called(row['task_id'], row['name'])}: {tone(row['state'])}, share {percent(row['share'])}"
+    )
     for line in row["story"]:
         console.print(f"[dim]{clock(line['ts'])}[/] {line['kind']}: {escape(line['sentence'])}")
     if row["evidence"]:
@@ -213,6 +220,18 @@ def exported_student(console: Console, row: Row) -> None:
     console.print(f"{escape(row['student_id'])} written to {escape(row['path'])}:")
     for name in row["files"]:
         console.print(f"  {escape(name)}")
+
+
+def called(task_id: str, name: str | None) -> str:
+    """Give a task's id, by which commands know it, and beside it what people call it, where that is another word."""
+    return (
+        escape(task_id) if name in {None, "", task_id} else f"{escape(task_id)} [dim]{escape(str(name))}[/]"
+    )
+
+
+def _cell(console: Console, task_id: str, name: str | None) -> str:
+    """Give the same for a table; a narrow terminal keeps the ids whole instead."""
+    return called(task_id, name if console.width >= WIDE else None)
 
 
 def percent(share: float | None) -> str:

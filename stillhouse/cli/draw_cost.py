@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from stillhouse.cli.draw import money, new_table
+from stillhouse.cli.draw import called, money, new_table
 
 _LINES = (
     ("a teacher's call", "teacher_usd"),
@@ -25,7 +25,7 @@ _LINES = (
 def cost(console: Console, row: dict[str, Any]) -> None:
     """Show what a task saves, and what its next distillation would take."""
     found, wanted = row["savings"], row["estimate"]
-    console.print(f"[bold]{escape(row['task_id'])}[/]: {escape(found['words'])}")
+    console.print(f"[bold]{called(row['task_id'], row['name'])}[/]: {escape(found['words'])}")
     table = new_table(console, "", "US dollars")
     for words, key in _LINES:
         table.add_row(words, money(found[key]))

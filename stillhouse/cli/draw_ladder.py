@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from stillhouse.cli.draw import NONE, money, new_table, tone
+from stillhouse.cli.draw import NONE, called, money, new_table, tone
 
 _MINUTE_S = 100
 
@@ -17,7 +17,9 @@ def ladder(console: Console, row: dict[str, Any]) -> None:
     if not row["climbs"]:
         console.print("No ladder has been climbed yet.")
     for climb in row["climbs"]:
-        console.print(f"[bold]{escape(row['task_id'])}[/]: job {climb['job_id']}, {tone(climb['state'])}")
+        console.print(
+            f"[bold]{called(row['task_id'], row['name'])}[/]: job {climb['job_id']}, {tone(climb['state'])}"
+        )
         shown = new_table(console, "rung", "verdict", "score", "teacher", "n", "made in", "p50", "MB", "cost")
         for rung in climb["rungs"]:
             shown.add_row(*_cells(rung, chosen=climb["chosen"]))

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from stillhouse.errors import ConfigError
-from stillhouse.settings import convert, environment, marked
+from stillhouse.settings import agree, convert, environment, marked
 from stillhouse.settings.marked import Marked, Where
 from stillhouse.settings.tree import KINDS, Settings
 
@@ -43,6 +43,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, keys: Collection[str]
     _check_ports(settings, sources)
     try:
         convert.check(settings)
+        agree.check(settings)
     except convert.Unfit as error:
         raise _unfit(error, values, sources) from error
     return settings

@@ -23,9 +23,13 @@ _LISTED = 20
 def audit(stores: Stores, task_id: str, limit: int = _LISTED) -> dict[str, Any]:
     """Give the answers that wait for a label, oldest first, and the judge's figures. Raises Missing."""
     drawn = stores.log.audited(fingerprints_of(stores, task_id))
+    task = stores.control.task(task_id)
+    policy = convert.task_policies(stores.settings).of(task)
     waiting = [one.attempt_id for one in drawn if one.gold is None]
     return {
         "task_id": task_id,
+        "name": task.name if task else None,
+        "judged": policy.judge is not None,
         "waiting": len(waiting),
         "answers": [_answer(exchange) for exchange in stores.log.answers(waiting[:limit])],
         **figures(stores, task_id, drawn),

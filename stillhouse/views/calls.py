@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stillhouse.errors import Missing
+from stillhouse.views import lineage
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from stillhouse.views.taught import taught
@@ -76,8 +77,12 @@ def calls(stores: Stores, wish: Wish) -> dict[str, Any]:
     if wish.score and not page.rows and wish.score not in (names := stores.log.score_names()):
         known = ", ".join(names) or "none yet"
         raise Missing(f"There is no score {wish.score!r}; known scores: {known}.")
-    found = found_tasks(stores) if page.rows else {}
-    rows = [{**plain(row), "task": found.get(row.fingerprint, row.task)} for row in page.rows]
+    found, called = (found_tasks(stores), lineage.names(stores)) if page.rows else ({}, {})
+    tasks = [found.get(row.fingerprint, row.task) for row in page.rows]
+    rows = [
+        {**plain(row), "task": task, "name": called.get(task or "")}
+        for row, task in zip(page.rows, tasks, strict=True)
+    ]
     return {"rows": rows, "next_seq": page.next_seq, "complete": page.complete}
 
 

@@ -34,6 +34,7 @@ def cost(stores: Stores, task_id: str) -> dict[str, Any]:
     found = savings(spent, _served(stores, task, now), usd_per_hour=usd_per_hour)
     return {
         "task_id": task_id,
+        "name": task.name,
         "estimate": _estimate(stores, task),
         "spent": [plain(row) for row in spent],
         "savings": {**plain(found), "words": found.words},

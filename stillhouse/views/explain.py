@@ -24,6 +24,7 @@ def explain(stores: Stores, task_id: str) -> dict[str, Any]:
     story.sort(key=lambda line: line["ts"])
     return {
         "task_id": task_id,
+        "name": whole["name"],
         "state": whole["state"],
         "share": whole["share"],
         "waiting_for": _waiting(whole),

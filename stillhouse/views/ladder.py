@@ -16,11 +16,13 @@ _FIGURES = ("seconds", "wall_s", "bytes", "usd")
 
 def ladder(stores: Stores, task_id: str) -> dict[str, Any]:
     """Give the climbs of a task, newest first, each with its rungs in their order. Raises Missing."""
-    if stores.control.task(task_id) is None:
+    task = stores.control.task(task_id)
+    if task is None:
         fingerprints_of(stores, task_id)
         raise Missing(f"There is no task {task_id!r}.")
     jobs = [job for job in stores.control.jobs(task_id) if job.result.get("rungs")]
-    return {"task_id": task_id, "climbs": [_climb(stores.control, job) for job in reversed(jobs)]}
+    climbs = [_climb(stores.control, job) for job in reversed(jobs)]
+    return {"task_id": task_id, "name": task.name, "climbs": climbs}
 
 
 def _climb(control: Control, job: Job) -> dict[str, Any]:

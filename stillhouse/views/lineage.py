@@ -9,6 +9,11 @@ from store.control import TaskOrder
 from store.vocabulary import Task
 
 
+def names(stores: Stores) -> dict[str, str]:
+    """Give what people call each task, by its id."""
+    return {task.task_id: task.name for task in stores.control.tasks()}
+
+
 def why_alone(task: Task) -> str | None:
     """Say why a task is neither scored, distilled nor listed; None where it is."""
     if task.merged_into:

@@ -18,7 +18,7 @@ DECISIONS = 12
 def status(stores: Stores) -> dict[str, Any]:
     """Give what is going on: figures, tasks, work, last decisions."""
     totals = stores.log.totals()
-    now = time.time()
+    now, names = time.time(), lineage.names(stores)
     return {
         "version": __version__,
         "data": str(stores.folder.root),
@@ -31,7 +31,11 @@ def status(stores: Stores) -> dict[str, Any]:
         "last_hour": _last_hour(stores, now),
         "tasks": tasks(stores),
         "left_alone": lineage.aside(stores),
-        "jobs": [plain(job) for job in stores.control.jobs() if job.state is JobState.RUNNING],
+        "jobs": [
+            {**plain(job), "name": names.get(job.task_id)}
+            for job in stores.control.jobs()
+            if job.state is JobState.RUNNING
+        ],
         "decisions": decisions(stores, DECISIONS),
         "journal_bytes": journal_bytes(stores),
         "ledger": plain(auditor.ledger(stores.folder.run)),
@@ -41,8 +45,9 @@ def status(stores: Stores) -> dict[str, Any]:
 
 def decisions(stores: Stores, limit: int) -> list[dict[str, Any]]:
     """Give the last transitions, newest first, without their inputs."""
-    rows = stores.control.transitions()[-limit:]
-    return [{k: v for k, v in plain(row).items() if k != "inputs"} for row in reversed(rows)]
+    rows, names = stores.control.transitions()[-limit:], lineage.names(stores)
+    shown = [{**plain(row), "name": names.get(row.task_id)} for row in reversed(rows)]
+    return [{k: v for k, v in row.items() if k != "inputs"} for row in shown]
 
 
 def base_url(stores: Stores) -> str | None:

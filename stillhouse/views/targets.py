@@ -1,4 +1,4 @@
-"""Looks at what the settings point to: upstreams, users' metrics, the base model. Runs nothing of it.
+"""Looks at what the settings point to: upstreams, users' metrics, models on this machine. Runs nothing of it.
 
 One request without a key goes to each upstream; no answer is read.
 """
@@ -14,8 +14,10 @@ from typing import Any
 
 import httpx
 
+from distiller.classifier import packaged
 from distiller.settings import USER_METRIC
-from stillhouse.settings import Settings
+from distiller.trainset import people
+from stillhouse.settings import Settings, convert
 from stillhouse.settings.tree import Upstream
 
 Finding = dict[str, Any]
@@ -33,7 +35,7 @@ def look(settings: Settings) -> list[Finding]:
     """Examine all that is pointed to; takes `PATIENCE_S` or a little more where an upstream is silent."""
     with ThreadPoolExecutor(len(settings.upstreams)) as pool:
         reached = list(pool.map(_upstream, settings.upstreams))
-    return [*reached, *_metrics(settings), *_base(settings)]
+    return [*reached, *_metrics(settings), *_base(settings), *_encoder(settings), *_names(settings)]
 
 
 def _upstream(upstream: Upstream) -> Finding:
@@ -96,3 +98,21 @@ def _base(settings: Settings) -> list[Finding]:
     if Path(base).expanduser().is_dir():
         return [finding("base", "ok", f"The base model's folder {base} is there.")]
     return [finding("base", "error", f"student.base is {base!r}, but there is no such folder.")]
+
+
+def _encoder(settings: Settings) -> list[Finding]:
+    policies, name = convert.task_policies(settings), convert.distiller(settings).student.encoder
+    if not any("classifier" in policy.ladder for policy in (policies.default, *policies.tasks.values())):
+        return []
+    if lacking := packaged.missing(name):
+        return [finding("encoder", "warning", f"The rung classifier is passed over: {lacking}.")]
+    return [finding("encoder", "ok", f"The encoder {name} of the rung classifier is there.")]
+
+
+def _names(settings: Settings) -> list[Finding]:
+    if not any(policy.redact == "names" for policy in (settings.policy, *settings.tasks.values())):
+        return []
+    model = convert.distiller(settings).trainset.names_model
+    if lacking := people.missing(model):
+        return [finding("names", "error", f"No trainset can be made: {lacking}")]
+    return [finding("names", "ok", f"Names are found with {model}.")]

@@ -75,6 +75,7 @@ def task(stores: Stores, task_id: str) -> dict[str, Any]:
     return {
         **summary(stores, found),
         "signals": stores.log.signals(fingerprints),
+        "signals_worth": dict(convert.task_policies(stores.settings).of(found).signals),
         "judge": audit.figures(stores, task_id),
         "self_agreement": _self_agreement(stores, found),
         "called": list(found.called),
@@ -100,9 +101,11 @@ def students(stores: Stores, task_id: str | None = None) -> list[dict[str, Any]]
     """Give the students, oldest first, each with its last evaluation and its server."""
     control = stores.control
     servers = {server.student_id: server for server in control.servers()}
+    names = lineage.names(stores)
     return [
         {
             **plain(student),
+            "name": names.get(student.task_id),
             "evaluation": plain(next(reversed(control.evaluations(student.student_id)), None)),
             "server": plain(servers.get(student.student_id)),
         }

@@ -157,6 +157,17 @@ async def test_a_ready_task_becomes_an_evaluated_student(bench):
     assert "a human line" in (b.house.root / "jobs" / b.job.job_id / "finetune" / "log.txt").read_text()
 
 
+async def test_the_same_rows_again_are_the_trainset_of_the_day_when_they_were_frozen(bench):
+    b = bench()
+    b.clock.tick()
+    await b.work(b.executor())
+    (first,) = b.house.control.trainsets("colours")
+    assert b.clock.order("colours")
+    await b.work(b.executor(now=lambda: first.created + 86_400.0))
+    assert len(b.house.control.jobs()) == 2
+    assert b.house.control.trainsets("colours") == [first]
+
+
 async def test_what_is_asked_of_the_student_is_what_it_was_trained_on(bench):
     b = bench(policy=TaskPolicy(ladder=("internalised",)))
     b.clock.tick()

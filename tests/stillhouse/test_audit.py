@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +15,7 @@ from stillhouse.cli.app import app as cli
 from stillhouse.desk import ControlDesk
 from stillhouse.errors import Missing, Refused
 from stillhouse.settings import Settings
+from stillhouse.settings.tree import Policy
 from stillhouse.views import doctor, tasks
 from stillhouse.views.audit import audit
 from stillhouse.views.stores import Stores
@@ -180,6 +182,22 @@ def test_the_admin_api_lists_and_takes_labels(here, desk, answers):
             client.post("/api/tasks/t/audit", json={"target": first["id"], "label": "x"}).status_code == 409
         )
         assert client.get("/api/tasks/u/audit").status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/nosuch"), ("PUT", "/api/status")])
+def test_what_is_not_there_is_refused_in_the_apis_own_words(here, desk, method, path):
+    app = admin.build(here, desk, (), token="t", hosts=())
+    with TestClient(app, "http://localhost", headers={"authorization": "Bearer t"}) as client:
+        said = client.request(method, path)
+        assert said.status_code in {404, 405}
+        assert said.json() == {"error": {"message": f"There is no {method} {path} here."}}
+
+
+def test_an_audit_without_a_judge_says_so(here, desk):
+    bare = replace(here, settings=here.settings.model_copy(update={"policy": Policy(), "tasks": {}}))
+    terminal = Console(file=io.StringIO(), width=200)
+    command.draw(terminal, audit(bare, "t"))
+    assert "has no judge to audit: set policy.judge.model, or tasks.t.judge." in terminal.file.getvalue()
 
 
 def test_the_queue_is_drawn_for_a_person(here, desk, answers):

@@ -64,7 +64,7 @@ def test_a_key_needs_a_plain_name(name):
 def test_an_unknown_wish_is_a_usage_error_that_names_the_known(wish, tmp_path):
     result = run("calls", *wish, "--data", str(tmp_path))
     assert result.exit_code == 2
-    assert {"--who": "teacher, student", "--outcome": "complete, length"}[wish[0]] in " ".join(
+    assert {"--who": "teacher, student", "--outcome": "length, refused"}[wish[0]] in " ".join(
         result.output.replace("│", " ").split()
     )
 
@@ -165,9 +165,11 @@ TASK = {
     "versions": [{"version": 2, "created": 1.0, "fingerprints": 3, "moved_from": "[b]@1"}],
     "history": [{"ts": 1.0, "sentence": "operator said rename [i]x[/i]."}],
     "self_agreement": None,
-    "signals": {"accepted": 1234},
+    "signals": {"accepted": 1234, "copid": 7},
+    "signals_worth": {"accepted": 1.0, "copied": 0.9},
     "judge": {"words": "[b]lenient[/b]", "drawn": 5, "labelled": 2},
     "task_id": "triage",
+    "name": "Tickets [by] urgency",
     "calls": 1234,
     "mode": "auto",
     "state": "canary_5",
@@ -196,6 +198,8 @@ def test_a_task_is_drawn_and_text_is_never_markup():
     assert "3 fingerprints, was [b]@1" in text
     assert "rename [i]x[/i]." in text
     assert "accepted 1,234" in text
+    assert "copid counts as nothing: policy.signals knows accepted, copied" in text
+    assert "triage Tickets [by] urgency" in text
     assert "[b]lenient[/b]" in text
     assert "3 judged answers wait" in text
 
@@ -261,12 +265,14 @@ LONG_CALL = {
     "ts": 1.0,
     "call_id": new_id(),
     "task": LONG,
+    "name": "What customers of a bank ask for",
     "who": "student",
     "outcome": "upstream_cut",
 }
 LONG_STUDENT = {
     "student_id": new_id(),
     "task_id": LONG,
+    "name": "What customers of a bank ask for",
     "base": "smollm2-135m-instruct",
     "created": 1.0,
     "parity": 0.99,

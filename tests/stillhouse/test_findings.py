@@ -211,6 +211,22 @@ def test_a_metrics_module_is_looked_for_and_not_run(tmp_path, monkeypatch):
     assert found("metric", data=tmp_path, policy={"metric": "label"}) == []
 
 
+def test_an_encoder_that_a_rung_needs_is_missed(tmp_path):
+    student = {"encoder": str(tmp_path / "none")}
+    ((level, text),) = found("encoder", data=tmp_path, student=student)
+    assert level == "warning"
+    assert "is passed over" in text
+    assert found("encoder", data=tmp_path, student=student, policy={"ladder": ["finetune"]}) == []
+
+
+def test_names_that_cannot_be_found_are_an_error(tmp_path):
+    own = {"distiller": {"trainset": {"names_model": "no_such_model"}}, "policy": {"redact": "names"}}
+    ((level, text),) = found("names", data=tmp_path, **own)
+    assert level == "error"
+    assert text.startswith("No trainset can be made: redact is names, which needs")
+    assert found("names", data=tmp_path) == []
+
+
 def test_a_base_that_is_a_path_must_be_there(tmp_path):
     for absent in ("/no/such/base", "./no-base", "~/no-such-base", "models/of/mine"):
         ((level, text),) = found("base", data=tmp_path, student={"base": absent})

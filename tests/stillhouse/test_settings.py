@@ -137,6 +137,27 @@ UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
         ("tasks:\n  a:\n    finetune:\n      num_threads: 99\n", 4, "finetune.num_threads is 99"),
         ("policy:\n  finetune:\n    train_kwargs:\n      lr: 2\n", 4, "policy.finetune.train_kwargs.lr = 2"),
         ("policy:\n  finetune:\n    train_kwargs: {epoch: 1}\n", 3, "policy.finetune.train_kwargs.epoch"),
+        ("policy:\n  ladder: [base, service]\n", 2, "distiller.service names none"),
+        (
+            "upstreams:\n  - {name: a, base_url: 'http://h', models: [gpt-*]}\npolicy:\n  judge:\n    model: big\n",
+            5,
+            "judge.model is 'big', which no upstream serves; theirs: gpt-*",
+        ),
+        (
+            "upstreams:\n  - {name: a, base_url: 'http://h', models: [gpt-*]}\ntasks:\n  t:\n    optimizer_model: big\n",
+            5,
+            "optimizer_model is 'big', which no upstream serves",
+        ),
+        (
+            "upstreams:\n  - {name: a, base_url: 'http://h', models: [b]}\npolicy:\n  finetune:\n    teacher: big\n",
+            5,
+            "finetune.teacher is 'big', which no upstream serves",
+        ),
+        (
+            "distiller:\n  trainset:\n    names_model: en\n",
+            3,
+            "names_model is set, but redact is names in no policy",
+        ),
         ("source: x\n", 1, "unknown setting 'source'"),
         (
             "gateway:\n  port: 5000\ncontrol:\n  port: 5000\n",
@@ -254,3 +275,13 @@ def test_the_parameters_of_a_fine_tuning_reach_the_task_that_they_are_for(tmp_pa
         teacher="big", train_kwargs={"epochs": 2, "lr": 0.01, "rank": 4, "max_rows": 900},
     )  # fmt: skip
     assert policies.default.finetune == FinetuneSettings(num_threads=2)
+
+
+def test_what_another_setting_makes_possible_is_taken(tmp_path):
+    text = (
+        "upstreams:\n  - {name: a, base_url: 'http://h', models: [gpt-*]}\n"
+        "policy: {redact: names, ladder: [service], judge: {model: gpt-x}, finetune: {teacher: replay}}\n"
+        "distiller: {trainset: {names_model: en}, service: {kind: openai, upstream: a, model: gpt-x}}\n"
+    )
+    settings = load(written(tmp_path, text), {})
+    assert (settings.policy.ladder, settings.distiller.trainset.names_model) == (("service",), "en")

@@ -66,7 +66,7 @@
     box.open = opened.has(t.task_id);
     box.addEventListener("toggle", () => opened[box.open ? "add" : "delete"](t.task_id));
     const versions = counted(t.versions.length, "version");
-    box.append(make("summary", "", `${t.task_id}: ${versions}, ${counted(t.trials, "trial")}`));
+    box.append(make("summary", "", `${t.name || t.task_id}: ${versions}, ${counted(t.trials, "trial")}`));
     const list = make("ul");
     for (const v of t.versions) {
       const came = v.moved_from ? `, was ${v.moved_from}` : "";
@@ -107,7 +107,7 @@
     const p = j.progress || {};
     const eta = p.eta_s == null ? "" : `about ${span(p.eta_s)} left`;
     const head = make("div", "row");
-    head.append(make("h3", "", `${j.kind} ${j.task_id}`), make("span", "state move", words(j.phase || j.state)));
+    head.append(make("h3", "", `${j.kind} ${j.name || j.task_id}`), make("span", "state move", words(j.phase || j.state)));
     card.append(head);
     const step = p.of ? `${words(p.doing || j.phase || "")} ${whole(p.step)} of ${whole(p.of)}` : words(p.doing || j.phase || j.state);
     card.append(meter(step, eta, p.of ? p.step / p.of : 0));
@@ -117,7 +117,7 @@
   const decision = (d) => {
     const line = make("li");
     const when = make("time", "", new Date(d.ts * 1000).toLocaleTimeString());
-    line.append(when, make("b", "", `${d.task_id}: ${words(d.source)} → ${words(d.target)}. `), make("span", "", d.why));
+    line.append(when, make("b", "", `${d.name || d.task_id}: ${words(d.source)} → ${words(d.target)}. `), make("span", "", d.why));
     return line;
   };
 
@@ -135,7 +135,7 @@
     at("by-students").textContent = percent(s.last_hour.student_share);
     at("spent").textContent = money(s.spent_usd);
     fill("tasks", s.tasks, task, "No task yet. Calls that repeat their instructions become a task.");
-    const alone = s.left_alone.map((t) => `${t.task_id} ${t.why}`).join("; ");
+    const alone = s.left_alone.map((t) => `${t.name || t.task_id} ${t.why}`).join("; ");
     at("left-alone").textContent = alone ? `Left alone: ${alone}.` : "";
     fill("jobs", s.jobs, job, "Nothing is being trained.");
     fill("decisions", s.decisions, decision, "No decision yet.");
