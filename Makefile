@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONWARNINGS :=
 
-.PHONY: demo test test-weights explore conformance check bench setup clean
+.PHONY: demo test test-weights explore conformance check bench bench-peers setup clean
 setup: $(READY)
 
 $(READY): pyproject.toml
@@ -30,9 +30,11 @@ test-weights: $(READY)
 explore: $(READY)
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore
 
-# Installs clients into ~/.cache/stillhouse-conformance; OPENAI_PYTHON=FOLDER adds the suite of a checkout of openai-python.
+# Both engines. Installs clients into ~/.cache/stillhouse-conformance; OPENAI_PYTHON=FOLDER adds the suite of a checkout of openai-python.
 conformance: $(READY)
 	$(BIN)/python -m tests.conformance $(if $(OPENAI_PYTHON),--openai-python $(OPENAI_PYTHON))
+	ENGINE_UNDER_TEST=native $(BIN)/python -m tests.conformance $(if $(OPENAI_PYTHON),--openai-python $(OPENAI_PYTHON))
+	ENGINE_UNDER_TEST=native $(BIN)/python -m pytest tests/gateway tests/breakages tests/stillhouse/test_up.py tests/faults/test_fault_kills.py
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -43,5 +45,10 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
+# What `python -m benchmarks gateway` holds the gateway against, in an environment of its own.
+bench-peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet 'litellm[proxy]!=1.82.7,!=1.82.8'
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -27,6 +27,8 @@ def without(body: bytes, hidden: tuple[bytes, ...]) -> bytes:
     for secret in hidden:
         body = body.replace(secret, _INSTEAD)
     for secret in hidden:
+        if secret[:LEAST] not in body[-len(secret) :]:
+            continue
         for length in range(len(secret) - 1, LEAST - 1, -1):
             if body.endswith(secret[:length]):
                 return body[:-length] + _INSTEAD

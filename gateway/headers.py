@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gateway import codings
 from gateway.upstream.port import Headers
@@ -56,6 +57,7 @@ def onward(headers: Headers, *, account: bool, credential: Headers, secrets: boo
     return (*kept, *credential)
 
 
+@lru_cache(maxsize=1024)
 def secret(name: bytes) -> bool:
     """Tell whether what goes on under this name, in lower case, may be a credential."""
     return bool(_SECRET.search(name)) and name not in _NO_SECRET
@@ -115,12 +117,13 @@ def number(headers: Headers, name: bytes) -> int | None:
 
 def _going_on(headers: Headers) -> Headers:
     """Give the headers that do not end here; of credentials the key ring decides."""
-    hop = _HOP | _named_by_connection(headers)
-    return tuple(
-        (name, text)
-        for name, text in headers
-        if name not in hop and name not in _NEVER_SENT and not name.startswith(_NEVER_SENT_PREFIXES)
-    )
+    named = _named_by_connection(headers)
+    return tuple([pair for pair in headers if not _ends_here(pair[0]) and pair[0] not in named])
+
+
+@lru_cache(maxsize=1024)
+def _ends_here(name: bytes) -> bool:
+    return name in _HOP or name in _NEVER_SENT or name.startswith(_NEVER_SENT_PREFIXES)
 
 
 def _logged(headers: Headers, names: Iterable[bytes], prefixes: tuple[bytes, ...]) -> dict[str, str]:
@@ -134,4 +137,6 @@ def _logged(headers: Headers, names: Iterable[bytes], prefixes: tuple[bytes, ...
 
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     values = [text.lower() for name, text in headers if name == b"connection"]
+    if not values:
+        return frozenset()
     return frozenset(name.strip() for text in values for name in text.split(b","))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 # Without a prefix only what OpenAI's API has: a stray /favicon.ico is not sent to the provider.
@@ -52,7 +53,11 @@ class Address:
 
 def read(target: str) -> Address:
     """Read the exact path of a request, with or without its query."""
-    path = target.partition("?")[0]
+    return _read(target.partition("?")[0])
+
+
+@lru_cache(maxsize=1024)
+def _read(path: str) -> Address:
     found = [(unquote(match[0].strip("/")), match.end()) for match in _SEGMENT.finditer(path)]
     names = [name for name, _ in found]
     root = int(names[:1] == ["openai"])

@@ -34,7 +34,7 @@ class Answer:
         if not self.head.done():
             self.head.set_result(None)
 
-    def heard(self, pieces: list[bytes]) -> None:
+    def heard(self, pieces: list[bytes], *, last: bool) -> None:  # noqa: ARG002 - `ended` tells
         """Take pieces of the body."""
         self._waiting.extend(pieces)
         self._size += sum(map(len, pieces))

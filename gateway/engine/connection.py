@@ -27,8 +27,11 @@ class Listener(Protocol):
     def answered(self, status: int, headers: Headers) -> None:
         """Take the head."""
 
-    def heard(self, pieces: list[bytes]) -> None:
-        """Take pieces of the body, at least one, as the upstream delimited them; the list is the listener's."""
+    def heard(self, pieces: list[bytes], *, last: bool) -> None:
+        """Take pieces of the body, at least one, as the upstream delimited them; the list is the listener's.
+
+        `last`: they are the last, and `ended` follows at once.
+        """
 
     def ended(self) -> None:
         """Take that the answer is whole. The connection may already serve another."""
@@ -241,7 +244,7 @@ class Connection(asyncio.Protocol):
             self._bodies = []
             if listener is not None:
                 self._patience()
-                listener.heard(bodies)
+                listener.heard(bodies, last=self._done)
         if self._done and self._listener is not None:
             self._finish(self._listener)
 

@@ -28,9 +28,10 @@ class Reply:
         self._every = every
         self._over = over
         self._chunked = False
+        self._unsent: list[bytes] = []
 
     def head(self, status: int, headers: Pairs) -> None:
-        """Send the head."""
+        """Take the head, to be sent by `flush`."""
         self.begun = True
         lines = [_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         lines += [b"%b: %b\r\n" % pair for pair in (*self._every, *headers)]
@@ -40,17 +41,23 @@ class Reply:
         if self._chunked:
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
-        self._transport.write(b"".join(lines))
+        self._unsent.append(b"".join(lines))
 
     def body(self, piece: bytes) -> None:
-        """Send a piece."""
+        """Take a piece, to be sent by `flush`."""
         if piece:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+            self._unsent.append(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+
+    def flush(self) -> None:
+        """Send what was taken, in one call to the system."""
+        if self._unsent and not self.done:
+            self._transport.write(self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent))
+            self._unsent.clear()
 
     def end(self) -> None:
         """Say that it is whole."""
         if self._chunked:
-            self._transport.write(b"0\r\n\r\n")
+            self._unsent.append(b"0\r\n\r\n")
         self._close(keep=self.keep)
 
     def cut(self) -> None:
@@ -79,13 +86,16 @@ class Reply:
                 self.head(message["status"], message["headers"])
                 return
             self.body(message.get("body", b""))
-            if not message.get("more_body", False):
+            if message.get("more_body", False):
+                self.flush()
+            else:
                 self.end()
 
         return send
 
     def _close(self, *, keep: bool) -> None:
         if not self.done:
+            self.flush()
             self.done = True
             self.keep = keep
             self._over(self)

@@ -90,9 +90,11 @@ class Turn:
         """Take the head. It goes on with the first piece: until then an error can have a status of its own."""
         self._exchange.heard(status, headers)
 
-    def heard(self, pieces: list[bytes]) -> None:
-        """Take pieces."""
+    def heard(self, pieces: list[bytes], *, last: bool) -> None:
+        """Take pieces; the last goes out with the answer's end."""
         self._safely(self._pass, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if not last:
+            self._reply.flush()
 
     def ended(self) -> None:
         """Take that the answer is whole."""
@@ -179,6 +181,7 @@ class Turn:
         held, self._held = self._held or [], None
         if held:
             self._safely(self._send, b"".join(held))
+            self._reply.flush()
         self.resume()
         if self._ended:
             self._safely(self._whole)

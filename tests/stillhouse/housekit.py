@@ -148,7 +148,9 @@ class Up:
 
 
 def environ():
-    return {k: v for k, v in os.environ.items() if not k.startswith(("STILLHOUSE_", "OPENAI_"))}
+    """The environment of a house: ours without what would configure it, but for the engine that is under test."""
+    engine = {"STILLHOUSE_GATEWAY__ENGINE": os.environ.get("ENGINE_UNDER_TEST", "asgi")}
+    return {k: v for k, v in os.environ.items() if not k.startswith(("STILLHOUSE_", "OPENAI_"))} | engine
 
 
 def cli(*arguments):

@@ -1,0 +1,1 @@
+"""What the benchmark `gateway` is made of."""
