@@ -61,14 +61,14 @@ class Calls:
         )  # fmt: skip
         del opened[:-64]
 
-    def seen_fingerprints(self, after_seq: int = 0) -> list[FingerprintSeen]:
+    def seen_fingerprints(self, after_seq: int = 0, limit: int | None = None) -> list[FingerprintSeen]:
         """Of the log."""
         found = []
         for seen in reversed(self._seen.values()):
             if seen.last_seq <= after_seq:
                 break
             found.append(seen)
-        return found[::-1]
+        return found[::-1][:limit]
 
     def openings(self, fingerprints: Iterable[str], *, after_seq: int, each: int) -> list[Opened]:
         """Of the log."""

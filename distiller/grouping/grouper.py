@@ -54,7 +54,7 @@ class Grouper:
 
     def step(self) -> int:
         """Place what is new and settle the tasks' modes; return how many fingerprints were placed."""
-        rows = self._log.seen_fingerprints(self._after)[:MOST]
+        rows = self._log.seen_fingerprints(self._after, MOST)
         if not rows:
             return 0
         before, self._after = self._after, rows[-1].last_seq

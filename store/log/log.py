@@ -87,9 +87,9 @@ class Log:
 
     # -- for the distiller
 
-    def seen_fingerprints(self, after_seq: int = 0) -> list[FingerprintSeen]:
-        """Return the fingerprints with a call after `after_seq`, with totals over the whole log."""
-        return self._sightings.after(after_seq)
+    def seen_fingerprints(self, after_seq: int = 0, limit: int | None = None) -> list[FingerprintSeen]:
+        """Return the first `limit` (all for None) fingerprints with a call after `after_seq`, with totals over the whole log."""
+        return self._sightings.after(after_seq, limit)
 
     def openings(self, fingerprints: Iterable[str], *, after_seq: int, each: int) -> list[Opened]:
         """Return the latest `each` calls of every fingerprint after `after_seq` that chat can say, in log order."""

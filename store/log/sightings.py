@@ -1,9 +1,12 @@
-"""Remembers which fingerprints the log has, so that asking again reads only what came since. Decides nothing."""
+"""Remembers which fingerprints the log has, so that asking again reads only what came since. Decides nothing.
+
+Heads are read again for those that are asked for: of fifty thousand prompts they would take 200 MB.
+"""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -12,42 +15,56 @@ from store.log.database import Database
 from store.log.views import FingerprintSeen
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """A fingerprint, and by which hash its head is found; None for none."""
+
+    seen: FingerprintSeen  # without its head
+    prompt_hash: str | None
+
+
 class Sightings:
     """The fingerprints of one open log. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = threading.Lock()  # guards: each call is counted once
-        self._seen: dict[str, FingerprintSeen] = {}
+        self._known: dict[str, _Known] = {}
         self._until = 0  # sequence up to which calls are counted
 
     def forget(self) -> None:
         """Count anew: calls were taken away."""
         with self._turn:
-            self._seen.clear()
+            self._known.clear()
             self._until = 0
 
-    def after(self, seq: int) -> list[FingerprintSeen]:
-        """Return the fingerprints with a call after `seq`, with totals over the whole log, in log order."""
+    def after(self, seq: int, limit: int | None) -> list[FingerprintSeen]:
+        """Return the first fingerprints with a call after `seq`, with totals over the whole log, in log order."""
         with self._turn:
-            rows = self._database.read("learning.seen_fingerprints", after_seq=self._until)
-            for row in rows:
+            for row in self._database.read("learning.seen_fingerprints", after_seq=self._until):
                 self._note(row)
-            found = [seen for seen in self._seen.values() if seen.last_seq > seq]
-        return sorted(found, key=lambda seen: seen.last_seq)
+            found = [known for known in self._known.values() if known.seen.last_seq > seq]
+        return self._with_heads(sorted(found, key=lambda known: known.seen.last_seq)[:limit])
 
     def _note(self, row: dict[str, Any]) -> None:
-        new = msgspec.convert(row, FingerprintSeen)
-        old = self._seen.get(new.fingerprint)
+        prompt_hash = row.pop("prompt_hash")
+        new = msgspec.convert({**row, "head": ()}, FingerprintSeen)
+        old = self._known.get(new.fingerprint)
         if old is not None:
             new = replace(
                 new,
-                task_name=new.task_name or old.task_name,
-                head_hash=new.head_hash or old.head_hash,
-                head=new.head or old.head,
-                calls=old.calls + new.calls,
-                first_ts=min(old.first_ts, new.first_ts),
-                last_ts=max(old.last_ts, new.last_ts),
+                task_name=new.task_name or old.seen.task_name,
+                head_hash=new.head_hash or old.seen.head_hash,
+                calls=old.seen.calls + new.calls,
+                first_ts=min(old.seen.first_ts, new.first_ts),
+                last_ts=max(old.seen.last_ts, new.last_ts),
             )
-        self._seen[new.fingerprint] = new
+            prompt_hash = prompt_hash or old.prompt_hash
+        self._known[new.fingerprint] = _Known(seen=new, prompt_hash=prompt_hash)
         self._until = max(self._until, new.last_seq)
+
+    def _with_heads(self, found: list[_Known]) -> list[FingerprintSeen]:
+        wanted = sorted({known.prompt_hash for known in found if known.prompt_hash is not None})
+        rows = self._database.read("learning.heads", wanted=wanted) if wanted else []
+        heads = {row["prompt_hash"]: tuple(row["head"]) for row in rows}
+        return [replace(known.seen, head=heads.get(known.prompt_hash or "", ())) for known in found]

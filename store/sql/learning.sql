@@ -17,10 +17,15 @@ WITH seen AS (
     GROUP BY fingerprint
 )
 SELECT
-    s.fingerprint, s.fp_version, s.tenant, s.task_name, s.model, p.head_hash, p.pieces AS head, s.calls, s.first_ts,
-    s.last_ts, s.last_seq
+    s.fingerprint, s.fp_version, s.tenant, s.task_name, s.model, p.head_hash, s.calls, s.first_ts, s.last_ts, s.last_seq,
+    CASE WHEN len(p.pieces) > 0 THEN s.prompt_hash END AS prompt_hash
 FROM seen AS s JOIN prompts AS p ON p.part = s.part AND p.prompt_hash = s.prompt_hash
 ORDER BY s.last_seq;
+
+-- name: heads
+SELECT prompt_hash, any_value(pieces) AS head FROM prompts
+WHERE prompt_hash IN (SELECT try_cast(id AS UUID) FROM wanted)
+GROUP BY prompt_hash;
 
 -- The latest calls of each fingerprint, in log order.
 -- name: openings

@@ -2,6 +2,7 @@ import json
 import random
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -59,12 +60,35 @@ def test_fingerprints_are_seen_with_their_latest_head(house):
     assert (two.tenant, two.calls) == ("acme", 1)
     assert one.head_hash != two.head_hash
     assert house.log.seen_fingerprints(after_seq=3) == [two]
+    assert house.log.seen_fingerprints(limit=1) == [one]
     assert house.log.seen_fingerprints(after_seq=6) == []
     later = call("y", ts=30.0, body=body("y", system="Edited."))
     house.add(later)
     [seen] = house.log.seen_fingerprints(after_seq=6)
     assert (seen.fingerprint, seen.calls) == (FP, 4)
     assert "Edited." in seen.head[0]
+
+
+def test_heads_are_read_for_those_that_are_asked_for_and_not_remembered(house):
+    texts = [f"{number} {'x' * 100_000}" for number in range(40)]
+    house.add(*(call(t[:2], fingerprint=f"{n:032x}", body=body("y", system=t)) for n, t in enumerate(texts)))
+    tracemalloc.start()
+    try:
+        assert house.log.seen_fingerprints(limit=1)[0].head[0].count("x") == len("x" * 100_000)
+        assert len(house.log.seen_fingerprints(after_seq=39)) == 1
+        assert tracemalloc.get_traced_memory()[0] < len(texts) * 100_000 / 4
+    finally:
+        tracemalloc.stop()
+    heads = [json.loads(seen.head[0])["content"] for seen in house.log.seen_fingerprints()]
+    assert heads == texts
+
+
+def test_a_head_stays_known_when_a_later_call_has_none(house):
+    house.add(call("1"))
+    assert len(house.log.seen_fingerprints()) == 1
+    house.add(call("2", body=b'{"model":"gpt-x","messages":[{"role":"user","content":"hi"}]}'))
+    (seen,) = house.log.seen_fingerprints()
+    assert (seen.calls, json.loads(seen.head[0])["content"]) == (2, "You are terse.")
 
 
 def test_counts_consider_apps_calls_only(house):
