@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import closing
 from itertools import pairwise
 
+import psutil
 import pytest
 from faultapps import Apps
 from faultbooks import Books
@@ -37,6 +38,7 @@ def test_sixty_killed_leaders_leave_every_decision_whole(tmp_path):
                 check_whole(control)
     assert len(decided) > KILLS
     assert {State.FULL, State.HOLD, State.ROLLED_BACK} <= {transition.target for transition in decided}
+    assert {"judge_outage", "cleared", "teacher_changed", "renewed"} <= {made.cause for made in decided}
 
 
 def check_whole(control):
@@ -51,7 +53,8 @@ def check_whole(control):
             continue
         assert (own[0].source, own[-1].target, own[-1].why) == (State.DRAFT, rollout.state, rollout.reason)
         if rollout.state in CONSUMING:
-            assert (route.step, route.share) == (standing(rollout), own[-1].share)
+            assert (route.step, route.share, route.salt) == (standing(rollout), own[-1].share, rollout.salt)
+            assert control.task(rollout.task_id).trials >= rollout.trial, "a trial that nobody counted"
         else:
             assert route is None
     assert not routes, "a route of no rollout"
@@ -108,6 +111,11 @@ def test_a_migration_keeps_the_rows_both_ways_and_leaves_nothing_when_it_fails(t
     house.close()
 
 
+def holds(process, *names):
+    """Whether a process has files open whose names end so."""
+    return any(file.path.endswith(names) for file in psutil.Process(process.pid).open_files())
+
+
 def test_a_standby_takes_over_from_a_killed_control_and_decides_nothing_twice(house, upstream, cases):
     """Control and standby take turns at dying, each with an order just given."""
     house.set(policy={"mode": "auto"})
@@ -117,16 +125,23 @@ def test_a_standby_takes_over_from_a_killed_control_and_decides_nothing_twice(ho
         apps = Apps(house.base_url, retries=40)
         with apps.steadily(cases, at_once=2):
             until(lambda: control.rollouts()[0].state == State.SHADOW, "shadow")
+            took = []
             for verb in ("pause", "resume") * 2:
                 with house.standby() as standby, house.ask() as client:
+                    until(lambda own=standby: holds(own, "control.lock"), "a standby that waits")
+                    assert not holds(standby, "log.duckdb", "control.sqlite", ".seg"), (
+                        "it opened what it must not"
+                    )
                     client.order(TASK, verb)
                     time.sleep(cases.rng.uniform(0.0, 0.5))
                     house.kill_9("control")
                     killed = time.time()
                     until(lambda least=killed: control.heartbeat_at() > least, "a new leader", patience=10.0)
+                    took.append(round(time.time() - killed, 1))
                     until(lambda: not control.orders(), "the order's outcome")
                     assert standby.poll() is None
                 house.ready()
+        print(f"seconds until the next leader: {took}")
         orders = control.orders(pending=False)
         assert [order.outcome for order in orders] == ["done"] * 4
         given = [t for t in control.transitions() if "order" in t.inputs]
