@@ -102,6 +102,7 @@ class Controller:
             made.append(transition)
             if (rollout.voiding, rollout.since_seq) != (before.voiding, before.since_seq):
                 self._seeing.afresh(rollout_id)  # what was seen counts otherwise now
+                rollout = self._seeing.listened(rollout, self._looking.seconds)
                 observations = self._seeing.observations(rollout, policy, self._looking.seconds)
         if counted or rollout.listening.get("marks") != was:
             rollout = self._taker.count(rollout, found.evidence, counted)

@@ -182,6 +182,17 @@ def test_a_finding_while_a_person_is_awaited_takes_the_gate_back(tmp_path):
     house.close()
 
 
+@pytest.mark.parametrize("finding", [OUTAGE, CHANGED])
+def test_a_finding_that_stands_when_a_student_is_first_shadowed_holds_it_at_once(house, finding):
+    house.findings = [finding]
+    house.open()
+    house.tick()
+    assert (house.state(), house.latest().held_from) == (State.HOLD, State.SHADOW)
+    house.findings = []
+    house.until(State.CANARY_1)
+    assert replayed(house) == []
+
+
 def test_facts_survive_their_record():
     found = evaluation(detail={"partial": []})
     facts = Facts(findings=(CHANGED, DRIFT), trials=3, evaluation=found, exposed=1, users=2, gap_s=0.5)
