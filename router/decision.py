@@ -78,6 +78,7 @@ class Decision:
         None  # the one that begins: where all evidence is voided, or a part is tried instead of the whole
     )
     threshold: float | None = None  # of confidence, published from now on: the rollout is a partial one
+    waived: tuple[str, ...] = ()  # gates that an operator lets be from now on
     unverified: bool = False  # an operator forced it: the gate was not passed
     actor: str = "controller"
     figures: dict[str, Any] = field(default_factory=dict)  # what it was decided on, for the record

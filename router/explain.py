@@ -14,6 +14,8 @@ from router.evidence import Evidence
 from router.figures import FRESH, Figures, bars, measure
 from router.settings import STEPS, RolloutPolicy
 from router.steps import LADDER, TERMINAL, share, standing
+from router.streams import alarms
+from router.streams.terms import notes
 from store.vocabulary import Rollout, State, TaskMode, Transition, Who
 
 _WAITS_FOR = {
@@ -95,7 +97,7 @@ def needed(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, *, now: 
     if state in STEPS and rollout.mode == TaskMode.OBSERVE:
         return ("nothing: in mode observe the student is only compared",)
     if state in STEPS:
-        return _for_gate(rollout, measure(evidence, rollout, policy), policy, now)
+        return _for_gate(rollout, evidence, measure(evidence, rollout, policy), policy, now)
     if state == State.HOLD:
         return _for_release(rollout, policy)
     word = _WAITS_FOR.get(state)
@@ -112,7 +114,21 @@ def _for_release(rollout: Rollout, policy: RolloutPolicy) -> tuple[str, ...]:
     return tuple(ends.get(Cause(cause), f"an end of {words.CAUSES[cause]}") for cause in rollout.held_for)
 
 
-def _for_gate(rollout: Rollout, figures: Figures, policy: RolloutPolicy, now: float) -> tuple[str, ...]:
+def _for_users(evidence: Evidence, policy: RolloutPolicy) -> list[str]:
+    if alarms.clean(evidence, policy.min_served, policy.served_alpha):
+        return []
+    return [
+        (
+            f"if users of this task say what answers are worth: nothing against the student in {policy.min_served} of its "
+            f"conversations at 25% and 50%, each {policy.feedback_window_s / 3600:g} h after its hour (there are "
+            f"{alarms.heard(evidence)}), or the order `waive`"
+        )
+    ]
+
+
+def _for_gate(
+    rollout: Rollout, evidence: Evidence, figures: Figures, policy: RolloutPolicy, now: float
+) -> tuple[str, ...]:
     step, bar = rollout.state, bars(rollout, policy)
     pairs, served = int(figures.pairs[0]), int(figures.served[0])
     said = []
@@ -138,6 +154,8 @@ def _for_gate(rollout: Rollout, figures: Figures, policy: RolloutPolicy, now: fl
             f"more evidence from pairs that the student served at 25% and 50%: wealth {served_wealth} of "
             f"{words.wealth(bar.served)}"
         )
+    if step == State.CANARY_50 and rules.WAIVABLE not in rollout.waived:
+        said += _for_users(evidence, policy)
     if not rules.dwelt(rollout, policy, now):
         said.append(f"{policy.dwell_s - (now - rollout.entered):.0f} more seconds in step {step}")
     return tuple(said)
@@ -163,7 +181,7 @@ def _stands(
 ) -> tuple[str, ...]:
     whole = evidence.over()
     if not whole.paired:
-        return ("No pair has been compared yet.",)
+        return ("No pair has been compared yet.", *notes(rollout.terms))
     served = evidence.over(None, Who.STUDENT).paired
     said = [
         (
@@ -181,6 +199,9 @@ def _stands(
             f"and 50%: {words.wealth(float(figures.fresh[0]))}."
         ),
     ]
+    said += notes(rollout.terms)
+    if rollout.waived:
+        said.append(f"Waived by an operator: {', '.join(rollout.waived)}.")
     if evidence.unverified:
         said.append(f"Unverified, forced by an operator: {', '.join(evidence.unverified)}.")
     return tuple(said)

@@ -44,7 +44,7 @@ def _decided(
                 or _deserted(rollout, facts, policy)
                 or holds.found(rollout, evidence, facts)
                 or holds.broken(rollout, facts, policy)
-                or _gate(rollout, evidence, policy, now)
+                or _gate(rollout, evidence, facts, policy, now)
                 or _overexposed(rollout, evidence, facts, policy)
                 or course.loosened(rollout, evidence, policy)
             )
@@ -63,6 +63,7 @@ def applied(rollout: Rollout, decision: Decision, now: float) -> Rollout:
         held_for=decision.held_for,
         serving=decision.serving,
         unit=rollout.unit if decision.unit is None else decision.unit,
+        waived=tuple(dict.fromkeys((*rollout.waived, *decision.waived))),
         voiding=decision.voiding,
         entered=now if renewed else rollout.entered,
         reason=decision.why,
@@ -177,7 +178,9 @@ def _settled(rollout: Rollout, policy: RolloutPolicy, now: float) -> Decision | 
     )
 
 
-def _gate(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, now: float) -> Decision | None:
+def _gate(
+    rollout: Rollout, evidence: Evidence, facts: Facts, policy: RolloutPolicy, now: float
+) -> Decision | None:
     """Advance by the rule, or give up at the cap; anything else holds the step."""
     step = rollout.state
     if step not in STEPS or not rules.watched(rollout):
@@ -189,7 +192,7 @@ def _gate(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, now: floa
     record = words.record(figures, bar)
     convincing, tried = rules.convincing(figures, step, policy, bar), rules.tried(figures, step, policy, bar)
     if passing is not None and convincing[0] and tried[0]:
-        if not rules.dwelt(rollout, policy, now):
+        if not rules.dwelt(rollout, policy, now) or not rules.listened(rollout, evidence, facts, policy):
             return None
         waits = step == State.SHADOW and rollout.mode == TaskMode.APPROVE
         return Decision(

@@ -12,10 +12,15 @@ import numpy as np
 
 from router.breaker import FAILED, tripped
 from router.decision import Facts, Probe
+from router.evidence import Evidence
 from router.figures import Bars, Figures, Flags, bars
 from router.settings import STEPS, RolloutPolicy
 from router.steps import most_exposed, standing
+from router.streams import alarms
 from store.vocabulary import Rollout, State, TaskMode
+
+WAIVABLE = "feedback"
+"""The one gate that an operator may waive."""
 
 
 def harmful(figures: Figures, slack: float = 0.0) -> Flags:
@@ -91,6 +96,13 @@ def overexposed(rollout: Rollout, facts: Facts, policy: RolloutPolicy) -> bool:
 def deserted(facts: Facts, policy: RolloutPolicy) -> bool:
     """Say whether apps have left this wording for another one of the task. The log's times say so, no clock."""
     return facts.gap_s > policy.gone_s
+
+
+def listened(rollout: Rollout, evidence: Evidence, facts: Facts, policy: RolloutPolicy) -> bool:
+    """Say whether users have nothing against the last step, or never say anything, or an operator waives their word."""
+    if rollout.state != State.CANARY_50 or not facts.speaks or WAIVABLE in rollout.waived:
+        return True
+    return alarms.clean(evidence, policy.min_served, policy.served_alpha)
 
 
 def dwelt(rollout: Rollout, policy: RolloutPolicy, now: float) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from router import words
+from router import rules, words
 from router.decision import Cause, Decision
 from router.errors import RolloutRefused
 from router.settings import STEPS
@@ -94,6 +94,20 @@ def _force(rollout: Rollout, actor: str, reason: str) -> Decision:
     return _by(actor, reason, target, "forced", said, unverified=True)
 
 
+def _waive(rollout: Rollout, actor: str, reason: str) -> Decision:
+    if not reason:
+        raise RolloutRefused("To waive what users say needs a reason.")
+    if rules.WAIVABLE in rollout.waived:
+        raise RolloutRefused("The feedback gate is waived already.")
+    if rollout.state not in STEPS:
+        raise RolloutRefused(
+            f"The rollout is in state {rollout.state}; no gate is ahead of it that could be waived."
+        )
+    said = "waived the feedback gate: the last step does not wait for what users say"
+    decision = _by(actor, reason, rollout.state, "waived", said)
+    return replace(decision, waived=(rules.WAIVABLE,))
+
+
 def _holding(rollout: Rollout, decision: Decision, held_for: tuple[str, ...]) -> Decision:
     """Hold as before, for other causes."""
     return replace(
@@ -125,5 +139,6 @@ VERBS: Mapping[str, Callable[[Rollout, str, str], Decision]] = MappingProxyType(
         "abort": _abort,
         "rollback": _rollback,
         "force": _force,
+        "waive": _waive,
     }
 )

@@ -69,8 +69,8 @@ class ControlDesk:
         """Write an order for a rollout, or for the live one of a task. Raises Missing or Refused."""
         if verb not in VERBS:
             raise Refused(f"There is no order {verb!r}; there are {', '.join(VERBS)}.")
-        if verb == "force" and not reason.strip():
-            raise Refused("A forced step needs a reason.")
+        if verb in {"force", "waive"} and not reason.strip():
+            raise Refused(f"The order {verb!r} needs a reason.")
         rollout = self._rollout(target)
         order = Order(
             order_id=new_id(),

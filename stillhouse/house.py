@@ -22,6 +22,7 @@ from router.controller import Controller
 from router.errors import RolloutRefused
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
+from router.streams.watchers import OutageWatch, RatioWatch
 from stillhouse.access import JobAccess, in_background
 from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.grants import JUDGE, Grants
@@ -120,7 +121,15 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         ),
         scorer=scorer,
         scoring=scoring,
-        controller=Controller(control, log, rollout_policy, epoch, time.time, scoring.score_name),
+        controller=Controller(
+            control,
+            log,
+            rollout_policy,
+            epoch,
+            time.time,
+            scoring.score_name,
+            watchers=(RatioWatch(log, time.time), OutageWatch(log, scoring.score_name, time.time)),
+        ),
     )
 
 

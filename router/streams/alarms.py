@@ -99,6 +99,21 @@ def late(evidence: Evidence, observations: Sequence[Observation]) -> Floats:
     return worst
 
 
+def clean(evidence: Evidence, units: int, suspicion: float) -> bool:
+    """Say whether users were listened to about enough conversations at 25% and 50%, and raise no suspicion.
+
+    `suspicion` is a chance: an innocent student's bets against it reach 1 / suspicion with no more than that.
+    """
+    ramp = evidence.over(STEPS[1:], stream=Stream.FEEDBACK)
+    wealth = _wealth(ramp.worse, evidence.margins.get(Stream.FEEDBACK, 0.0))
+    return heard(evidence) >= units and wealth < -math.log(suspicion)
+
+
+def heard(evidence: Evidence) -> int:
+    """Give the student's conversations at 25% and 50% about which users have been listened to."""
+    return evidence.over((State.CANARY_25, State.CANARY_50), stream=Stream.FEEDBACK).paired
+
+
 def latest(evidence: Evidence) -> str:
     """Give the stream whose detector stands highest. Raises ValueError where none has seen anything."""
     return max(evidence.late_beside, key=lambda stream: _log_r(np.asarray([evidence.late_beside[stream]]))[0])

@@ -48,9 +48,16 @@ def resolve(
 
 def worse(row: Drawn, slo_ms: float) -> dict[Stream, float | None]:
     """Give how much worse the student was at each, in [-1, 1]; None where one of the two is not known."""
-    student = _indicators(row.student_outcome, row.student_status, row.student_ms, slo_ms)
+    student = _indicators(row.student_outcome, row.student_status, _waited_ms(row), slo_ms)
     teacher = _indicators(row.teacher_outcome, row.teacher_status, row.teacher_ms, slo_ms)
     return {guard: _less(student[guard], teacher[guard]) for guard in GUARDS}
+
+
+def _waited_ms(row: Drawn) -> float | None:
+    """Give how long a call takes that falls to the student: of one that it defers, the teacher's time comes on top."""
+    if row.student_outcome != Outcome.DEFERRED or row.student_ms is None:
+        return row.student_ms
+    return row.student_ms + (row.teacher_ms or 0.0)
 
 
 def _indicators(

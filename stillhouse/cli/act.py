@@ -31,6 +31,7 @@ class Verb(StrEnum):
     ABORT = "abort"
     ROLLBACK = "rollback"
     FORCE = "force"
+    WAIVE = "waive"
 
 
 def distill(

@@ -180,6 +180,7 @@ class House:
         self.clock = Watch()
         self.policy = policy
         self.log = MemoryLog()
+        self.watchers = ()
         self.control = Control.open(folder / "control.sqlite")
         self.epoch = self.control.take_epoch("test")
         self.control.save_task(Task(task_id="t", name="T", mode=TaskMode.AUTO), self.epoch)
@@ -198,7 +199,7 @@ class House:
             self.epoch,
             self.clock,
             lambda _: "score",
-            (lambda _rollout, _policy: self.findings,),
+            (lambda _rollout, _policy: self.findings, *self.watchers),
         )
 
     def open(self, student_id: str = "s1", **changes) -> Rollout:
