@@ -17,7 +17,7 @@ from router.steps import CONSUMING
 from router.streams import outage, ratio
 from router.streams.outage import Due
 from router.streams.ratio import Assigned
-from store.vocabulary import Drawn, Outcome, Rollout
+from store.vocabulary import Drawn, Outcome, Rollout, Unit
 
 RATIO_S = 60.0
 OUTAGE_S = 5.0
@@ -30,7 +30,7 @@ Clock = Callable[[], float]
 class AssignmentLog(Protocol):
     """What is read of the call log."""
 
-    def assignments(self, rollout_id: str, after_seq: int) -> list[dict[str, Any]]:
+    def assignments(self, rollout_id: str, after_seq: int, *, by_user: bool = False) -> list[dict[str, Any]]:
         """Give the units of each step and share, as `Assigned` names them."""
 
 
@@ -55,7 +55,9 @@ class RatioWatch:
         now = self._looking.look(self._clock())
         at, found = self._known.get(rollout.rollout_id, (-RATIO_S, []))
         if rollout.state in CONSUMING and now - at >= RATIO_S:
-            rows = self._log.assignments(rollout.rollout_id, rollout.since_seq)
+            rows = self._log.assignments(
+                rollout.rollout_id, rollout.since_seq, by_user=rollout.unit == Unit.USER
+            )
             found = findings([Assigned(**row) for row in rows], policy.ratio_alpha)
             self._known[rollout.rollout_id] = (now, found)
         return found

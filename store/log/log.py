@@ -279,9 +279,14 @@ class Log:
         )
         return float(next(iter(rows[0].values())))
 
-    def assignments(self, rollout_id: str, after_seq: int) -> list[dict[str, Any]]:
-        """Return how many units fell to student and teacher by the draw since a sequence number, by step and share."""
-        return self._database.read("cutover.assignments", rollout_id=rollout_id, after_seq=after_seq)
+    def assignments(self, rollout_id: str, after_seq: int, *, by_user: bool = False) -> list[dict[str, Any]]:
+        """Return how many units fell to student and teacher by the draw since a sequence number, by step and share.
+
+        `by_user`: users are units, where a call names one.
+        """
+        return self._database.read(
+            "cutover.assignments", rollout_id=rollout_id, after_seq=after_seq, by_user=by_user
+        )
 
     def newest_seq(self) -> int:
         """Return the greatest sequence number so far, 0 without a call."""

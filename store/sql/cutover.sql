@@ -107,7 +107,7 @@ WITH drawn AS (
     SELECT coalesce(step, '') AS step, share, arg_min(chosen, seq) AS chosen
     FROM calls
     WHERE rollout_id = $rollout_id AND seq > $after_seq AND share > 0 AND reason IN ('share', 'ramp', 'holdback')
-    GROUP BY step, share, CASE WHEN unit = '' THEN call_id::VARCHAR ELSE unit END
+    GROUP BY step, share, coalesce(CASE WHEN $by_user::BOOLEAN THEN user_id END, nullif(unit, ''), call_id::VARCHAR)
 )
 SELECT
     step, share, count(*) FILTER (WHERE chosen = 'student') AS student,
