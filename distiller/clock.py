@@ -15,14 +15,14 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from distiller.cost.estimate import too_dear
-from distiller.due import FAILED_LIVE, Facts, why_not
+from distiller.due import FAILED_LIVE, Facts, held_for_drift, why_not
 from distiller.pipeline.foresee import foresee
-from distiller.pipeline.survey import survey
+from distiller.pipeline.survey import RECENT, current, survey
 from distiller.readiness import check, missing
 from distiller.settings import DistillerSettings, Policies, SettingsError
 from store.errors import StaleEpoch
 from store.ids import new_id
-from store.vocabulary import Job, JobKind, JobState, State, Task
+from store.vocabulary import Job, JobKind, JobState, State, Task, TaskVersion
 
 if TYPE_CHECKING:
     from distiller.scoring.shapes import Shapes
@@ -107,19 +107,36 @@ class Clock:
         return not why
 
     def _facts(self, task: Task) -> Facts:
-        fingerprints = [f for v in self._control.versions(task.task_id) for f in v.fingerprints]
+        versions = self._control.versions(task.task_id)
+        fingerprints = [f for v in versions for f in v.fingerprints]
         jobs = self._control.jobs(task.task_id)
-        tried = [int(j.result["complete"]) for j in jobs if "complete" in j.result]
+        version = self._current(versions, fingerprints)
+        tried = [
+            int(j.result["complete"])
+            for j in jobs
+            if "complete" in j.result and j.result.get("task_version", version) == version
+        ]
+        live = [r for r in self._control.rollouts(task.task_id, live=True) if r.task_version == version]
+        drifted = [r for r in live if held_for_drift(r)]
+        since = max((j.created for j in jobs), default=0.0)
         return Facts(
             left_alone=task.left_alone,
             mode=task.mode,
             open_job=any(j.state in _OPEN for j in jobs),
-            live_rollout=bool(self._control.rollouts(task.task_id, live=True)),
+            live_rollout=len(live) > len(drifted),
             complete=self._log.counts(fingerprints).complete,
             seen=max(tried, default=None),
+            drifted=any(r.entered > since for r in drifted),
             failed_live=self._failed_live(task.task_id),
             age_s=self._now() - max((j.created for j in jobs), default=self._now()),
         )
+
+    def _current(self, versions: list[TaskVersion], fingerprints: list[str]) -> int | None:
+        """Return which version the calls of now belong to: a student of another answers none of them."""
+        if len(versions) < 2:  # noqa: PLR2004 - there is nothing to tell apart
+            return versions[0].version if versions else None
+        found = current(versions, self._log.exchanges(fingerprints, limit=RECENT))
+        return found.version if found else None
 
     def _failed_live(self, task_id: str) -> bool:
         last = next(reversed(self._control.transitions(task_id)), None)

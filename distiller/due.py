@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from distiller.settings import DistillerSettings
-from store.vocabulary import TaskMode
+from store.vocabulary import Rollout, State, TaskMode
 
 DAY_S = 86_400.0
 FAILED_LIVE = frozenset(
@@ -20,11 +20,20 @@ class Facts:
     left_alone: bool = False
     mode: TaskMode
     open_job: bool
-    live_rollout: bool
+    live_rollout: bool  # of a student of the current version that nothing but time stands against
     complete: int  # complete answers of the teacher now
     seen: int | None  # how many the last try saw, None for no try yet
+    drifted: bool = False  # since the last try the inputs or answers of a student at full share are others
     failed_live: bool = False  # the last student was taken off traffic by what was seen there
     age_s: float = 0.0  # since the last try
+
+
+def held_for_drift(rollout: Rollout) -> bool:
+    """Tell whether a student at full share is held because what it is asked, or answered beside it, has changed.
+
+    A newer one may come then: the router takes it in the other's place.
+    """
+    return rollout.held_from == State.FULL and "drift" in rollout.held_for
 
 
 def why_not(facts: Facts, settings: DistillerSettings) -> str | None:
@@ -47,9 +56,10 @@ def wanted(facts: Facts, settings: DistillerSettings) -> float:
     """Return how many calls must have come in since the last try.
 
     A share of those it saw; no more than a screen needs once a student failed on live traffic, or the last try is
-    `max_age_days` old.
+    `max_age_days` old. None where the task has drifted under a student at full share: its calls are new ones then,
+    and the teacher answers few of them.
     """
-    if facts.seen is None:
+    if facts.seen is None or facts.drifted:
         return 0
     usual = facts.seen * settings.min_new
     aged = settings.max_age_days is not None and facts.age_s >= settings.max_age_days * DAY_S

@@ -74,6 +74,11 @@ def losses(m: float, scale: float = 1.0) -> Floats:
     return table
 
 
+def factors(values: Floats, most: float) -> Floats:
+    """Give log f_j of values in [0, 1], shape (n, 16): bets against "E[value | past] <= most", 0 < most < 1."""
+    return _gains(2.0 * values - 1.0, 2.0 * most - 1.0)
+
+
 def wealth(sums: Floats) -> Floats:
     """Give log K = logsumexp_j(L_j) - ln 16 over the last axis: the capital of the sixteen together."""
     top: Floats = sums.max(axis=-1)

@@ -58,6 +58,8 @@ INGEST_S = 0.1
 GROUP_S = 1.0
 SCORE_S = 1.0
 DECIDE_S = 0.5
+WATCH_S = 5.0
+PROBE_S = 60.0
 ERASE_S = 0.5
 PIDS_S = 0.25
 LEDGER_S = 1.0
@@ -167,6 +169,8 @@ def _loops(
         every("grouping", GROUP_S, in_thread(group)),
         every("scoring", SCORE_S, parts.quiet.score),
         every("cutover", DECIDE_S, in_thread(parts.controller.tick)),
+        every("watching", WATCH_S, in_thread(parts.watching.step)),
+        every("probes", PROBE_S, parts.quiet.probe),
         every("jobs", DECIDE_S, parts.executor.run),
         every("erasure", ERASE_S, parts.erasing.step),
         every("retention", RETAIN_S, in_thread(retain)),

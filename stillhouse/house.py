@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from distiller.clock import Clock
 from distiller.grouping.grouper import Grouper
 from distiller.pipeline import Executor, Parts, Pipeline
+from distiller.pipeline.probes import Probes
 from distiller.scoring.client import ScorerClient
 from distiller.scoring.scoring import Scoring
 from distiller.scoring.shapes import Shapes
 from distiller.settings import Policies, TaskPolicy
 from gateway.capture import read_answer
 from router.controller import Controller
+from router.drift.probing import Probing
+from router.drift.settings import DriftPolicy
+from router.drift.watching import Watching
 from router.errors import RolloutRefused
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
@@ -49,6 +54,7 @@ class House:
     scorer: ScorerClient
     scoring: Scoring
     controller: Controller
+    watching: Watching
     executor: Executor
     clock: Clock
     quiet: Quiet
@@ -75,6 +81,9 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
     def fingerprints(student: Student) -> list[str]:
         versions = control.versions(student.task_id)
         return [f for v in versions if v.version == student.task_version for f in v.fingerprints]
+
+    def drift_policy(task_id: str) -> DriftPolicy:
+        return convert.drift_policy(settings, control.task(task_id))
 
     def on_student(student: Student, evaluation: Evaluation) -> str | None:
         policy = rollout_policy(student.task_id)
@@ -107,7 +116,8 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         access=JobAccess(grants, inner_url) if in_background(settings) else None,
     )
     executor = Executor(Pipeline(parts), parts)
-    quiet = Quiet(executor, scorer, scoring.step)
+    watching = Watching(control, log, drift_policy, epoch, time.time)
+    quiet = Quiet(executor, scorer, scoring.step, _probing(parts, grants, inner_url, drift_policy))
     scene = Scene(folder=folder, log=log, control=control, epoch=epoch, now=time.time)
     return House(
         executor=executor,
@@ -128,9 +138,28 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
             epoch,
             time.time,
             scoring.score_name,
-            watchers=(RatioWatch(log, time.time), OutageWatch(log, scoring.score_name, time.time)),
+            watchers=(
+                RatioWatch(log, time.time),
+                OutageWatch(log, scoring.score_name, time.time),
+                watching.findings,
+            ),
         ),
+        watching=watching,
     )
+
+
+def _probing(
+    parts: Parts, grants: Grants, inner_url: str, policies: Callable[[str], DriftPolicy]
+) -> Callable[[], Awaitable[None]]:
+    """Give what asks teachers again: nothing where no upstream may be called in the background."""
+    if parts.access is None:
+        return _nothing
+    prober = Probes(parts, lambda: JobAccess(grants, inner_url))
+    return Probing(parts.control, prober, policies, parts.epoch, time.time).step
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _with_judges(policies: Policies, url: str) -> Policies:

@@ -1,7 +1,8 @@
 """Asks the teacher a second time, to learn how far it agrees with itself. Knows no statistics.
 
 Once for each version of a task and of its metric, when its first student is evaluated, on recent calls spread over
-time. It needs an upstream with a key of its own: where apps bring theirs (pass-through), nothing is asked.
+time; and whenever somebody asks whether it still answers as it did (`Probes`). It needs an upstream with a key of its own:
+where apps bring theirs (pass-through), nothing is asked.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import httpx
 
 from distiller.evaluation import ask
 from distiller.evaluation.ceiling import LEAST, evenly, interval
-from distiller.pipeline.parts import Parts
+from distiller.pipeline.parts import OpenAccess, Parts
 from distiller.recipes import Access
 from distiller.scoring import message as read
 from distiller.scoring.shape import Shape
-from distiller.scoring.spec import Item, MetricSpec
+from distiller.scoring.spec import Item, MetricSpec, Scorer
 from distiller.scoring.valid import invalid
 from store.vocabulary import Exchange, Outcome, SelfAgreement
 
@@ -60,12 +61,37 @@ async def _measure(parts: Parts, blank: SelfAgreement, metric: MetricSpec) -> Se
     if parts.access is None:
         return replace(blank, why=_NO_KEY)
     policy = parts.policy(blank.task_id)
-    calls = await asyncio.to_thread(_calls, parts, blank, policy.self_agreement)
-    with parts.access(
-        f"self-agreement {blank.task_id}@{blank.task_version}", policy.self_agreement_usd
-    ) as access:
+    calls = await asyncio.to_thread(
+        recent, parts, blank.task_id, blank.task_version, policy.self_agreement, None
+    )
+    purpose = f"self-agreement {blank.task_id}@{blank.task_version}"
+    found = await ask_again(parts.scorer, parts.access, (purpose, policy.self_agreement_usd), metric, calls)
+    values = list(found.values.values())
+    if len(values) < LEAST:
+        return replace(blank, why=shortfall(len(values), found.errors))
+    mean = interval(values)
+    return replace(blank, n=len(values), mean=mean.mean, lower=mean.lower, upper=mean.upper)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """How far second answers agree with the first, by the first one's attempt id, and why others did not come."""
+
+    values: dict[str, float]
+    errors: list[str]
+
+
+async def ask_again(
+    scorer: Scorer, way: OpenAccess, budget: tuple[str, float], metric: MetricSpec, calls: Sequence[Exchange]
+) -> Found:
+    """Ask each call again, for a budget by its name and US dollars, and score the answers. Raises ScorerUnavailable."""
+    with way(*budget) as access:
         replies = await _ask(access, calls)
-    told = [(call, reply.message) for call, reply in zip(calls, replies, strict=True) if reply.error is None]
+    told = [
+        (call, message)
+        for call, reply in zip(calls, replies, strict=True)
+        if reply.error is None and (message := reply.message) is not None
+    ]
     items = [
         Item(
             request=call.request,
@@ -74,22 +100,22 @@ async def _measure(parts: Parts, blank: SelfAgreement, metric: MetricSpec) -> Se
             call_id=call.call_id,
         )
         for call, message in told
-        if message is not None
     ]
-    scored = await parts.scorer.score(metric, items) if items else []
-    values = [one.value for one in scored if one.value is not None]
-    if len(values) < LEAST:
-        return replace(blank, why=_why(len(values), [reply.error for reply in replies if reply.error]))
-    found = interval(values)
-    return replace(blank, n=len(values), mean=found.mean, lower=found.lower, upper=found.upper)
+    scored = await scorer.score(metric, items) if items else []
+    values = {
+        call.attempt_id: one.value
+        for (call, _), one in zip(told, scored, strict=True)
+        if one.value is not None
+    }
+    return Found(values=values, errors=[reply.error for reply in replies if reply.error])
 
 
-def _calls(parts: Parts, blank: SelfAgreement, most: int) -> list[Exchange]:
+def recent(parts: Parts, task_id: str, version: int, most: int, after_ts: float | None) -> list[Exchange]:
     """Return whole and valid answers of the teacher to different inputs, spread over the recent calls."""
-    versions = {one.version: one for one in parts.control.versions(blank.task_id)}
-    mine = versions.get(blank.task_version)
-    found = parts.log.exchanges(mine.fingerprints, limit=_RECENT) if mine else []
-    shape = parts.shapes.of(blank.task_id) or Shape.TEXT
+    versions = {one.version: one for one in parts.control.versions(task_id)}
+    mine = versions.get(version)
+    found = parts.log.exchanges(mine.fingerprints, limit=_RECENT, after_ts=after_ts) if mine else []
+    shape = parts.shapes.of(task_id) or Shape.TEXT
     fit = {one.input_hash: one for one in found if _fits(one, shape)}
     return evenly(sorted(fit.values(), key=lambda one: one.seq), most)
 
@@ -114,7 +140,8 @@ async def _ask(access: Access, calls: Sequence[Exchange]) -> list[ask.Reply]:
         return first + await endpoint.ask_all(bodies[1:], lambda _: None, ids[1:])
 
 
-def _why(n: int, errors: Sequence[str]) -> str:
+def shortfall(n: int, errors: Sequence[str]) -> str:
+    """Say why too few answers came."""
     common = Counter(errors).most_common(1)
     because = f" ({_REFUSED.get(common[0][0], common[0][0])})" if common else ""
     return f"{n} answers came, {LEAST} are needed{because}"

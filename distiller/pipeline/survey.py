@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.control import Control
     from store.log import Log
 
-_RECENT = 500  # newest calls that tell which wording is current
+RECENT = 500  # newest calls that tell which wording is current
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +75,6 @@ def survey(
 def current(versions: Sequence[TaskVersion], exchanges: Sequence[Exchange]) -> TaskVersion | None:
     """Return the version that most of the newest calls belong to, the later one of equals."""
     owner = {f: version for version in versions for f in version.fingerprints}
-    newest = sorted((e for e in exchanges if e.fingerprint in owner), key=lambda e: -e.seq)[:_RECENT]
+    newest = sorted((e for e in exchanges if e.fingerprint in owner), key=lambda e: -e.seq)[:RECENT]
     calls = Counter(owner[e.fingerprint].version for e in newest)
     return max(versions, key=lambda v: (calls[v.version], v.version)) if calls else None

@@ -25,6 +25,7 @@ from distiller.settings import (
     VllmSettings,
 )
 from gateway.settings import ClientKey, GatewaySettings, Kind, Timeouts, UpstreamSpec
+from router.drift.settings import DriftPolicy
 from router.settings import RolloutPolicy, profiled
 from stillhouse.settings.tree import LITELLM, Policy, Settings, Upstream
 from stillhouse.translator.door import Door
@@ -136,6 +137,12 @@ def task_policies(settings: Settings) -> Policies:
 def rollout_policy(settings: Settings, task: Task | None = None) -> RolloutPolicy:
     """Say what a rollout of a task runs under; of any task without settings of its own for None."""
     return _rollout_policy(settings.task_policy(task) if task else settings.policy)
+
+
+def drift_policy(settings: Settings, task: Task | None = None) -> DriftPolicy:
+    """Say how a rollout of a task is watched; of any task without settings of its own for None."""
+    policy = settings.task_policy(task) if task else settings.policy
+    return DriftPolicy(**policy.drift.given()) if policy.drift else DriftPolicy()
 
 
 def check(settings: Settings) -> None:

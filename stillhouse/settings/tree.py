@@ -267,6 +267,17 @@ class Finetune(Branch):
     train_kwargs: Training | None = None
 
 
+class Drift(Branch):
+    """How a live rollout's inputs, answers and teacher are watched."""
+
+    enabled: bool | None = None
+    tolerance: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    probes: Annotated[Whole, Field(ge=0, le=1000)] | None = (
+        None  # requests that the teacher is asked again a day
+    )
+    probe_usd_per_day: Usd | None = None  # for each rollout
+
+
 class Policy(Branch):
     """How far Stillhouse may go with a task, and on what evidence. `policy` is for all tasks, `tasks` for one."""
 
@@ -285,6 +296,7 @@ class Policy(Branch):
     )
     self_agreement_usd: Usd | None = None
     signals: dict[Signal, Share] | None = None  # by what an app tells of an answer's fate
+    drift: Drift | None = None
     delta: Annotated[Real, Field(gt=0, lt=1)] | None = None
     alpha: Annotated[Real, Field(gt=0, lt=1)] | None = None
     profile: Literal["standard", "replay"] | None = None

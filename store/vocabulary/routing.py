@@ -302,7 +302,8 @@ class WatchKind(StrEnum):
     INPUTS = "inputs"  # whether requests are still those that the student was tried on
     TEACHER_ANSWERS = "teacher_answers"  # the shape of the teacher's answers
     STUDENT_ANSWERS = "student_answers"
-    TEACHER = "teacher"  # whether it is still the same model
+    TEACHER = "teacher"  # what it calls itself
+    PROBES = "probes"  # whether it still answers a frozen set of requests as it did
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

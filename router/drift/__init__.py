@@ -1,0 +1,1 @@
+"""What changes around a student while it serves: its inputs, the answers' shape, the teacher. Knows no state of a rollout."""
