@@ -17,6 +17,7 @@ def explain(stores: Stores, task_id: str) -> dict[str, Any]:
     whole = whole_task(stores, task_id)
     story = [
         *_ordered(stores, task_id),
+        *_reworded(stores, task_id),
         *_learned(stores, task_id),
         *_decided(stores, task_id),
         *_refused(stores, task_id),
@@ -36,6 +37,16 @@ def explain(stores: Stores, task_id: str) -> dict[str, Any]:
 def _ordered(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
     for order in stores.control.task_orders(task_id):
         yield _line(order.ts, "operator", lineage.sentence(order), order)
+
+
+def _reworded(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:
+    """Tell of each wording after the first: a student answers for the one that it was made from, and for no other."""
+    for version in stores.control.versions(task_id)[1:]:
+        sentence = (
+            f"The prompt is another one: version {version.version}. The teacher answers its calls until a student of "
+            "its own is proven, and none of them counts for or against one of another version."
+        )
+        yield _line(version.created, "version", sentence, version)
 
 
 def _learned(stores: Stores, task_id: str) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from distiller.clock import Clock
 from distiller.due import Facts, wanted, why_not
 from distiller.hours import hours, quiet
 from distiller.settings import DistillerSettings, Policies, SettingsError, TaskPolicy
-from store.vocabulary import JobState, Rollout, State, TaskMode
+from store.vocabulary import JobState, Rollout, State, TaskMode, TaskVersion
 
 SETTINGS = DistillerSettings(min_examples=20, min_passing=10)
 
@@ -160,3 +160,39 @@ def test_hours_as_people_write_them():
     assert hours("") is None
     first, last = hours("22:00 - 6:30")
     assert (first.hour, last.hour, last.minute) == (22, 6, 30)
+
+
+def rolled(house, **fields):
+    given = {"rollout_id": "r", "task_id": "colours", "task_version": 1, "student_id": "s", "trial": 1}
+    rollout = Rollout(**{**given, "state": State.FULL, **fields})
+    house.control.create_rollout(rollout, house.epoch)
+
+
+@pytest.mark.parametrize(("held_from", "queued"), [(State.FULL, 1), (State.CANARY_5, 0)])
+def test_drift_at_full_share_is_distilled_again_at_once_and_once(house, held_from, queued):
+    house.task()
+    house.colours(20)
+    ticking = clock(house)
+    (job,) = ticking.tick()
+    house.control.save_job(replace(job, state=JobState.DONE), house.epoch)
+    entered = job.created + 1.0
+    rolled(house, state=State.HOLD, held_from=held_from, held_for=("drift",), entered=entered)
+    found = clock(house, now=lambda: entered + 1.0).tick()
+    assert len(found) == queued
+    for one in found:
+        house.control.save_job(replace(one, state=JobState.DONE), house.epoch)
+    assert clock(house, now=lambda: entered + 2.0).tick() == []
+
+
+def test_an_edited_prompt_is_distilled_whatever_becomes_of_the_old_ones_student(house):
+    house.task()
+    house.colours(40)
+    (job,) = clock(house).tick()
+    result = {**job.result, "task_version": 1}
+    house.control.save_job(replace(job, state=JobState.DONE, result=result), house.epoch)
+    rolled(house)
+    version = TaskVersion(task_id="colours", version=2, head_hash="h2", fingerprints=("g" * 32,))
+    house.control.save_version(version, house.epoch)
+    assert clock(house).tick() == []
+    house.load(*(served(f"new {i}", COLOURS[i % 3], fingerprint="g" * 32) for i in range(60)))
+    assert [one.task_id for one in clock(house).tick()] == ["colours"]

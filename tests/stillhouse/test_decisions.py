@@ -15,7 +15,7 @@ from stillhouse.errors import Missing
 from stillhouse.views.faces import Faces
 from store.log import Log
 from store.paths import DataFolder
-from store.vocabulary import State
+from store.vocabulary import State, Task, TaskVersion
 
 
 @pytest.fixture
@@ -95,3 +95,15 @@ def test_a_student_that_cannot_be_is_refused_in_a_sentence(tmp_path):
     said = run("simulate", "--student", 50, "--data", tmp_path)
     assert said.exit_code != 0
     assert "cannot be" in str(said.exception or said.output)
+
+
+def test_the_story_tells_of_an_edited_prompt(stores):  # noqa: F811 - pytest's way
+    control = stores.control
+    epoch = control.take_epoch("test")
+    control.save_task(Task(task_id="edited", name="Edited"), epoch)
+    for number in (1, 2):
+        version = TaskVersion(task_id="edited", version=number, head_hash=f"h{number}", created=float(number))
+        control.save_version(version, epoch)
+    (told,) = Faces(stores).explain("edited")["story"]
+    assert (told["kind"], told["ts"]) == ("version", 2.0)
+    assert told["sentence"].startswith("The prompt is another one: version 2. The teacher answers its calls")
