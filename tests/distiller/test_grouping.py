@@ -331,3 +331,12 @@ def test_only_a_tasks_own_word_puts_open_answers_on_auto(own, everyone, closed, 
         assert not (headless and mode is not TaskMode.OBSERVE)
         assert closed or mode is not TaskMode.AUTO
         assert mode is everyone or headless or everyone in (None, TaskMode.AUTO)
+
+
+def test_a_judge_whom_people_correct_leaves_nothing_to_approve(house):
+    """Whatever the answers look like: what decides is what people say."""
+    judge = JudgeSettings(model="j", gold=0.1, corrected=True)
+    for i in range(30):
+        _log(house, "2" * 32, OTHER, answer=f"the customer says that the {i}th parcel never came to them")
+    _grouper(house, Policies(default=TaskPolicy(metric="judge", judge=judge))).step()
+    assert house.control.task("translate-what-customer-wrote").mode is TaskMode.AUTO

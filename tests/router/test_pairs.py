@@ -1,11 +1,13 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import drawn
 
+from router import betting
 from router.pairs import FULL_MEMORY, Patience, Seen, resolve, single
 from store.vocabulary import ObservationKind, Outcome, State
 
@@ -132,3 +134,35 @@ def test_what_was_seen_can_be_rebuilt_from_the_rows():
     for row in rows[: len(consumed)]:
         again.note(row)
     assert again == seen
+
+
+def _late_losses(seed, n=700):
+    """A student exactly at the margin: it loses 13 of 100 pairs and wins 10."""
+    rng = random.Random(seed)
+    lost = [rng.random() < 0.13 for _ in range(n)]
+    won = [not one and rng.random() < 0.10 / 0.87 for one in lost]
+    pairs_ = [
+        (0.0, 1.0) if one else (1.0, 0.0) if two else (1.0, 1.0) for one, two in zip(lost, won, strict=True)
+    ]
+    return [drawn(i + 1, *scores) for i, scores in enumerate(pairs_)]
+
+
+def _promoted(ds, delta=0.03, alpha=0.05):
+    bins = [betting.bin_down(d) for d in ds]
+    return bool((betting.wealth(np.cumsum(betting.gains(-delta)[bins], axis=0)) >= -np.log(alpha)).any())
+
+
+def test_3_losses_that_are_scored_late_promote_no_student_at_the_margin():
+    """Looking at every moment: in the log's order at most alpha, in the order of arrival nearly always."""
+    in_order = as_arrived = 0
+    for seed in range(30):
+        rows = _late_losses(seed)
+        known = [replace(row, student_score=None) if row.student_score == 0.0 else row for row in rows]
+        seen, found = Seen(), resolved(known)
+        first = next(i for i, row in enumerate(known) if row.student_score is None)
+        assert [o.seq for o in found] == list(range(1, first + 1)), "nothing behind the first loss is counted"
+        ds = [o.d for o in resolved(rows, seen=seen)]
+        in_order += _promoted(ds)
+        as_arrived += _promoted(sorted(ds, reverse=True))
+    assert in_order <= 0.05 * 30 + 2
+    assert as_arrived == 30

@@ -15,6 +15,7 @@ from router import rules
 from router.decision import Cause, Facts
 from router.errors import RolloutRefused
 from router.evidence import Evidence, update
+from router.explain import explain
 from router.figures import bars, measure
 from router.pairs import Seen
 from router.policy import applied
@@ -396,3 +397,13 @@ def test_terms_are_fixed_by_what_is_known_when_a_rollout_begins():
     assert (judged.gold, judged.slo_ms) == (0.1, 10_000.0)
     assert "Unaudited" in " ".join(notes(replace(judged, gold=0.0)))
     assert terms(evaluated(), replace(policy, latency_slo_s=0.5), 300.0).slo_ms == 500.0
+
+
+def test_every_view_says_what_is_waited_for_and_what_was_assumed(house):
+    house.open()
+    at = replace(house.latest(), state=State.CANARY_50, terms=terms(evaluated(agreement=True), FAST, None))
+    story = explain([], at, FAST, now=at.entered)
+    assert any("taken as 1" in said for said in story.stands)
+    assert any("say what answers are worth" in said for said in story.needed)
+    waived = explain([], replace(at, waived=("feedback",)), FAST, now=at.entered)
+    assert not any("say what answers are worth" in said for said in waived.needed)

@@ -285,3 +285,13 @@ def test_what_another_setting_makes_possible_is_taken(tmp_path):
     )
     settings = load(written(tmp_path, text), {})
     assert (settings.policy.ladder, settings.distiller.trainset.names_model) == (("service",), "en")
+
+
+def test_one_share_of_gold_is_drawn_and_corrects_the_judge(tmp_path):
+    judged = "policy: {metric: judge, judge: {model: j, gold: 0.3}, gold_audit: 0.1, latency_slo_s: 1.5}"
+    settings = load(written(tmp_path, judged), environ={})
+    judge, policy = convert.task_policies(settings).default.judge, convert.rollout_policy(settings)
+    assert (judge.gold, judge.corrected, policy.gold_audit, policy.latency_slo_s) == (0.1, True, 0.1, 1.5)
+    believed = load(written(tmp_path, judged.replace("gold_audit: 0.1, ", "")), environ={})
+    judge = convert.task_policies(believed).default.judge
+    assert (judge.gold, judge.corrected, convert.rollout_policy(believed).gold_audit) == (0.3, False, 0.0)
