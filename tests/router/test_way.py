@@ -133,7 +133,7 @@ def test_from_draft_to_full_and_back_through_the_real_stores(tmp_path):
     assert set(town.served) == {Who.TEACHER}
     rollout = house.latest()
     causes = [t.cause for t in house.control.transitions()]
-    assert set(causes[7:]) <= {"breaker", "late_regression", "settled"}
+    assert set(causes[7:]) <= {"breaker", "late_regression", "guardrail", "settled"}
     rows = house.control.observations(rollout.rollout_id)
     assert differences(rollout, house.control.transitions(), rows) == []
     assert FAST.delta == rollout.delta
