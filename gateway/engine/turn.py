@@ -45,6 +45,7 @@ class Turn:
         self._task: asyncio.Task[None] | None = None  # opens a connection, or waits for the disk
         self._held: list[bytes] | None = None  # what is passed on when the disk has the record
         self._ended = False
+        self._broken: UpstreamError | None = None  # what ended it while the disk was waited for
         self._finished = False
 
     def start(self) -> bool:
@@ -106,9 +107,11 @@ class Turn:
         """Take why no more comes."""
         if isinstance(error, Closed):
             self.gone()
-        elif self._held is None and isinstance(error, UpstreamError):
-            self._safely(self._fail, error)
-        # Where the disk is waited for, the record is written, and what follows the end is nobody's.
+        elif isinstance(error, UpstreamError):
+            if self._held is None:
+                self._safely(self._fail, error)
+            else:
+                self._broken = error
 
     def _pass(self, piece: bytes) -> None:
         exchange = self._exchange
@@ -185,6 +188,8 @@ class Turn:
         self.resume()
         if self._ended:
             self._safely(self._whole)
+        elif self._broken is not None:
+            self._safely(self._fail, self._broken)
 
     async def _tell(self, error: UpstreamError) -> None:
         if await self._acknowledged():

@@ -9,6 +9,7 @@ import pytest
 from apps_side import BODY, STREAM, answer, front, post
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import request, server
 from upstream import Seen, Teller, Upstream
 
 from gateway.engine import simple
@@ -307,6 +308,25 @@ async def test_the_outcome_is_written_before_the_end_goes_out(waits):
             await answer(reader)
         assert len(place.journal.attempts) == 2
         assert place.journal.waited == (2 if waits else 0)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_stream_that_breaks_behind_its_last_event_is_cut_all_the_same(waits):
+    """Its record is whole, and the app is not left waiting for the end of the body."""
+
+    async def serve(reader, writer):
+        await request(reader)
+        events = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head + b"%x\r\n%b\r\n" % (len(events), events))
+
+    async with server(serve) as url, front(url, waits=waits) as place:
+        reader, writer = await place.connect()
+        writer.write(post(STREAM))
+        said = await asyncio.wait_for(reader.read(), 5)
+        assert b"[DONE]" in said
+        assert not said.endswith(b"0\r\n\r\n")
+        assert [attempt.outcome for attempt in place.journal.attempts] == [Outcome.COMPLETE]
 
 
 @given(
