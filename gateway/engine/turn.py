@@ -99,7 +99,7 @@ class Turn:
 
     def ended(self) -> None:
         """Take that the answer is whole."""
-        self._ended = True
+        self._ended, self._connection = True, None  # it may already be another call's
         if self._held is None:
             self._safely(self._whole)
 

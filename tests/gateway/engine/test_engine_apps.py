@@ -329,6 +329,28 @@ async def test_a_stream_that_breaks_behind_its_last_event_is_cut_all_the_same(wa
         assert [attempt.outcome for attempt in place.journal.attempts] == [Outcome.COMPLETE]
 
 
+async def test_an_app_that_leaves_while_the_disk_is_waited_for_holds_nobody_up():
+    """The connection to the upstream may already be another call's."""
+
+    async def unmarked(seen: Seen, out: Teller) -> None:
+        await out.head(200, [(b"content-type", b"application/json")])
+        await out.end(b'{"choices":[]}')
+
+    async with front(Upstream(script=unmarked), waits=True) as place:
+        place.journal.stuck = asyncio.Event()
+        _, writer = await place.connect()
+        writer.write(post())
+        await place.settled(1)
+        await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.sleep(0.05)
+        place.journal.stuck = None
+        reader, writer = await place.connect()
+        writer.write(post())
+        assert (await answer(reader))[0] == 200
+        assert len(place.gateway.transport._kept._all) == 1
+
+
 @given(
     st.lists(
         st.sampled_from(
