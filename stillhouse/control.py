@@ -27,7 +27,7 @@ from stillhouse.admin import app as admin
 from stillhouse.auditor import Auditor
 from stillhouse.desk import ControlDesk
 from stillhouse.errors import ConfigError, StillhouseError
-from stillhouse.grants import Grants
+from stillhouse.grants import DAY_S, Grants
 from stillhouse.house import House
 from stillhouse.journal import LateJournal, figures
 from stillhouse.loopback import Loopback
@@ -66,7 +66,6 @@ LEDGER_S = 1.0
 NOTIFY_S = 1.0
 TRIM_S = 600.0
 RETAIN_S = 6 * 3600.0
-DAY_S = 86_400.0
 LAST_INGEST_S = 5.0
 DRAIN_S = 2.0
 
@@ -86,7 +85,8 @@ async def serve(told: Told) -> None:
         await _wait(closed)
     log, control = await _open_log(folder, settings, closed), Control.open(folder.control)
     epoch = control.take_epoch(f"pid {os.getpid()}")
-    grants = Grants(time.time)
+    spent_usd = sum(log.internal_costs(time.time() // DAY_S * DAY_S).values())
+    grants = Grants(time.time, usd_per_day=settings.distiller.usd_per_day, spent_usd=spent_usd)
     stores = Stores(log=log, control=control, folder=folder, settings=settings, live=True)
     prices = PriceBook.of(settings, folder.prices)
     inner_url = f"http://{LOOPBACK}:{told.port}/internal/v1"

@@ -23,10 +23,13 @@ class Grant:
     spent_usd: float = 0.0
     spent_calls: int = 0
     since: float = 0.0  # start of the day that was spent on
+    barred: str | None = None  # which budget beside its own is used up
 
     @property
     def exhausted(self) -> str | None:
         """Say which budget is used up, if any."""
+        if self.barred is not None:
+            return self.barred
         if self.spent_usd >= self.usd:
             return f"{self.name} has spent its {self.usd:g} dollars"
         if self.spent_calls >= self.calls:
@@ -35,12 +38,20 @@ class Grant:
 
 
 class Grants:
-    """Tokens and their budgets, in memory: they end with this process. Thread-safe."""
+    """Tokens and their budgets, in memory: they end with this process. Thread-safe.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    `usd_per_day` is for all of them together, by the day in UTC; `spent_usd` of it were spent today before.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], *, usd_per_day: float | None = None, spent_usd: float = 0.0
+    ) -> None:
         self._clock = clock
         self._lock = threading.Lock()  # guards: what is spent is counted once
         self._grants: dict[bytes, Grant] = {}
+        self._usd_per_day = usd_per_day
+        self._spent_usd = spent_usd
+        self._day = clock() // DAY_S
 
     def issue(self, name: str, *, usd: float, calls: int, daily: bool = False) -> str:
         """Give a new token with a budget."""
@@ -68,6 +79,10 @@ class Grants:
                 return None
             if grant.daily and self._clock() - grant.since >= DAY_S:
                 grant = replace(grant, spent_usd=0.0, spent_calls=0, since=self._clock())
+            if self._usd_per_day is not None and self._spent_today() >= self._usd_per_day:
+                return replace(
+                    grant, barred=f"all together have spent the {self._usd_per_day:g} dollars of today"
+                )
             if grant.exhausted is None:
                 self._grants[key] = replace(grant, spent_calls=grant.spent_calls + 1)
             return grant
@@ -78,6 +93,12 @@ class Grants:
             key = _digest(token)
             if (grant := self._grants.get(key)) is not None:
                 self._grants[key] = replace(grant, spent_usd=grant.spent_usd + usd)
+            self._spent_usd = self._spent_today() + usd
+
+    def _spent_today(self) -> float:
+        if (today := self._clock() // DAY_S) != self._day:
+            self._day, self._spent_usd = today, 0.0
+        return self._spent_usd
 
 
 def _digest(token: str) -> bytes:

@@ -239,6 +239,9 @@ class Distiller(Branch):
     attempts: Positive | None = None
     similarity: Share | None = None
     background_usd_per_day: Annotated[Real, Field(ge=0)] = 5.0  # for all judges together
+    usd_per_day: Usd | None = (
+        None  # for whatever the house asks models by itself; None: each has its own budget only
+    )
     training: Training = Training()
     trainset: Trainset = Trainset()
     service: Service | None = None

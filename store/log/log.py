@@ -349,9 +349,10 @@ class Log:
         rows = self._database.read("faces.costs", fingerprints=wanted, recent_ts=recent_ts)
         return [RoleCost(**row) for row in rows]
 
-    def internal_costs(self) -> dict[str, float]:
-        """Return what the house's own calls cost, in US dollars, by what they were made for: `judge`, or a job's id."""
-        return {row["name"]: row["usd"] for row in self._database.read("faces.internal_costs")}
+    def internal_costs(self, since_ts: float = 0.0) -> dict[str, float]:
+        """Return what the house's own calls since a time cost, in US dollars, by what they were made for: `judge`, or a job's id."""
+        rows = self._database.read("faces.internal_costs", since_ts=since_ts)
+        return {row["name"]: row["usd"] for row in rows}
 
     def export(
         self,

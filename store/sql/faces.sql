@@ -271,5 +271,5 @@ ORDER BY a.role, a.who;
 -- name: internal_costs
 SELECT c.tenant AS name, coalesce(sum(a.cost_usd), 0) AS usd
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
-WHERE c.origin = 'internal'
+WHERE c.origin = 'internal' AND c.ts >= $since_ts
 GROUP BY c.tenant;

@@ -29,6 +29,27 @@ def test_no_more_calls_than_granted(calls, tries):
     assert allowed == min(calls, tries)
 
 
+@given(costs=st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=20), before=st.floats(0, 3))
+def test_all_together_stop_at_the_ceiling_of_the_day(costs, before):
+    clock = Clock()
+    grants, spent = Grants(clock, usd_per_day=2, spent_usd=before), before
+    tokens = [grants.issue(name, usd=100, calls=1000) for name in ("judge", "job")]
+    for whose, cost in costs:
+        seen = grants.begin(tokens[whose]).exhausted
+        assert (seen is None) == (spent < 2)
+        if seen is None:
+            grants.spend(tokens[whose], cost)
+            spent += cost
+    clock.now += DAY_S
+    assert grants.begin(tokens[0]).exhausted is None
+
+
+def test_a_spent_ceiling_says_so():
+    grants = Grants(Clock(), usd_per_day=0)
+    token = grants.issue("judge", usd=1, calls=1)
+    assert grants.begin(token).exhausted == "all together have spent the 0 dollars of today"
+
+
 @given(costs=st.lists(st.floats(0, 2), max_size=20))
 def test_spending_stops_after_the_call_that_reached_the_budget(costs):
     grants, spent = Grants(Clock()), 0.0

@@ -91,6 +91,18 @@ def test_a_head_stays_known_when_a_later_call_has_none(house):
     assert (seen.calls, json.loads(seen.head[0])["content"]) == (2, "You are terse.")
 
 
+def test_what_the_house_spent_is_told_since_a_time(house):
+    made = [
+        call(str(n), origin=Origin.INTERNAL, tenant=name, ts=ts)
+        for n, (name, ts) in enumerate([("judge", 10.0), ("judge", 100.0), ("job", 100.0)])
+    ]
+    house.add(*made, *(attempt(one) for one in made))
+    whole, late = house.log.internal_costs(), house.log.internal_costs(50.0)
+    assert (set(whole), set(late)) == ({"judge", "job"}, {"judge", "job"})
+    assert whole["judge"] == 2 * late["judge"] > 0
+    assert house.log.internal_costs(101.0) == {}
+
+
 def test_counts_consider_apps_calls_only(house):
     made = [call(str(i)) for i in range(6)]
     served = [attempt(c) for c in made]
