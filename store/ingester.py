@@ -14,16 +14,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
+from store import reading
 from store.backlog import Backlog, Watch
 from store.disk import sync
-from store.errors import Conflict, LogLocked, LogRefused, StoreError
+from store.errors import Conflict, LogLocked, LogRefused, SchemaTooNew, StoreError
 from store.isolate import unfit
 from store.journal.frame import Record
 from store.journal.rejected import set_aside
@@ -31,24 +33,26 @@ from store.journal.segment import instance_of, names, of_import, sweep
 from store.log import Log
 from store.log.load import Batch, Offset
 from store.log.rows import Kept, kept
-from store.preparing import Item, Prepared, Preparer, Price, ReadAnswer
-from store.reading import Read
-from store.vocabulary import Attempt, Call, Feedback
+from store.reading import Entry, Read
+from store.vocabulary import Answer, Attempt, Call, Feedback, Usage, Who
 
 _log = logging.getLogger(__name__)
 
+_STEP_BYTES = 16 << 20  # bytes of all segments after which a step ends
 _CATCH_UP_S = 10.0
 _FOLDED_FROM = 100  # segments whose rows are then folded into one for each writer
 # What the data of a record can bring about. A disk, a lock or memory that fails is no record's fault.
 _SPOILT = (LogRefused, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
+ReadAnswer = Callable[[str, str, int, bytes], Answer]
+Price = Callable[[str, Usage], float | None]
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Stepped:
-    """What one step came to."""
 
-    done: int  # records that were dealt with
-    following: Future[Prepared] | None  # the next, on its way
+class _Item(msgspec.Struct, frozen=True, gc=False):
+    """What is loaded of one record."""
+
+    entry: Entry
+    row: Call | Kept | Feedback
 
 
 class Ingester:
@@ -63,12 +67,16 @@ class Ingester:
     ) -> None:
         self._loader = log.loader
         self._folder = Path(folder)
-        self._preparer = Preparer(self._folder, read_answer, price)
+        self._read_answer = read_answer
+        self._price = price
+        self._unreadable: set[str] = set()
         self._turn = threading.Lock()  # guards: one step at a time, and none after the folder is let go
         self._handle: int | None = _lock(self._folder)
         self._offsets = self._stored()
         self._watch = Watch(self._folder)
         self._first = True
+        self._steps = 0
+        self._more = False  # the last step ended by its size
         sweep(self._folder)
 
     def close(self) -> None:
@@ -83,22 +91,22 @@ class Ingester:
 
         Raises Conflict where someone else loaded the same in the meantime, StoreError once closed.
         """
-        return self._step(None).done
+        with self._turn:
+            if self._handle is None:
+                raise StoreError("The ingester was closed.")
+            with _uncollected():
+                return self._step()
 
     def catch_up(self, at_most_s: float = _CATCH_UP_S) -> int:
         """Step on while there is more than fits a step, for so long at most; return how many records were dealt with.
 
-        Each step is prepared while the one before it is loaded. Whoever turns it rests between two turns: the shorter
-        they are, the more of a backlog's time is rest. Raises as `step` does, so one that is under way ends when the
-        ingester is closed.
+        Whoever turns it rests between two turns: the shorter they are, the more of a backlog's time is rest. Raises as
+        `step` does, so one that is under way ends when the ingester is closed.
         """
         over = time.monotonic() + at_most_s
-        with ThreadPoolExecutor(max_workers=1) as ahead:
-            stepped = self._step(None, ahead)
-            done = stepped.done
-            while stepped.following and time.monotonic() < over:
-                stepped = self._step(stepped.following.result(), ahead)
-                done += stepped.done
+        done = self.step()
+        while self._more and time.monotonic() < over:
+            done += self.step()
         return done
 
     def backlog(self) -> Backlog:
@@ -106,42 +114,68 @@ class Ingester:
         offsets = list(self._offsets.values())
         return self._watch.look({offset.segment: offset.position for offset in offsets})
 
-    def _step(self, prepared: Prepared | None, ahead: Executor | None = None) -> _Stepped:
-        """Load what was prepared, or what there is where that is stale; prepare the next meanwhile."""
-        with self._turn:
-            if self._handle is None:
-                raise StoreError("The ingester was closed.")
-            with _uncollected():
-                if prepared is None or not prepared.follows(self._offsets):
-                    prepared = self._preparer.prepare(dict(self._offsets))
-                following = None
-                if ahead is not None and prepared.more:
-                    following = ahead.submit(self._preparer.prepare, prepared.after())
-                self._take(prepared)
-                done = sum(len(read.entries) + len(read.unreadable) for read in prepared.moved)
-                return _Stepped(done=done, following=following)
-
-    def _take(self, prepared: Prepared) -> None:
-        moved = prepared.moved
+    def _step(self) -> int:
+        reads = self._read_segments()
+        moved = [read for read in reads if read.offset != self._offsets.get(read.offset.segment)]
         dead_writers = self._dead_writers(moved)
         if moved or dead_writers:
             try:
-                offsets = self._load(moved, self._new(prepared.items), dead_writers)
+                offsets = self._load(moved, dead_writers)
             except Conflict:
                 self._offsets = self._stored()
                 raise
             self._offsets |= {offset.segment: offset for offset in offsets}
         self._first = False
         self._clear()
+        return sum(len(read.entries) + len(read.unreadable) for read in moved)
 
     def _stored(self) -> dict[str, Offset]:
         return {offset.segment: offset for offset in self._loader.offsets()}
 
-    def _load(self, moved: Sequence[Read], items: Sequence[Item], dead_writers: set[str]) -> list[Offset]:
+    def _read_segments(self) -> list[Read]:
+        """Read each writer's segments in their order, another writer first each time."""
+        reads: list[Read] = []
+        left = _STEP_BYTES
+        for segments in self._in_turn():
+            for name in segments:
+                read = self._read(name)
+                if read is None:
+                    continue
+                reads.append(read)
+                left -= read.taken
+                if not read.whole or left <= 0:
+                    break
+            if left <= 0:
+                break
+        self._more = left <= 0
+        return reads
+
+    def _in_turn(self) -> list[list[str]]:
+        segments: dict[str, list[str]] = {}
+        for name in names(self._folder):
+            segments.setdefault(instance_of(name), []).append(name)
+        writers = list(segments.values())
+        self._steps += 1
+        first = self._steps % max(1, len(writers))
+        return writers[first:] + writers[:first]
+
+    def _read(self, name: str) -> Read | None:
+        known = self._offsets.get(name, Offset(segment=name, position=0))
+        if known.sealed or name in self._unreadable:
+            return None
+        try:
+            return reading.read(self._folder, known)
+        except SchemaTooNew as error:
+            _log.warning("%s It stays where it is.", error)
+            self._unreadable.add(name)
+            return None
+
+    def _load(self, moved: Sequence[Read], dead_writers: set[str]) -> list[Offset]:
         """Load what was read, without what cannot be; return the offsets that were stored."""
         for read in moved:
             for frame in read.unreadable:
                 set_aside(self._folder, read.offset.segment, frame.raw)
+        items = self._items(moved)
         whole = Batch(
             tallies=[tally for read in moved for tally in read.tallies],
             offsets=[read.offset for read in moved],
@@ -161,12 +195,12 @@ class Ingester:
             self._loader.load(_with(whole, [item for item in fit if item is not None]))
         return whole.offsets
 
-    def _sift(self, items: Sequence[Item]) -> dict[int, Item | None]:
+    def _sift(self, items: Sequence[_Item]) -> dict[int, _Item | None]:
         """Find the items that the log cannot hold, by `id`: what to load instead, None for what is set aside.
 
         An attempt whose answer is what does not fit is kept without it, with the raw bytes.
         """
-        changed: dict[int, Item | None] = {}
+        changed: dict[int, _Item | None] = {}
         for item in unfit(items, lambda some: self._refusal(some) is None):
             bare, place, why = _without_answer(item), item.entry.segment, self._refusal([item])
             if bare is not None and self._refusal([bare]) is None:
@@ -178,7 +212,7 @@ class Ingester:
                 changed[id(item)] = None
         return changed
 
-    def _refusal(self, items: Sequence[Item]) -> Exception | None:
+    def _refusal(self, items: Sequence[_Item]) -> Exception | None:
         try:
             self._loader.rehearse(_with(Batch(), items))
         except _SPOILT as error:
@@ -201,20 +235,39 @@ class Ingester:
             ended |= self._loader.open_writers()
         return ended - living
 
-    def _new(self, items: Sequence[Item]) -> Sequence[Item]:
+    def _items(self, reads: Sequence[Read]) -> list[_Item]:
+        entries = self._new([entry for read in reads for entry in read.entries])
+        return [_Item(entry, self._row(entry.record)) for entry in entries]
+
+    def _new(self, entries: list[Entry]) -> list[Entry]:
         """Leave out what an import has brought before."""
-        ids = {id(item): _id_of(item.entry.record) for item in items if of_import(item.entry.segment)}
+        ids = {id(entry): _id_of(entry.record) for entry in entries if of_import(entry.segment)}
         if not ids:
-            return items
+            return entries
         known = self._loader.known(ids.values())
-        new: list[Item] = []
-        for item in items:
-            own = ids.get(id(item))
+        new: list[Entry] = []
+        for entry in entries:
+            own = ids.get(id(entry))
             if own is None or own not in known:
-                new.append(item)
+                new.append(entry)
             if own is not None:
                 known.add(own)
         return new
+
+    def _row(self, record: Record) -> Call | Kept | Feedback:
+        return self._understand(record) if isinstance(record, Attempt) else record
+
+    def _understand(self, attempt: Attempt) -> Kept:
+        try:
+            answer = self._read_answer(attempt.surface, attempt.content_type, attempt.status, attempt.body)
+            cost = self._price(attempt.model, answer.usage) if attempt.body else None
+            if cost is None and attempt.who is Who.STUDENT:
+                cost = 0.0
+            return kept(attempt, answer, cost)
+        except Exception:  # noqa: BLE001  (logged with its trace)
+            # What was handed in must not keep the record out of the log: the raw bytes are kept.
+            _log.exception("the answer of attempt %s could not be read", attempt.attempt_id)
+            return kept(attempt)
 
     def _clear(self) -> None:
         """Delete what is loaded for good."""
@@ -253,7 +306,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _with(whole: Batch, items: Sequence[Item]) -> Batch:
+def _with(whole: Batch, items: Sequence[_Item]) -> Batch:
     """Return the batch with the items' rows."""
     batch = replace(whole, calls=[], attempts=[], feedback=[])
     for item in items:
@@ -267,14 +320,14 @@ def _with(whole: Batch, items: Sequence[Item]) -> Batch:
     return batch
 
 
-def _less(offset: Offset, bad: Sequence[Item]) -> Offset:
+def _less(offset: Offset, bad: Sequence[_Item]) -> Offset:
     """Count what was set aside as damage."""
     lost = [item.entry.record for item in bad if item.entry.segment == offset.segment]
     return replace(offset.counting(lost, -1), corrupt=offset.corrupt + len(lost))
 
 
-def _without_answer(item: Item) -> Item | None:
-    return Item(item.entry, kept(item.row.attempt)) if isinstance(item.row, Kept) else None
+def _without_answer(item: _Item) -> _Item | None:
+    return _Item(item.entry, kept(item.row.attempt)) if isinstance(item.row, Kept) else None
 
 
 def _id_of(record: Record) -> str:

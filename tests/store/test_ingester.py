@@ -2,8 +2,6 @@ import os
 import random
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,7 +126,7 @@ def test_an_attempt_is_read_as_the_surface_that_it_names(tmp_path):
 
     house = House(tmp_path)
     made = call(surface="responses")
-    house.ingester._preparer._read_answer = read
+    house.ingester._read_answer = read
     served, beside = attempt(made, surface="responses"), attempt(made, role=Role.SHADOW, served=False)
     house.add(served, beside, made)
     assert seen == ["responses", "chat"]
@@ -137,7 +135,7 @@ def test_an_attempt_is_read_as_the_surface_that_it_names(tmp_path):
 
 
 def test_a_reader_of_answers_that_fails_costs_no_record(house, caplog):
-    house.ingester._preparer._read_answer = lambda *_: 1 / 0
+    house.ingester._read_answer = lambda *_: 1 / 0
     made = call()
     house.add(made, attempt(made))
     assert house.log.call(made.call_id).attempts[0].attempt.body.startswith(b"{")
@@ -146,9 +144,7 @@ def test_a_reader_of_answers_that_fails_costs_no_record(house, caplog):
 
 def test_streams_are_kept_as_the_completion_they_say(house):
     completion = {"id": "chatcmpl-9", "choices": [{"message": {"content": "é"}, "finish_reason": "stop"}]}
-    house.ingester._preparer._read_answer = lambda *_: Answer(
-        completion=completion, completion_id="chatcmpl-9"
-    )
+    house.ingester._read_answer = lambda *_: Answer(completion=completion, completion_id="chatcmpl-9")
     made = call(stream=True)
     house.add(made, attempt(made, body=b'data: {"id": ...}\n\n'))
     [back] = house.log.call(made.call_id).attempts
@@ -325,7 +321,7 @@ def test_what_is_read_survives_closing(tmp_path):
 
 def test_a_writer_is_read_in_its_order_and_no_writer_waits_for_another(house, monkeypatch):
     monkeypatch.setattr("store.reading.CHUNK", 2_000)
-    monkeypatch.setattr("store.preparing._STEP_BYTES", 2_000)
+    monkeypatch.setattr("store.ingester._STEP_BYTES", 2_000)
     made = {name: [call(f"{name}{index}") for index in range(12)] for name in ("w1", "w2", "w3")}
     for name, calls in made.items():
         writer = SegmentWriter(house.root / "journal", name, segment_bytes=3_000)
@@ -388,7 +384,7 @@ def test_a_tally_of_impossible_counts_is_set_aside_and_costs_nothing_else(house)
 
 
 def test_what_is_more_than_a_step_is_caught_up_with(house, monkeypatch):
-    monkeypatch.setattr("store.preparing._STEP_BYTES", 2_000)
+    monkeypatch.setattr("store.ingester._STEP_BYTES", 2_000)
     monkeypatch.setattr("store.reading.CHUNK", 2_000)
     calls = [call(str(i)) for i in range(30)]
     house.add(*calls)
@@ -397,37 +393,3 @@ def test_what_is_more_than_a_step_is_caught_up_with(house, monkeypatch):
     house.ingester.catch_up(at_most_s=60.0)
     assert house.log.totals().calls == len(calls)
     assert house.ingester.catch_up() == 0
-
-
-def test_a_step_that_was_prepared_ahead_counts_what_the_one_before_it_set_aside(house, monkeypatch):
-    monkeypatch.setattr("store.preparing._STEP_BYTES", 2_000)
-    monkeypatch.setattr("store.reading.CHUNK", 2_000)
-    for number in range(30):
-        house.writer.append(call(str(number), retry_count=2**40 if number % 5 == 0 else 0))
-    house.ingester.catch_up()
-    (account,) = house.log.accounts()
-    assert (house.log.totals().calls, account.calls_loaded, account.corrupt) == (24, 24, 6)
-
-
-def test_a_step_that_was_prepared_ahead_is_dropped_where_another_came_between(house, monkeypatch):
-    monkeypatch.setattr("store.preparing._STEP_BYTES", 2_000)
-    monkeypatch.setattr("store.reading.CHUNK", 2_000)
-    calls = [call(str(i)) for i in range(40)]
-    for one in calls:
-        house.writer.append(one)
-    with ThreadPoolExecutor(max_workers=3) as several:
-        turns = [several.submit(house.ingester.catch_up) for _ in range(3)]
-        dealt = sum(turn.result() for turn in turns)
-    assert dealt == len(calls)
-    assert [house.log.call(one.call_id).seq for one in calls] == list(range(1, len(calls) + 1))
-
-
-def test_what_an_import_brings_twice_is_loaded_once_though_it_is_prepared_ahead(house, monkeypatch):
-    monkeypatch.setattr("store.preparing._STEP_BYTES", 2_000)
-    monkeypatch.setattr("store.reading.CHUNK", 2_000)
-    calls = [call(str(i)) for i in range(20)]
-    with closing(SegmentWriter(house.root / "journal", "import")) as writer:
-        for one in [*calls, *calls]:
-            writer.append(one)
-    house.ingester.catch_up()
-    assert house.log.totals().calls == len(calls)

@@ -35,7 +35,7 @@ def test_a_log_that_was_begun_on_a_full_disk_can_be_begun_again(tmp_path, room):
 
 
 def test_answers_without_a_known_price_are_counted_and_named(house):
-    house.ingester._preparer._price = lambda model, usage: 0.5 if model == "gpt-x" else None
+    house.ingester._price = lambda model, usage: 0.5 if model == "gpt-x" else None
     for index, model in enumerate(["gpt-x", "local-b", "local-a", "local-a"]):
         made = call(str(index), ts=100.0)
         house.add(made, attempt(made, model=model))

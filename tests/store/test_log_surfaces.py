@@ -113,7 +113,7 @@ def test_feedback_finds_the_answers_of_every_surface(told):
 
 
 def test_answers_of_every_surface_without_a_price_are_counted(told):
-    told.ingester._preparer._price = lambda *_: None
+    told.ingester._price = lambda *_: None
     for surface in ("responses", "messages", "completions"):
         told.add(*answered(surface, surface, "Hello"))
     assert told.log.totals().unpriced == 3

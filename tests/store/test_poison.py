@@ -92,7 +92,7 @@ def test_what_cannot_be_decoded_is_set_aside_too(house):
     ],
 )
 def test_an_answer_that_does_not_fit_is_kept_as_raw_bytes(house, answer):
-    house.ingester._preparer._read_answer = lambda *_: answer
+    house.ingester._read_answer = lambda *_: answer
     made = call()
     sent = attempt(made, body=b"data: what it was\n\n")
     house.add(made, sent)
@@ -143,14 +143,14 @@ def test_halving_finds_the_unfit_and_no_other(items):
 
 def test_two_steps_at_once_load_each_record_once(house):
     meeting = threading.Barrier(2)
-    read = house.ingester._preparer._read_answer
+    read = house.ingester._read_answer
 
     def slow(*given):
         with suppress(threading.BrokenBarrierError):
             meeting.wait(0.3)  # a second step inside would come here, too
         return read(*given)
 
-    house.ingester._preparer._read_answer = slow
+    house.ingester._read_answer = slow
     made = call()
     house.writer.append(made)
     house.writer.append(attempt(made))
