@@ -6,7 +6,9 @@ an answer is right when it says what the question says. The clock is one that a 
 
 import asyncio
 import contextlib
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import engines
@@ -18,10 +20,12 @@ from gateway.app import build
 from gateway.capture import read_answer
 from gateway.fingerprint import fingerprint
 from gateway.settings import GatewaySettings, Timeouts, UpstreamSpec
+from router.bucket import position
 from router.controller import Controller
 from router.feed import RouteFeed
 from router.opening import open_rollout
 from router.replay import differences
+from router.streams.watchers import OutageWatch, RatioWatch
 from store.control import Control, Order
 from store.ingester import Ingester
 from store.journal.writer import SegmentWriter
@@ -95,15 +99,16 @@ class Street:
         self._scored = set()
         self._orders = 0
 
-    def another(self, control=None, epoch=None):
-        """A controller as after a restart: it remembers nothing."""
+    def another(self):
+        """A controller as after a restart: it remembers nothing. Joined as the house joins it."""
         return Controller(
-            control or self.control,
+            self.control,
             self.log,
             lambda _: self.policy,
-            epoch or self.epoch,
+            self.epoch,
             self.clock,
             lambda _: SCORE,
+            watchers=(RatioWatch(self.log, self.clock), OutageWatch(self.log, lambda _: SCORE, self.clock)),
         )
 
     def begin(self, student_url):
@@ -151,13 +156,17 @@ class Street:
         self.feed.refresh()
         return made
 
-    def force(self, *steps):
-        """Let an operator force these steps, one after the other."""
-        for step in steps:
-            order = self.order("force")
-            self.tick()
-            done = next(o for o in self.control.orders(pending=False) if o.order_id == order)
-            assert (done.outcome, self.state) == ("done", step), (done.outcome, self.path)
+    def force(self):
+        """Let an operator force the first step on live traffic."""
+        order = self.order("force")
+        self.tick()
+        done = next(o for o in self.control.orders(pending=False) if o.order_id == order)
+        assert (done.outcome, self.state) == ("done", State.CANARY_1)
+
+    def conversations(self):
+        """Give conversations that fall to the student now, without end."""
+        salt, share = self.route.salt, self.route.share
+        return (name for i in itertools.count() if position(salt, "t", name := f"talk{i}") < share)
 
     def order(self, verb):
         self._orders += 1
@@ -214,10 +223,21 @@ class App:
 
     street: Street
     http: httpx.AsyncClient
+    talks: Iterator[str] | None = None
 
     async def ask(self, *words, headers=None):
         """Ask for words, one call each; give the answers that the app received, when all pairs are in."""
         said = [await self._one(word, headers or {}) for word in words]
+        return await self._settled(said)
+
+    async def ask_student(self, *words):
+        """The same in conversations that fall to the student."""
+        talks = self.street.conversations() if self.talks is None else self.talks
+        self.talks = talks
+        said = [await self._one(word, {"x-stillhouse-conversation": next(talks)}) for word in words]
+        return await self._settled(said)
+
+    async def _settled(self, said):
         async with asyncio.timeout(PATIENCE_S):
             while self.street.journal.open_pairs():  # noqa: ASYNC110 - the gateway ends its pairs by itself
                 await asyncio.sleep(0.002)
