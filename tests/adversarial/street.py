@@ -95,6 +95,7 @@ class Street:
         self.ingester = Ingester(self.log, self.folder.journal, read_answer, lambda _model, _usage: 0.0)
         self.feed = RouteFeed(self.control, root / "STOP", self.clock, stop_check_s=0.0)
         self.controller = self.another()
+        self.teacher_url = ""  # once it stands
         self.judging = lambda _word: True  # which answers are scored yet
         self._scored = set()
         self._orders = 0
@@ -143,11 +144,13 @@ class Street:
         ]
 
     def observed(self):
-        return self.control.observations(self.rollout.rollout_id)
+        """Give what was counted of the scores."""
+        return [o for o in self.control.observations(self.rollout.rollout_id) if o.stream == "score"]
 
     def replayed(self):
         transitions = self.control.transitions(rollout_id=self.rollout.rollout_id)
-        return differences(self.rollout, transitions, self.observed())
+        observations = self.control.observations(self.rollout.rollout_id)
+        return differences(self.rollout, transitions, observations)
 
     def tick(self, seconds=1.0):
         """Let time pass, decide, and publish to the gateway."""
@@ -259,6 +262,7 @@ async def lively(root, policy=BRIEF):
         serving(street.teacher, street.student) as (teacher, pupil),
         gateway(street, teacher, street.feed, street.journal) as app,
     ):
+        street.teacher_url = teacher
         street.begin(pupil + "/v1")
         await app.ask("hello")  # the teacher accepts the key
         yield street, app
