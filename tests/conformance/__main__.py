@@ -22,7 +22,9 @@ from .replay import replay
 from .results import Results
 from .suites import Suite
 
-ENGINE = os.environ.get("ENGINE_UNDER_TEST", "asgi")  # the page is of the default one; the other must show the same
+ENGINE = os.environ.get(
+    "ENGINE_UNDER_TEST", "asgi"
+)  # the page is of the default one; the other must show the same
 FAULTS_SEEN_BY = CLIENTS[1]
 
 
