@@ -12,6 +12,7 @@ from router.counts import Cell
 from router.decision import Cause
 from router.evidence import Evidence
 from router.figures import FRESH, Figures, bars, measure
+from router.partial.telling import partly
 from router.settings import STEPS, RolloutPolicy
 from router.steps import LADDER, TERMINAL, share, standing
 from router.streams import alarms
@@ -71,10 +72,11 @@ def explain(
     figures, bar = measure(evidence, rollout, policy), bars(rollout, policy)
     whole = evidence.over()
     lower = evidence.lower(whole, bar.promote)
+    partial = partly(rollout, evidence, policy) if rollout.partial else ()
     return Story(
         headline=_headline(rollout, policy),
         happened=tuple(_event(t) for t in transitions),
-        stands=_stands(rollout, evidence, figures, lower, bar.promote),
+        stands=(*_stands(rollout, evidence, figures, lower, bar.promote), *partial),
         needed=() if rollout.state in TERMINAL else needed(rollout, evidence, policy, now=now),
         steps=tuple(_step(evidence, step) for step in LADDER if evidence.cell(step) != Cell()),
         figures={
@@ -87,6 +89,8 @@ def explain(
             "trial": rollout.trial,
             "share": share(rollout, policy),
             "unverified": list(evidence.unverified),
+            "threshold": rollout.threshold,
+            "kept": {f"{at:.4f}": one.kept.share for at, one in evidence.candidates.items()},
         },
     )
 
@@ -163,9 +167,10 @@ def _for_gate(
 
 def _headline(rollout: Rollout, policy: RolloutPolicy) -> str:
     state = f"held at {standing(rollout)}" if rollout.state == State.HOLD else str(rollout.state)
+    answers = "answers what it is sure of among" if rollout.partial else "answers"
     return (
         f"Task {rollout.task_id} version {rollout.task_version}, student {rollout.student_id}, trial "
-        f"{rollout.trial}: {state}, the student answers {100 * share(rollout, policy):g}% of calls "
+        f"{rollout.trial}: {state}, the student {answers} {100 * share(rollout, policy):g}% of calls "
         f"(margin {words.points(-rollout.delta)}, alpha {rollout.alpha:g}, profile {rollout.profile}, "
         f"mode {rollout.mode})."
     )
@@ -183,13 +188,14 @@ def _stands(
     if not whole.paired:
         return ("No pair has been compared yet.", *notes(rollout.terms))
     served = evidence.over(None, Who.STUDENT).paired
+    who = "What the app receives" if rollout.partial else "The student"
     said = [
         (
             f"{whole.paired} pairs compared ({served} served by the student; {whole.missing} missing, "
             f"{whole.void} duplicates left out), standing for about {whole.calls:.0f} calls."
         ),
         (
-            f"The student is {words.points(evidence.mean(whole) or 0.0)} to the teacher on average, at least "
+            f"{who} is {words.points(evidence.mean(whole) or 0.0)} to the teacher on average, at least "
             f"{words.points(lower)} (lower bound, valid at every moment); the margin is "
             f"{words.points(-rollout.delta)}."
         ),

@@ -39,6 +39,8 @@ class Savings:
     answered: int  # by students
     gross_usd: float | None  # answered calls at the difference of the two
     pairs_usd: float
+    deferred: int  # calls that students gave up to the teacher
+    deferred_usd: float  # what their answers cost all the same
     judge_usd: float
     training_usd: float
     serving_usd: float
@@ -68,17 +70,21 @@ def savings(spent: Iterable[RoleCost], served: Served, *, usd_per_hour: float = 
     student = _mean(mine) or 0.0
     answered, recent = sum(row.attempts for row in mine), sum(row.recent for row in mine)
     pairs = sum(row.usd for row in rows if row.role in _PAIRED)
+    given_up = [row for row in rows if row.role == "deferred"]
+    deferred = sum(row.usd for row in given_up)
     training = served.training_s / HOUR_S * usd_per_hour + served.training_usd
     serving = served.serving_s / HOUR_S * usd_per_hour
     gross = None if teacher is None else answered * (teacher - student)
-    net = None if gross is None else gross - pairs - served.judge_usd - training - serving
-    rate = None if teacher is None else _rate(recent * (teacher - student), pairs, serving, served)
+    net = None if gross is None else gross - pairs - deferred - served.judge_usd - training - serving
+    rate = None if teacher is None else _rate(recent * (teacher - student), pairs + deferred, serving, served)
     return Savings(
         teacher_usd=teacher,
         student_usd=student,
         answered=answered,
         gross_usd=gross,
         pairs_usd=pairs,
+        deferred=sum(row.attempts for row in given_up),
+        deferred_usd=deferred,
         judge_usd=served.judge_usd,
         training_usd=training,
         serving_usd=serving,

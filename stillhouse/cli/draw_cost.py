@@ -14,6 +14,7 @@ _LINES = (
     ("a student's call", "student_usd"),
     ("answered by students, at the difference", "gross_usd"),
     ("less pairs (shadow and reverse shadow)", "pairs_usd"),
+    ("less answers that were not sure enough", "deferred_usd"),
     ("less judges", "judge_usd"),
     ("less training", "training_usd"),
     ("less serving, busy and idle", "serving_usd"),
@@ -30,7 +31,9 @@ def cost(console: Console, row: dict[str, Any]) -> None:
     for words, key in _LINES:
         table.add_row(words, money(found[key]))
     console.print(table)
-    console.print(f"{found['answered']:,} calls were answered by students.")
+    console.print(
+        f"{found['answered']:,} calls were answered by students, {found['deferred']:,} given up to the teacher."
+    )
     if wanted is not None:
         cap = f"; begun by itself up to {money(wanted['max_usd'])}"
         console.print(f"The next distillation takes {escape(wanted['words'])}{cap}.")

@@ -57,7 +57,7 @@ FOR_ROUTER = (
         "unknown_usd_per_call",
     ),
     *("dwell_s", "score_timeout_s", "conversation_s", "hold_limit_s", "gone_s"),
-    *("unit", "timeout_s", "release", "stored"),
+    *("unit", "partial", "timeout_s", "release", "stored"),
     *("error_delta", "format_delta", "latency_delta", "feedback_delta", "latency_slo_s"),
     *("feedback_window_s", "gold_audit", "label_timeout_s"),
 )

@@ -316,6 +316,7 @@ class Policy(Branch):
     conversation_s: Annotated[Real, Field(ge=0)] | None = None
     hold_limit_s: Seconds | None = None
     gone_s: Seconds | None = None
+    partial: bool | None = None  # where the whole task is refused, the calls that a student is sure of
     unit: Literal["conversation", "user"] | None = None  # what is assigned as a whole
     error_delta: Margin | None = None
     format_delta: Margin | None = None

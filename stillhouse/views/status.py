@@ -69,5 +69,6 @@ def _last_hour(stores: Stores, now: float) -> dict[str, Any]:
         "student_share": by_students / calls if calls else None,
         "failed": sum(row.failed for row in rows),
         "fallbacks": sum(row.fallbacks for row in rows),
+        "deferred": sum(row.deferred for row in rows),
         "cost_usd": sum(row.cost_usd for row in rows),
     }

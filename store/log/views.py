@@ -222,7 +222,10 @@ class TaskTraffic:
     calls: int
     student_served: int
     failed: int  # served outcomes other than complete, length and refused
-    fallbacks: int
+    fallbacks: int  # of students that failed
+    deferred: int  # student answers that were not sure enough, and that the teacher gave instead
+    deferred_p50_ms: float | None  # what the app waited for such an answer in vain
+    deferred_usd: float  # what they cost
     pairs: int  # shadow and reverse shadow attempts
     cost_usd: float
     student_p50_ms: float | None
@@ -300,7 +303,7 @@ class Account:
 class RoleCost:
     """What attempts of one role by one kind of model cost. Those without a price are not in `usd`."""
 
-    role: str
+    role: str  # a Role, or `deferred`: a student's answers that were not sure enough
     who: str
     attempts: int
     priced: int

@@ -178,7 +178,10 @@ made AS (
         c.fingerprint,
         count(*) FILTER (WHERE a.served AND a.who = 'student') AS student_served,
         count(*) FILTER (WHERE a.served AND a.outcome NOT IN ('complete', 'length', 'refused')) AS failed,
-        count(*) FILTER (WHERE a.role = 'fallback') AS fallbacks,
+        count(*) FILTER (WHERE a.role = 'fallback') - count(*) FILTER (WHERE a.outcome = 'deferred') AS fallbacks,
+        count(*) FILTER (WHERE a.outcome = 'deferred') AS deferred,
+        median(a.duration_ms) FILTER (WHERE a.outcome = 'deferred') AS deferred_p50_ms,
+        sum(a.cost_usd) FILTER (WHERE a.outcome = 'deferred') AS deferred_usd,
         count(*) FILTER (WHERE a.role IN ('shadow', 'reverse_shadow')) AS pairs,
         sum(a.cost_usd) AS cost_usd,
         median(a.duration_ms) FILTER (WHERE a.served AND a.outcome = 'complete' AND a.who = 'student') AS student_p50_ms,
@@ -188,7 +191,7 @@ made AS (
 )
 SELECT
     c.*, coalesce(m.student_served, 0) AS student_served, coalesce(m.failed, 0) AS failed,
-    coalesce(m.fallbacks, 0) AS fallbacks, coalesce(m.pairs, 0) AS pairs, coalesce(m.cost_usd, 0) AS cost_usd,
+    coalesce(m.fallbacks, 0) AS fallbacks, coalesce(m.deferred, 0) AS deferred, m.deferred_p50_ms, coalesce(m.deferred_usd, 0) AS deferred_usd, coalesce(m.pairs, 0) AS pairs, coalesce(m.cost_usd, 0) AS cost_usd,
     m.student_p50_ms, m.teacher_p50_ms
 FROM asking AS c LEFT JOIN made AS m ON m.fingerprint = c.fingerprint
 ORDER BY c.calls DESC, c.fingerprint;
@@ -260,12 +263,12 @@ WHERE name IS NOT NULL;
 -- What attempts on the calls of some fingerprints cost, by role and kind of model.
 -- name: costs
 SELECT
-    a.role, a.who, count(*) AS attempts, count(a.cost_usd) AS priced, coalesce(sum(a.cost_usd), 0) AS usd,
+    CASE WHEN a.outcome = 'deferred' THEN 'deferred' ELSE a.role END AS role, a.who, count(*) AS attempts, count(a.cost_usd) AS priced, coalesce(sum(a.cost_usd), 0) AS usd,
     count(*) FILTER (WHERE c.ts >= $recent_ts) AS recent
 FROM calls AS c JOIN attempts AS a ON a.call_id = c.call_id
 WHERE c.origin = 'app' AND c.fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]))
-GROUP BY a.role, a.who
-ORDER BY a.role, a.who;
+GROUP BY ALL
+ORDER BY ALL;
 
 -- What the house's own calls cost, by what they were made for.
 -- name: internal_costs
