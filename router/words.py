@@ -76,9 +76,10 @@ def record(figures: Figures, bar: Bars) -> dict[str, Any]:
 def gate(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars) -> str:
     """Say why a step was passed."""
     whole = evidence.over()
+    subject = "what the app receives" if rollout.partial else "the student"
     said = (
-        f"Step {rollout.state} passed: over {whole.paired} pairs the student is {_mean(evidence, whole)} to the teacher, "
-        f"at least {points(evidence.lower(whole, bar.promote))} but for a chance of "
+        f"Step {rollout.state} passed: over {whole.paired} pairs {subject} is {_mean(evidence, whole)} to the "
+        f"teacher, at least {points(evidence.lower(whole, bar.promote))} but for a chance of "
         f"{math.exp(-bar.promote):.3g}; wealth {wealth(float(figures.promote[0]))} of {wealth(bar.promote)} needed"
     )
     if rollout.state == State.CANARY_50:
