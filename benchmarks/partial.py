@@ -40,12 +40,13 @@ def main(argv: list[str]) -> dict[str, Any]:
     rows = []
     for trained in wish.trained:
         with tempfile.TemporaryDirectory(dir=wish.folder) as folder:
-            rows.append(_row(Path(folder), wish.data, trained))
+            vectors = (wish.folder or Path(folder)) / "vectors"  # kept with the folder: an ended run goes on
+            rows.append(_row(Path(folder), wish.data, trained, vectors))
         print(json.dumps(rows[-1]), flush=True)
     return {"delta": POLICY.delta, "alpha": POLICY.alpha, "profile": POLICY.profile, "rows": rows}
 
 
-def _row(root: Path, data: Path, trained: int) -> dict[str, Any]:
+def _row(root: Path, data: Path, trained: int, vectors: Path) -> dict[str, Any]:
     every = tasks.make("banking77", data, 10**6, 10**6)
     logged = trained + min(int(trained * _HELDOUT[0]), _HELDOUT[1])
     learnt = replace(every, train=every.train[:logged])
@@ -53,7 +54,7 @@ def _row(root: Path, data: Path, trained: int) -> dict[str, Any]:
         job, student, evaluation = ground.climb("classifier")
         if student is None or evaluation is None:
             raise RuntimeError(f"no student was made: {job.error}")
-        given = ground.folder.artifacts, root / "vectors"
+        given = ground.folder.artifacts, vectors
         metric = evaluation.detail["metric"]
         traffic = answered(student, *given, every.train[logged:], metric)
         test = answered(student, *given, every.test, metric)
