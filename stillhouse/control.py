@@ -53,6 +53,7 @@ from store.paths import DataFolder
 
 logger = logging.getLogger(__name__)
 ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names that a Host header has no business with
+STANDS_BY = "another control process leads; this one stands by"
 WAIT_S = 0.1
 INGEST_S = 0.1
 GROUP_S = 1.0
@@ -81,7 +82,11 @@ async def serve(told: Told) -> None:
     folder = DataFolder(settings.data).create()
     voice = Voice(folder.run, "control")
     lock = FileLock(folder.run / "control.lock")
+    waits = False
     while not lock.try_take():
+        if not waits:
+            logger.info(STANDS_BY)
+        waits = True
         await _wait(closed)
     log, control = await _open_log(folder, settings, closed), Control.open(folder.control)
     epoch = control.take_epoch(f"pid {os.getpid()}")

@@ -16,6 +16,7 @@ from router.opening import open_rollout
 from router.settings import RolloutPolicy
 from stillhouse.auditor import ledger
 from stillhouse.client import AdminClient
+from stillhouse.control import STANDS_BY
 from stillhouse.processes.alive import lost
 from store.journal.segment import names
 from store.paths import DataFolder
@@ -132,11 +133,14 @@ class House(Up):
     def standby(self):
         """A second control process, which waits for the death of the first."""
         told = ("--port", self.control_port, "--config", self.config, "--data", self.data)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stillhouse.control", *map(str, told)],
-            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**environ(), **self.variables},
-        )  # fmt: skip
+        said = self.folder / "standby.log"
+        with said.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "stillhouse.control", *map(str, told)],
+                stdin=subprocess.PIPE, stderr=log, env={**environ(), **self.variables},
+            )  # fmt: skip
         try:
+            until(lambda: STANDS_BY in said.read_text(), "a standby that waits")
             yield process
         finally:
             process.stdin.close()
