@@ -41,7 +41,7 @@ def test_every_way_to_end_is_one_attempt_with_its_outcome_and_only_whole_answers
     }  # its connection was just being closed
     assert stayed - refused <= set(books.by_case)
     assert len(refused - set(books.by_case)) < CALLS / 1000
-    assert {e.outcome for e in books.entries} == set(Outcome) - {Outcome.LOST, Outcome.DEFERRED}  # no student here
+    assert {e.outcome for e in books.entries} == set(Outcome) - {Outcome.LOST, Outcome.DEFERRED}
     assert house.lost == 0
 
     learnt = trainset(house)
