@@ -38,7 +38,7 @@ class Cell:
     paired: int = 0
     missing: int = 0
     void: int = 0
-    calls: float = 0.0  # calls that the drawn ones stand for: the sum of 1 / propensity
+    calls: float = 0.0  # calls that the drawn ones stand for: the sum of 1 / propensity, each to 1/1024
 
     def __add__(self, other: Cell) -> Cell:
         """Merge two counts of different observations."""
@@ -108,7 +108,7 @@ class _Tally:
     calls: float = 0.0
 
     def see(self, observation: Observation) -> None:
-        self.calls += 1.0 / observation.propensity if observation.propensity > 0 else 1.0
+        self.calls += _stood_for(observation.propensity)
         if (low := hopeful_bin(observation, self.scale)) is None:
             self.void += 1
         elif observation.kind == ObservationKind.MISSING:
@@ -159,6 +159,11 @@ def worse_bin(observation: Observation) -> int | None:
     if observation.kind == ObservationKind.MISSING:
         return betting.reach()
     return None if observation.d is None else betting.bin_down(observation.d)
+
+
+def _stood_for(propensity: float) -> float:
+    """Give 1 / propensity in 1024ths: sums of those are exact, so they come out alike in any order and grouping."""
+    return round(1024.0 / propensity) / 1024.0 if propensity > 0 else 1.0
 
 
 def cell_json(place: Place, cell: Cell) -> dict[str, Any]:
