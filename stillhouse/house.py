@@ -78,29 +78,11 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         policy = convert.rollout_policy(settings, task)
         return replace(policy, mode=task.mode) if task else policy
 
-    def fingerprints(student: Student) -> list[str]:
-        versions = control.versions(student.task_id)
-        return [f for v in versions if v.version == student.task_version for f in v.fingerprints]
-
     def drift_policy(task_id: str) -> DriftPolicy:
         return convert.drift_policy(settings, control.task(task_id))
 
     def on_student(student: Student, evaluation: Evaluation) -> str | None:
-        policy = rollout_policy(student.task_id)
-        try:
-            open_rollout(
-                control,
-                student,
-                evaluation,
-                policy,
-                epoch=epoch,
-                clock=time.time,
-                teacher_ms=log.teacher_ms(fingerprints(student)),
-            )
-        except RolloutRefused as refusal:
-            logger.warning("student %s is not rolled out: %s", student.student_id, refusal)
-            return str(refusal)
-        return None
+        return _rolled_out(stores, student, evaluation, rollout_policy(student.task_id), epoch)
 
     parts = Parts(
         log=log,
@@ -146,6 +128,28 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         ),
         watching=watching,
     )
+
+
+def _rolled_out(
+    stores: Stores, student: Student, evaluation: Evaluation, policy: RolloutPolicy, epoch: int
+) -> str | None:
+    """Open the rollout of a student that was evaluated, or say why it has none."""
+    versions = stores.control.versions(student.task_id)
+    own = [f for v in versions if v.version == student.task_version for f in v.fingerprints]
+    try:
+        open_rollout(
+            stores.control,
+            student,
+            evaluation,
+            policy,
+            epoch=epoch,
+            clock=time.time,
+            teacher_ms=stores.log.teacher_ms(own),
+        )
+    except RolloutRefused as refusal:
+        logger.warning("student %s is not rolled out: %s", student.student_id, refusal)
+        return str(refusal)
+    return None
 
 
 def _probing(

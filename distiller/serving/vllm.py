@@ -130,7 +130,7 @@ def main() -> int:
 
 
 def _words(told: httpx.Response) -> str:
-    """Return what an error answer says: vLLM nests the message since 0.11, and did not before."""
+    """Return what an error answer says: the message is below `error`, or stands by itself."""
     try:
         said: Any = told.json()
         return str((said.get("error") or said)["message"])
