@@ -225,4 +225,5 @@ def _observation(rollout_id: str, row: Drawn, found: Resolved) -> Observation:
         ts=row.ts,
         confidence=found.confidence,
         parts=found.parts,
+        slices=row.slices,
     )

@@ -22,6 +22,7 @@ class Order:
     actor: str
     reason: str
     ts: float  # Unix seconds
+    slice: str = ""  # what `exclude` and `include` are about
     outcome: str | None = None  # one sentence; None while pending
 
 

@@ -175,6 +175,8 @@ rollouts = Table(
     Column("partial", Boolean, nullable=False),
     Column("thresholds", JSON, nullable=False),
     Column("threshold", Float),
+    Column("slicers", JSON, nullable=False),
+    Column("excluded", JSON, nullable=False),
 )
 
 transitions = Table(
@@ -210,6 +212,7 @@ observations = Table(
     Column("ts", Float, nullable=False),
     Column("confidence", Float),
     Column("parts", JSON, nullable=False),
+    Column("slices", JSON, nullable=False),
 )
 
 watches = Table(
@@ -246,6 +249,10 @@ routes = Table(
     Column("calibration", JSON(none_as_null=True)),
     Column("threshold", Float),
     Column("unit", String, nullable=False),
+    Column("slicers", JSON, nullable=False),
+    Column("excluded", JSON, nullable=False),
+    Column("unproven", JSON, nullable=False),
+    Column("counted", JSON, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("updated", Float, nullable=False),
 )
@@ -275,6 +282,7 @@ orders = Table(
     Column("order_id", String, primary_key=True),
     Column("rollout_id", String, nullable=False),
     Column("verb", String, nullable=False),
+    Column("slice", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("reason", String, nullable=False),
     Column("ts", Float, nullable=False),

@@ -218,7 +218,7 @@ class Log:
         rows = self._database.read(
             "cutover.drawn", rollout_id=rollout_id, after_seq=after_seq, score_name=score_name, limit=limit
         )
-        return [Drawn(**row) for row in rows]
+        return [Drawn(**{**row, "slices": tuple(row["slices"])}) for row in rows]
 
     def inputs(
         self, fingerprints: Iterable[str], *, after_seq: int, limit: int, before_ts: float | None = None

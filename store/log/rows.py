@@ -33,6 +33,7 @@ _CHOICE = (
     "share",
     "pairing",
     "propensity",
+    "slices",
 )
 _COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
 _write = json.JSONEncoder(separators=(",", ":")).encode

@@ -34,6 +34,7 @@ CALLS = _schema(
     flag=(_FLAG, "stream"),
     bytes=(_BYTES, "raw input_hash"),
     cuts=(pa.list_(_INT), "cuts"),
+    slices=(pa.list_(_TEXT), "slices"),
 )
 ATTEMPTS = _schema(
     text=(

@@ -2,7 +2,8 @@
 -- fallback. Of several attempts of the teacher the complete one is meant, of the student the first.
 -- name: drawn
 WITH asked AS (
-    SELECT seq, call_id, ts, step, chosen, propensity, lower(hex(input_hash)) AS input_hash, unit FROM calls
+    SELECT seq, call_id, ts, step, chosen, propensity, lower(hex(input_hash)) AS input_hash, unit, slices
+    FROM calls
     WHERE rollout_id = $rollout_id AND seq > $after_seq AND pairing <> 'none'
     ORDER BY seq
     LIMIT $limit
@@ -41,7 +42,7 @@ SELECT
     t.outcome AS teacher_outcome, x.value AS student_score, y.value AS teacher_score, s.status AS student_status,
     t.status AS teacher_status, s.ms AS student_ms, t.ms AS teacher_ms,
     coalesce(y.source = 'agreement', false) AS teacher_itself, coalesce(x.propensity, y.propensity) AS gold_propensity,
-    coalesce(x.drawn, y.drawn, false) AS gold_drawn, x.gold AS student_gold, y.gold AS teacher_gold, s.confidence
+    coalesce(x.drawn, y.drawn, false) AS gold_drawn, x.gold AS student_gold, y.gold AS teacher_gold, s.confidence, c.slices
 FROM asked AS c
 LEFT JOIN student AS s ON s.call_id = c.call_id
 LEFT JOIN teacher AS t ON t.call_id = c.call_id

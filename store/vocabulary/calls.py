@@ -77,6 +77,7 @@ class Choice:
     share: float = 0.0  # the student's share in [0, 1]
     pairing: Pairing = Pairing.NONE
     propensity: float = 0.0  # probability with which `pairing` was drawn, 0 when none
+    slices: tuple[str, ...] = ()  # "dimension:value", of the dimensions that the route names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

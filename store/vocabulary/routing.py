@@ -119,6 +119,10 @@ class Route:
         None  # an answer less sure is the teacher's to give; None: every answer goes out
     )
     unit: Unit = Unit.CONVERSATION
+    slicers: tuple[str, ...] = ()  # dimensions of a request that are computed, and logged with its choice
+    excluded: tuple[str, ...] = ()  # slices that the teacher keeps, and that are not compared
+    unproven: tuple[str, ...] = ()  # slices that the teacher keeps until enough of theirs were compared
+    counted: tuple[str, ...] = ()  # slices of their own, given where the rest of a dimension is kept
     epoch: int = 0  # fencing epoch under which it was written
     updated: float = 0.0
 
@@ -222,6 +226,7 @@ class Drawn:
     gold_drawn: bool = False  # and whether they are
     student_gold: float | None = None  # what they said, in [0, 1]
     teacher_gold: float | None = None
+    slices: tuple[str, ...] = ()  # of the call's choice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,6 +250,7 @@ class Observation:
         tuple[float, float | None], ...
     ] = ()  # D and confidence of each, where `d` is a mean of calls
     stream: str = Stream.SCORE
+    slices: tuple[str, ...] = ()  # of the call; of a conversation, those of its first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -294,6 +300,10 @@ class Rollout:
     partial: bool = False  # the whole task was refused: only answers sure enough may go out
     thresholds: tuple[float, ...] = ()  # candidates, strictest first, fixed when the trial began
     threshold: float | None = None  # the one that is published
+    slicers: tuple[str, ...] = ()  # dimensions and declared slices, fixed when it began
+    excluded: dict[str, str] = field(
+        default_factory=dict
+    )  # slices that the teacher keeps: "harm" or "operator"
 
 
 class WatchKind(StrEnum):

@@ -67,6 +67,7 @@ def drawn_choice(who, pairing, *, rollout_id="r1", step="canary_25"):
         share=0.25,
         pairing=pairing,
         propensity=0.5,
+        slices=("tools:none", "length:short"),
     )
 
 

@@ -162,6 +162,8 @@ CREATE TABLE rollouts (
     partial BOOLEAN NOT NULL,
     thresholds JSON NOT NULL,
     threshold FLOAT,
+    slicers JSON NOT NULL,
+    excluded JSON NOT NULL,
     PRIMARY KEY (rollout_id)
 );
 
@@ -202,6 +204,7 @@ CREATE TABLE observations (
     ts FLOAT NOT NULL,
     confidence FLOAT,
     parts JSON NOT NULL,
+    slices JSON NOT NULL,
     PRIMARY KEY (rollout_id, stream, seq)
 );
 
@@ -236,6 +239,10 @@ CREATE TABLE routes (
     calibration JSON,
     threshold FLOAT,
     unit VARCHAR NOT NULL,
+    slicers JSON NOT NULL,
+    excluded JSON NOT NULL,
+    unproven JSON NOT NULL,
+    counted JSON NOT NULL,
     epoch INTEGER NOT NULL,
     updated FLOAT NOT NULL,
     PRIMARY KEY (task_id, task_version)
@@ -262,6 +269,7 @@ CREATE TABLE orders (
     order_id VARCHAR NOT NULL,
     rollout_id VARCHAR NOT NULL,
     verb VARCHAR NOT NULL,
+    slice VARCHAR NOT NULL,
     actor VARCHAR NOT NULL,
     reason VARCHAR NOT NULL,
     ts FLOAT NOT NULL,

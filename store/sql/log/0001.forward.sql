@@ -12,7 +12,8 @@ CREATE TABLE calls (
     fingerprint VARCHAR, fp_version INTEGER, model VARCHAR, stream BOOLEAN, unit VARCHAR, conversation VARCHAR,
     user_id VARCHAR, retry_count INTEGER, headers VARCHAR, prompt_hash UUID, input_hash BLOB, cuts INTEGER[], tail VARCHAR USING COMPRESSION zstd,
     raw BLOB, chosen VARCHAR, reason VARCHAR, task VARCHAR, task_version INTEGER, rollout_id VARCHAR,
-    student_id VARCHAR, step VARCHAR, share DOUBLE, pairing VARCHAR, propensity DOUBLE
+    student_id VARCHAR, step VARCHAR, share DOUBLE, pairing VARCHAR, propensity DOUBLE,
+    slices VARCHAR[]
 );
 
 CREATE TABLE attempts (
