@@ -252,7 +252,6 @@ routes = Table(
     Column("slicers", JSON, nullable=False),
     Column("excluded", JSON, nullable=False),
     Column("unproven", JSON, nullable=False),
-    Column("counted", JSON, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("updated", Float, nullable=False),
 )

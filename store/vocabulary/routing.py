@@ -122,7 +122,6 @@ class Route:
     slicers: tuple[str, ...] = ()  # dimensions of a request that are computed, and logged with its choice
     excluded: tuple[str, ...] = ()  # slices that the teacher keeps, and that are not compared
     unproven: tuple[str, ...] = ()  # slices that the teacher keeps until enough of theirs were compared
-    counted: tuple[str, ...] = ()  # slices of their own, given where the rest of a dimension is kept
     epoch: int = 0  # fencing epoch under which it was written
     updated: float = 0.0
 

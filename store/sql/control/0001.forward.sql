@@ -242,7 +242,6 @@ CREATE TABLE routes (
     slicers JSON NOT NULL,
     excluded JSON NOT NULL,
     unproven JSON NOT NULL,
-    counted JSON NOT NULL,
     epoch INTEGER NOT NULL,
     updated FLOAT NOT NULL,
     PRIMARY KEY (task_id, task_version)
