@@ -18,6 +18,7 @@ import yaml
 HERE = Path(__file__).parent
 PEERS = HERE.parents[1] / ".venv-peers" / "bin"
 KEY = "sk-of-the-upstream-0123456789"
+APP_KEY = "sk-of-an-app-0123456789"  # that `load.c` sends
 _PATIENCE_S = 60.0
 
 
@@ -111,7 +112,10 @@ def litellm(at: int, folder: Path) -> Iterator[Running]:
     home = folder / f"litellm-{at}"
     home.mkdir()
     model = {"model": "openai/gpt-4o-mini", "api_base": f"http://127.0.0.1:{at}/v1", "api_key": KEY}
-    said = {"model_list": [{"model_name": "gpt-4o-mini", "litellm_params": model}]}
+    said = {
+        "model_list": [{"model_name": "gpt-4o-mini", "litellm_params": model}],
+        "general_settings": {"master_key": APP_KEY},
+    }
     (home / "config.yaml").write_text(yaml.safe_dump(said))
     port = free_port()
     command = [
