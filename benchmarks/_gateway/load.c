@@ -177,6 +177,7 @@ static u64 cpu(void) {
         DIR *tasks = opendir(path);
         while (tasks && (entry = readdir(tasks))) {
             u64 spent = 0;
+            if (entry->d_name[0] == '.') continue; /* `..` is the process itself: its first thread again */
             snprintf(path, sizeof path, "/proc/%s/task/%s/schedstat", pid, entry->d_name);
             FILE *file = fopen(path, "r");
             if (file && fscanf(file, "%llu", &spent) == 1) sum += spent;
