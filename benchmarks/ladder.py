@@ -3,7 +3,8 @@
 python -m benchmarks ladder -- --data FOLDER --base FOLDER [--task NAME ...] [--calls N] [--rung NAME ...]
 
 Each rung is evaluated as in a distillation, on the held-out calls of the log; the rung that the ladder would stop at follows
-from those verdicts. The task's own test split is asked once, of every rung that was made.
+from those verdicts. The task's own test split is asked once, of every rung that was made. What earlier runs found of other
+tasks, rungs and numbers of calls is kept beside it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import Any
 
 from benchmarks._ladder import tasks
 from benchmarks._ladder.ground import Ground, prepared
+from benchmarks._ladder.page import section
 from benchmarks._ladder.testing import test
 from distiller.recipes import LADDER
 from distiller.recipes.climb import Rung
 from distiller.settings import TrainingSettings
 
+report = section
+_KEPT = Path(__file__).parent / "results" / "ladder.json"
 _FIELDS = ("seconds", "wall_s", "tokens_per_s", "bytes", "rows", "trained_rows", "steps", "loss", "usd")
 
 
@@ -38,7 +42,17 @@ def main(argv: list[str]) -> dict[str, Any]:
             for rung in wish.rung:
                 rows.append({"task": name, "calls": len(play.train), **_rung(ground, play, rung)})
                 print(json.dumps(rows[-1]), flush=True)
-    return {"rows": rows}
+    before = json.loads(_KEPT.read_text("utf-8"))["result"]["rows"] if _KEPT.exists() else []
+    return {"rows": merged(before, rows)}
+
+
+def merged(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the rows of earlier runs and of this one, each task, rung and number of calls once, in the ladder's order."""
+    of = {(row["task"], row["calls"], row["rung"]): row for row in (*before, *rows)}
+    return sorted(
+        of.values(),
+        key=lambda row: (tasks.NAMES.index(row["task"]), LADDER.index(row["rung"]), row["calls"]),
+    )
 
 
 def _rung(ground: Ground, play: tasks.Play, name: str) -> dict[str, Any]:
