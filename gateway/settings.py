@@ -7,7 +7,9 @@ calls that speak it, and every caller brings a key of its own (pass-through mode
 from __future__ import annotations
 
 import secrets
+import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gateway.upstream.spec import ANTHROPIC, OPENAI, Kind, SettingsError, Timeouts, UpstreamSpec
 
@@ -41,6 +43,7 @@ class GatewaySettings:
     upstreams: tuple[UpstreamSpec, ...] = (OPENAI, ANTHROPIC)
     client_keys: tuple[ClientKey, ...] = ()
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    ca_file: Path | None = None  # PEM: authorities that upstreams are believed by, beside the usual ones
     models: tuple[str, ...] = ()  # extra names listed by GET /v1/models
 
     administration: bool = (
@@ -72,6 +75,11 @@ class GatewaySettings:
 
     def __post_init__(self) -> None:
         """Refuse what could not serve a single call."""
+        if self.ca_file is not None:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self.ca_file)
+            except OSError as error:  # of which ssl.SSLError is one
+                raise SettingsError(f"ca_file: {self.ca_file} has no PEM certificates to be read.") from error
         if self.socket_idle_s <= 0:
             raise SettingsError("socket_idle_s must be more than 0 seconds.")
         if not self.upstreams:

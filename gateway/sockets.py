@@ -91,7 +91,12 @@ class Sockets:
         from gateway.upstream.websockets_engine import dial  # noqa: PLC0415
 
         opening: Dial = dial
-        return await opening(one.request, asked.subprotocols, max_message=self.settings.max_message)
+        return await opening(
+            one.request,
+            asked.subprotocols,
+            max_message=self.settings.max_message,
+            ca_file=self.settings.ca_file,
+        )
 
     async def _turned_away(self, exchange: Exchange, no: TurnedAway, send: Send) -> None:
         exchange.status, exchange.headers = no.status, no.headers

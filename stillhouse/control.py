@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from distiller.clock import Clock
 from gateway import trace
 from gateway.upstream.httpx_engine import HttpxTransport
+from gateway.upstream.trusted import trusted
 from stillhouse import house
 from stillhouse.admin import app as admin
 from stillhouse.auditor import Auditor
@@ -106,7 +107,7 @@ async def serve(told: Told) -> None:
         clock=time.time,
         watch=time.monotonic,
     )
-    transport = HttpxTransport()
+    transport = HttpxTransport(tls=trusted(own.ca_file))
     loopback = Loopback(
         upstreams=own.upstreams, grants=grants, journal=journal, transport=transport, price=prices.price
     )

@@ -18,9 +18,11 @@ import uvloop
 from gateway import app
 from gateway.engine import apps
 from gateway.engine.client import NativeTransport
+from gateway.engine.trust import Trust
 from gateway.errors import AnswerCut
 from gateway.ports import Readiness
 from gateway.upstream.httpx_engine import HttpxTransport
+from gateway.upstream.trusted import trusted
 from stillhouse.errors import StillhouseError
 from stillhouse.journal import LateJournal, figures
 from stillhouse.processes import arguments, logs, ports, stdin
@@ -47,10 +49,9 @@ async def serve(told: Told) -> None:
     routes = Routes(folder)
     own = convert.gateway(settings, _salt(folder), told.door)
     health = Health(journal, routes)
-    native = NativeTransport() if settings.gateway.engine == "native" else None
-    gateway = app.build(
-        own, journal=journal, chooser=routes, transport=native or HttpxTransport(), health=health
-    )
+    native = NativeTransport(tls=Trust.usual(own.ca_file)) if settings.gateway.engine == "native" else None
+    transport = native or HttpxTransport(tls=trusted(own.ca_file))
+    gateway = app.build(own, journal=journal, chooser=routes, transport=transport, health=health)
     served = Served(
         gateway,
         drain_s=own.drain_s,

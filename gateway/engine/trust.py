@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import Self
 
 import certifi
@@ -26,10 +27,12 @@ class Trust(ssl.SSLContext):
         return made
 
     @classmethod
-    def usual(cls) -> Self:
+    def usual(cls, ca_file: Path | None = None) -> Self:
         """Trust the authorities that the other engine trusts."""
         made = cls()
         made.load_verify_locations(certifi.where())
+        if ca_file is not None:
+            made.load_verify_locations(ca_file)
         return made
 
     def learnt(self, host: str, connection: ssl.SSLObject | None) -> None:

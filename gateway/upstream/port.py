@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from gateway.upstream.spec import Timeouts
@@ -120,5 +121,10 @@ class Socket(Protocol):
 class Dial(Protocol):
     """Opens websockets. Follows no redirect, adds no credential."""
 
-    async def __call__(self, request: Outgoing, subprotocols: Sequence[str], *, max_message: int) -> Socket:
-        """Open one. Raises `TurnedAway` and `UpstreamError`; `max_message` bounds what is received, in bytes."""
+    async def __call__(
+        self, request: Outgoing, subprotocols: Sequence[str], *, max_message: int, ca_file: Path | None = None
+    ) -> Socket:
+        """Open one. Raises `TurnedAway` and `UpstreamError`.
+
+        `max_message` bounds what is received, in bytes; `ca_file` has authorities beside the usual ones.
+        """

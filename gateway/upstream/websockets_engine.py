@@ -6,12 +6,10 @@ Follows no redirect, asks no proxy of the environment, compresses nothing, tries
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
-from functools import cache
+from pathlib import Path
 from typing import Any
 
-import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
@@ -26,13 +24,16 @@ from gateway.upstream.port import (
     UpstreamCut,
     UpstreamTimeout,
 )
+from gateway.upstream.trusted import trusted
 
 _QUEUE = 4  # messages read ahead of the app; then nothing more is read
 _PING_S = 20.0  # keeps the paths in between open; no answer is asked for, as who does not read cannot give it
 _CLOSE_S = 1.0  # for the upstream to say goodbye as well
 
 
-async def dial(request: Outgoing, subprotocols: Sequence[str], *, max_message: int) -> Socket:
+async def dial(
+    request: Outgoing, subprotocols: Sequence[str], *, max_message: int, ca_file: Path | None = None
+) -> Socket:
     """Open a websocket. Raises `TurnedAway` where the upstream refuses, and `UpstreamError`."""
     scheme, _, rest = request.url.partition("://")
     opening = connect(
@@ -44,7 +45,7 @@ async def dial(request: Outgoing, subprotocols: Sequence[str], *, max_message: i
         user_agent_header=None,
         compression=None,
         proxy=None,
-        ssl=_trusted() if scheme == "https" else None,
+        ssl=trusted(ca_file) if scheme == "https" else None,
         open_timeout=request.timeouts.connect,
         ping_interval=_PING_S,
         ping_timeout=None,
@@ -112,9 +113,3 @@ def _lowered(headers: Any) -> Headers:
     return tuple(
         (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.raw_items()
     )
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Give the certificates that calls over HTTP trust."""
-    return httpx.create_ssl_context(trust_env=False)

@@ -63,7 +63,9 @@ FOR_ROUTER = (
 )
 _EVERY = re.compile(r"every (\d+(?:\.\d+)?)\s?([smh])")
 NOT_DISTILLER = frozenset({"training", "trainset", "service", "background_usd_per_day", "usd_per_day"})
-OF_GATEWAY = ("models", "administration", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s")
+OF_GATEWAY = (
+    "models", "administration", "max_body", "shadow_concurrency", "upstream_wait_s", "drain_s", "ca_file",
+)  # fmt: skip
 NOT_UPSTREAM = frozenset({"api_key_env", "api_key_file", "api_key", "timeouts", "kind", "base_url", "params"})
 
 

@@ -147,6 +147,7 @@ class Gateway(Branch):
     models: tuple[str, ...] = ()
     administration: bool | None = None
     engine: Literal["asgi", "native"] = "asgi"
+    ca_file: Path | None = None
     max_body: Positive | None = None
     shadow_concurrency: Positive | None = None
     upstream_wait_s: Annotated[Real, Field(ge=0)] | None = None

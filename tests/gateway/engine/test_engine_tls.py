@@ -10,8 +10,12 @@ import subprocess
 import pytest
 from scripted import ask, client, request, server, whole
 
+from gateway.engine.client import NativeTransport
 from gateway.engine.trust import Trust
+from gateway.settings import GatewaySettings, SettingsError
+from gateway.upstream.httpx_engine import HttpxTransport
 from gateway.upstream.port import ConnectFailed
+from gateway.upstream.trusted import trusted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
@@ -103,3 +107,32 @@ def test_the_usual_trust_verifies():
     made = Trust.usual()
     assert (made.verify_mode, made.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert made.cert_store_stats()["x509_ca"] > 50
+
+
+@pytest.mark.parametrize("made", [NativeTransport, HttpxTransport])
+@pytest.mark.parametrize("trusts", [Trust.usual, trusted])
+async def test_an_authority_of_ones_own_is_believed_beside_the_usual_ones(
+    serving_tls, certificate, made, trusts
+):
+    async def serve(reader, writer):
+        await request(reader)
+        writer.write(OK)
+
+    async with server(serve, ssl=serving_tls) as url:
+        for context, believed in ((trusts(certificate / "cert"), True), (trusts(None), False)):
+            transport = made(tls=context)
+            try:
+                if believed:
+                    assert await whole(transport, ask(url)) == (200, b"ok")
+                else:
+                    with pytest.raises(ConnectFailed):
+                        await transport.send(ask(url))
+            finally:
+                await transport.aclose()
+
+
+def test_a_file_without_certificates_is_refused(certificate, tmp_path):
+    assert GatewaySettings(ca_file=certificate / "cert").ca_file == certificate / "cert"
+    for path in (tmp_path / "none.pem", certificate / "key"):
+        with pytest.raises(SettingsError, match="has no PEM certificates"):
+            GatewaySettings(ca_file=path)
