@@ -16,12 +16,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import _page
-from benchmarks._gateway import ground
+from benchmarks._gateway import ground, peers
 from benchmarks._gateway.ground import Running
 from benchmarks._gateway.scenes import SCENES, Scene, body
 
@@ -44,7 +46,7 @@ def main(argv: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         load, mock = ground.built("load", folder), ground.built("mock", folder)
-        for number, scene in enumerate(one for one in SCENES if wish.only in one.name):
+        for number, scene in enumerate(_wanted(wish.only)):
             place = folder / str(number)
             place.mkdir()
             found[scene.name] = _measured(scene, load, mock, place, wish)
@@ -54,9 +56,14 @@ def main(argv: list[str]) -> dict[str, Any]:
         "windows": wish.windows,
         "seconds": wish.seconds,
         "load_average": os.getloadavg()[0],
-        "missing": ground.missing(),
+        "missing": peers.missing(),
         "scenes": found,
     }
+
+
+def _wanted(part: str) -> list[Scene]:
+    """Give the scenes that can be played here: TLS before the upstream is nginx's."""
+    return [one for one in SCENES if part in one.name and not (one.tls and "nginx" in peers.missing())]
 
 
 def _measured(
@@ -66,12 +73,10 @@ def _measured(
     windows: dict[str, list[dict[str, float]]] = {}
     with ExitStack() as stack:
         at = stack.enter_context(ground.upstream(mock, delay_ms=scene.delay_ms, gap_ms=scene.gap_ms))
-        proxies = [Running(name="upstream alone", port=at, pids=())]
-        proxies += [stack.enter_context(ground.worker(engine, at, folder)) for engine in ("native", "asgi")]
-        absent = ground.missing()
-        for name, run in (("nginx", ground.nginx), ("litellm", ground.litellm)):
-            if name not in absent:
-                proxies.append(stack.enter_context(run(at, folder)))
+        proxies = [Running(name="upstream alone", port=at.port, pids=())]
+        if scene.tls:
+            at = stack.enter_context(peers.secured(at, folder))
+        proxies += [stack.enter_context(run(at, folder)) for run in _proxies(scene)]
         for _ in range(wish.windows):
             for proxy in proxies:
                 windows.setdefault(proxy.name, []).append(_window(scene, load, asked, proxy, wish))
@@ -79,6 +84,18 @@ def _measured(
         name: {figure: statistics.median(one[figure] for one in each) for figure in _FIGURES}
         for name, each in windows.items()
     }
+
+
+def _proxies(scene: Scene) -> list[Callable[..., AbstractContextManager[Running]]]:
+    """Give what stands before the upstream in a scene, as far as it is here."""
+    native, asgi = (partial(ground.workers, engine) for engine in ("native", "asgi"))
+    if scene.several:
+        return [native, partial(ground.workers, "native", n=2)]
+    absent = peers.missing()
+    others = {"nginx": [peers.nginx, partial(peers.nginx, bodies=True)], "litellm": [peers.litellm]}
+    if scene.tls:
+        others = {"nginx": [peers.nginx]}
+    return [native, asgi, *(run for name, runs in others.items() if name not in absent for run in runs)]
 
 
 def _window(

@@ -9,16 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 HERE = Path(__file__).parent
-PEERS = HERE.parents[1] / ".venv-peers" / "bin"
 KEY = "sk-of-the-upstream-0123456789"
-APP_KEY = "sk-of-an-app-0123456789"  # that `load.c` sends
 _PATIENCE_S = 60.0
 
 
@@ -29,6 +27,19 @@ class Running:
     name: str
     port: int
     pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upstream:
+    """Where all of them ask. `certificate`: what it shows, where it speaks TLS."""
+
+    port: int
+    certificate: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """Give the server."""
+        return f"{'https' if self.certificate else 'http'}://localhost:{self.port}"
 
 
 def cores() -> tuple[set[int], set[int]]:
@@ -55,94 +66,40 @@ def free_port() -> int:
 
 
 @contextmanager
-def upstream(mock: Path, *, delay_ms: float = 0, events: int = 40, gap_ms: float = 0) -> Iterator[int]:
-    """Run the upstream; give its port."""
+def upstream(mock: Path, *, delay_ms: float = 0, events: int = 40, gap_ms: float = 0) -> Iterator[Upstream]:
+    """Run the upstream."""
     port = free_port()
     command = [str(mock), str(port), str(delay_ms), str(events), str(gap_ms)]
-    with _running(command, port, pin=cores()[1]):
-        yield port
+    with running(command, port, pin=cores()[1]):
+        yield Upstream(port=port)
 
 
 @contextmanager
-def worker(engine: str, at: int, folder: Path) -> Iterator[Running]:
-    """Run one gateway worker with its journal."""
-    home = folder / f"{engine}-{at}"
+def workers(engine: str, at: Upstream, folder: Path, *, n: int = 1) -> Iterator[Running]:
+    """Run gateway workers with their journals on one port; several have all cores, one has its own."""
+    home = folder / f"{engine}-{n}"
     home.mkdir()
-    said = {
-        "upstreams": [
-            {"name": "mock", "base_url": f"http://127.0.0.1:{at}/v1", "api_key_env": "BENCH_UPSTREAM_KEY"}
-        ],
-        "gateway": {"engine": engine},
-    }
-    (home / "stillhouse.yaml").write_text(yaml.safe_dump(said))
+    upstream = {"name": "mock", "base_url": f"{at.url}/v1", "api_key_env": "BENCH_UPSTREAM_KEY"}
+    gateway = {"engine": engine, **({"ca_file": str(at.certificate)} if at.certificate else {})}
+    (home / "stillhouse.yaml").write_text(yaml.safe_dump({"upstreams": [upstream], "gateway": gateway}))
     port = free_port()
-    command = [
-        sys.executable, "-m", "stillhouse.worker", "--port", str(port),
-        "--data", str(home / "data"), "--config", str(home / "stillhouse.yaml"),
-    ]  # fmt: skip
     environ = {"BENCH_UPSTREAM_KEY": KEY, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with _running(command, port, environ=environ, log=home / "log") as process:
-        yield Running(name=engine, port=port, pids=(process.pid,))
+    with ExitStack() as stack:
+        pids = []
+        for index in range(n):
+            command = [
+                sys.executable, "-m", "stillhouse.worker", "--port", str(port), "--index", str(index),
+                "--data", str(home / "data"), "--config", str(home / "stillhouse.yaml"),
+            ]  # fmt: skip
+            pin = set(cores()[0] if n == 1 else sorted(os.sched_getaffinity(0))[index : index + 1])
+            log = home / f"log-{index}"
+            process = stack.enter_context(running(command, port, pin=pin, environ=environ, log=log))
+            pids.append(process.pid)
+        yield Running(name=engine if n == 1 else f"{engine}, {n} workers", port=port, pids=tuple(pids))
 
 
 @contextmanager
-def nginx(at: int, folder: Path) -> Iterator[Running]:
-    """Run nginx as a plain proxy with one worker, keep-alive on both sides and no buffering."""
-    home = folder / f"nginx-{at}"
-    home.mkdir()
-    port = free_port()
-    (home / "conf").write_text(
-        f"daemon off; worker_processes 1; pid {home}/pid; error_log {home}/log;"
-        "events { worker_connections 4096; }"
-        f"http {{ access_log off; client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;"
-        f" fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s; client_max_body_size 64m;"
-        f" keepalive_requests 10000000; client_body_buffer_size 1m; upstream mock {{ server 127.0.0.1:{at}; keepalive 512; keepalive_requests 10000000; }}"
-        f" server {{ listen 127.0.0.1:{port} backlog=2048; location / {{ proxy_pass http://mock; proxy_http_version 1.1;"
-        ' proxy_set_header Connection ""; proxy_buffering off; } } }'
-    )
-    command = [str(shutil.which("nginx")), "-p", str(home), "-c", str(home / "conf"), "-e", str(home / "log")]
-    with _running(command, port) as process:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        yield Running(name="nginx", port=port, pids=tuple(map(int, children)))
-
-
-@contextmanager
-def litellm(at: int, folder: Path) -> Iterator[Running]:
-    """Run LiteLLM's proxy with one worker (`make bench-peers` installs it)."""
-    home = folder / f"litellm-{at}"
-    home.mkdir()
-    model = {"model": "openai/gpt-4o-mini", "api_base": f"http://127.0.0.1:{at}/v1", "api_key": KEY}
-    said = {
-        "model_list": [{"model_name": "gpt-4o-mini", "litellm_params": model}],
-        "general_settings": {"master_key": APP_KEY},
-    }
-    (home / "config.yaml").write_text(yaml.safe_dump(said))
-    port = free_port()
-    command = [
-        str(PEERS / "litellm"),
-        "--config",
-        str(home / "config.yaml"),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    with _running(command, port, environ={"LITELLM_LOG": "ERROR"}, log=home / "log") as process:
-        yield Running(name="litellm", port=port, pids=(process.pid,))
-
-
-def missing() -> dict[str, str]:
-    """Say which peers are not here, and what would bring them."""
-    absent = {}
-    if shutil.which("nginx") is None:
-        absent["nginx"] = "nginx is not installed."
-    if not (PEERS / "litellm").exists():
-        absent["litellm"] = "LiteLLM's proxy is not installed: `make bench-peers` does that."
-    return absent
-
-
-@contextmanager
-def _running(
+def running(
     command: Sequence[str],
     port: int,
     *,
@@ -150,6 +107,7 @@ def _running(
     environ: dict[str, str] | None = None,
     log: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process until it is done with; it listens on `port` when this goes on."""
     where = cores()[0] if pin is None else pin
     with log.open("wb") if log else open(os.devnull, "wb") as said:  # noqa: PTH123
         process = subprocess.Popen(

@@ -21,6 +21,8 @@ class Scene:
     stream: bool = False
     delay_ms: float = 0.0
     gap_ms: float = 0.0  # between the events of a stream
+    tls: bool = False  # to the upstream
+    several: bool = False  # workers: two of the gateway beside the one
 
 
 SCENES = (
@@ -33,6 +35,8 @@ SCENES = (
     Scene(name="50 KB, 32 connections", connections=32, kb=50),
     Scene(name="500 KB, 8 connections", connections=8, kb=500),
     Scene(name="50 ms upstream, 256 connections", connections=256, delay_ms=50.0),
+    Scene(name="TLS upstream, 32 connections", connections=32, tls=True),
+    Scene(name="two workers, 64 connections", connections=64, several=True),
 )
 
 
