@@ -2,12 +2,13 @@
 
 Counts are sums, so they merge across writers and replay in any order. Of what is missing nothing is known: the
 claim "good enough" counts it as the worst (-1), the claim "harmful" as harmless (0). Scores say how much better
-the student is, all other streams how much worse.
+the student is, all other streams how much worse. A score counts in the whole, and once more in each of its slices
+that are told apart (`router.slices.rank`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ class Place(NamedTuple):
     stream: str
     step: str
     served_by: str
-    slice: str = ""  # "": the whole
+    slice: str = ""  # "": the whole; a slice is counted over all steps and servers, those are "" then
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,7 @@ class Cell:
     missing: int = 0
     void: int = 0
     calls: float = 0.0  # calls that the drawn ones stand for: the sum of 1 / propensity, each to 1/1024
+    first: int | None = None  # log sequence of the first observation
 
     def __add__(self, other: Cell) -> Cell:
         """Merge two counts of different observations."""
@@ -51,6 +53,7 @@ class Cell:
             missing=self.missing + other.missing,
             void=self.void + other.void,
             calls=self.calls + other.calls,
+            first=min((at for at in (self.first, other.first) if at is not None), default=None),
         )
 
     @property
@@ -106,8 +109,10 @@ class _Tally:
     missing: int = 0
     void: int = 0
     calls: float = 0.0
+    first: int | None = None
 
     def see(self, observation: Observation) -> None:
+        self.first = observation.seq if self.first is None else min(self.first, observation.seq)
         self.calls += _stood_for(observation.propensity)
         if (low := hopeful_bin(observation, self.scale)) is None:
             self.void += 1
@@ -128,17 +133,33 @@ class _Tally:
             missing=self.missing,
             void=self.void,
             calls=self.calls,
+            first=self.first,
         )
 
 
-def tally(observations: Iterable[Observation], scale: float) -> Iterator[tuple[Place, Cell]]:
-    """Count observations; `scale` is that of scores."""
+def part(name: str) -> Place:
+    """Give the place of a slice."""
+    return Place(str(Stream.SCORE), "", "", name)
+
+
+def tally(
+    observations: Iterable[Observation], scale: float, slices: Collection[str] = ()
+) -> Iterator[tuple[Place, Cell]]:
+    """Count observations, in the whole and in those of their `slices`; `scale` is that of scores."""
     tallies: dict[Place, _Tally] = {}
     for o in observations:
-        place = Place(str(o.stream), str(o.step), str(o.served_by))
         of = scale if o.stream == Stream.SCORE else 1.0
-        tallies.setdefault(place, _Tally(scale=of)).see(o)
+        places = [Place(str(o.stream), str(o.step), str(o.served_by))]
+        if o.slices and sliced(o):
+            places += [part(name) for name in dict.fromkeys(o.slices) if name in slices]
+        for place in places:
+            tallies.setdefault(place, _Tally(scale=of)).see(o)
     return ((place, tally.cell()) for place, tally in tallies.items())
+
+
+def sliced(observation: Observation) -> bool:
+    """Say whether an observation counts in its slices as well: scores do, what is void counts nowhere."""
+    return observation.stream == Stream.SCORE and observation.kind != ObservationKind.VOID
 
 
 def doubtful_bin(observation: Observation, scale: float = 1.0) -> int | None:
@@ -178,6 +199,7 @@ def cell_json(place: Place, cell: Cell) -> dict[str, Any]:
         "missing": cell.missing,
         "void": cell.void,
         "calls": cell.calls,
+        "first": cell.first,
     }
 
 
@@ -192,5 +214,6 @@ def cell_of(data: Mapping[str, Any]) -> tuple[Place, Cell]:
         missing=data["missing"],
         void=data["void"],
         calls=data["calls"],
+        first=data["first"],
     )
     return Place(*(data[name] for name in Place._fields)), cell

@@ -79,6 +79,10 @@ class Decision:
     )
     threshold: float | None = None  # of confidence, published from now on: the rollout is a partial one
     waived: tuple[str, ...] = ()  # gates that an operator lets be from now on
-    unverified: bool = False  # an operator forced it: the gate was not passed
+    exclude: tuple[str, ...] = ()  # slices that the teacher keeps from now on
+    include: tuple[str, ...] = ()  # slices that an operator takes back in
+    unverified: bool = (
+        False  # the step stands on an operator's word: forced, or what was excluded for harm is back
+    )
     actor: str = "controller"
     figures: dict[str, Any] = field(default_factory=dict)  # what it was decided on, for the record

@@ -14,6 +14,8 @@ from router.evidence import Evidence
 from router.figures import FRESH, Figures, bars, measure
 from router.partial.telling import partly
 from router.settings import STEPS, RolloutPolicy
+from router.slices import telling as slices
+from router.slices.course import unproven
 from router.steps import LADDER, TERMINAL, share, standing
 from router.streams import alarms
 from router.streams.terms import notes
@@ -48,6 +50,7 @@ class Story:
     stands: tuple[str, ...]
     needed: tuple[str, ...]
     steps: tuple[StepStory, ...] = ()
+    slices: tuple[slices.SliceStory, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
@@ -73,12 +76,19 @@ def explain(
     whole = evidence.over()
     lower = evidence.lower(whole, bar.promote)
     partial = partly(rollout, evidence, policy) if rollout.partial else ()
+    open_ = unproven(rollout)
+    apart = slices.stories(rollout, evidence, policy, open_)
     return Story(
         headline=_headline(rollout, policy),
         happened=tuple(_event(t) for t in transitions),
-        stands=(*_stands(rollout, evidence, figures, lower, bar.promote), *partial),
+        stands=(
+            *_stands(rollout, evidence, figures, lower, bar.promote),
+            *partial,
+            *slices.lines(rollout, evidence, apart, open_),
+        ),
         needed=() if rollout.state in TERMINAL else needed(rollout, evidence, policy, now=now),
         steps=tuple(_step(evidence, step) for step in LADDER if evidence.cell(step) != Cell()),
+        slices=apart,
         figures={
             **words.record(figures, bar),
             "pairs_in_all": whole.paired,
@@ -209,7 +219,7 @@ def _stands(
     if rollout.waived:
         said.append(f"Waived by an operator: {', '.join(rollout.waived)}.")
     if evidence.unverified:
-        said.append(f"Unverified, forced by an operator: {', '.join(evidence.unverified)}.")
+        said.append(f"Unverified, on an operator's word: {', '.join(evidence.unverified)}.")
     return tuple(said)
 
 

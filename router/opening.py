@@ -65,11 +65,13 @@ def open_rollout(
         since=now,
         evidence=Evidence(
             delta=policy.delta,
+            delta_slice=policy.delta_slice,
             margins=margins(policy),
             scale=bound(fixed.gold),
             candidates={at: Candidate() for at in thresholds},
         ).to_json(),
         thresholds=thresholds,
+        slicers=policy.slices,
         terms=fixed,
     )
     control.create_rollout(rollout, epoch)

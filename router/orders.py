@@ -44,6 +44,6 @@ class Orders:
         before = self._control.transitions(rollout_id=order.rollout_id)
         if any(t.inputs.get("order", {}).get("order_id") == order.order_id for t in before):
             return []
-        decision = obey(rollout, order.verb, actor=order.actor, reason=order.reason)
+        decision = obey(rollout, order.verb, actor=order.actor, reason=order.reason, about=order.slice)
         made = Made(decision=decision, evidence=Evidence.from_json(rollout.evidence), order=order)
         return [self._taker.take(rollout, made, self._now(rollout))[1]]

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from router import bucket, holds, rules, words
 from router.decision import Decision, Facts
-from router.evidence import Evidence, voided
+from router.evidence import Evidence, anew, voided
 from router.figures import bars, measure
 from router.partial import course, order
 from router.settings import STEPS, RolloutPolicy
+from router.slices import course as slices
 from router.steps import LIVE, following
 from store.vocabulary import Rollout, State, TaskMode, Unit, Verdict
 
@@ -35,13 +36,18 @@ def _decided(
         case State.OFFLINE:
             return _screened(rollout, facts, policy)
         case State.HOLD:
-            return _alarm(rollout, evidence, policy) or _held(rollout, evidence, facts, policy, now)
+            return (
+                _alarm(rollout, evidence, policy)
+                or slices.excluded(rollout, evidence, policy)
+                or _held(rollout, evidence, facts, policy, now)
+            )
         case State.ROLLING_BACK:
             return _settled(rollout, policy, now)
         case state if state in LIVE:
             return (
                 _alarm(rollout, evidence, policy)
                 or _deserted(rollout, facts, policy)
+                or slices.excluded(rollout, evidence, policy)
                 or holds.found(rollout, evidence, facts)
                 or holds.broken(rollout, facts, policy)
                 or _gate(rollout, evidence, facts, policy, now)
@@ -65,6 +71,7 @@ def applied(rollout: Rollout, decision: Decision, now: float) -> Rollout:
         unit=rollout.unit if decision.unit is None else decision.unit,
         waived=tuple(dict.fromkeys((*rollout.waived, *decision.waived))),
         voiding=decision.voiding,
+        excluded=slices.kept(rollout, decision),
         entered=now if renewed else rollout.entered,
         reason=decision.why,
     )
@@ -82,7 +89,10 @@ def applied(rollout: Rollout, decision: Decision, now: float) -> Rollout:
 def left(evidence: Evidence, decision: Decision) -> Evidence:
     """Give the evidence as the decision leaves it."""
     if decision.unverified:
-        evidence = replace(evidence, unverified=(*evidence.unverified, str(decision.target)))
+        step = str(decision.held_from or decision.target)
+        evidence = replace(evidence, unverified=tuple(dict.fromkeys((*evidence.unverified, step))))
+        for name in decision.include:
+            evidence = anew(evidence, name)
     if decision.void == "all":
         evidence = voided(evidence)
     if decision.threshold is None or decision.threshold == evidence.threshold:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from router.settings import RolloutPolicy
+from router.slices.course import unproven
+from router.slices.naming import dimensions
 from router.steps import CONSUMING, shadowed, share, standing
 from store.vocabulary import Release, Rollout, Route, Student, TaskVersion
 
@@ -51,6 +53,9 @@ def route(
         calibration=student.calibration,
         threshold=rollout.threshold,
         unit=rollout.unit,
+        slicers=dimensions(rollout.slicers),
+        excluded=tuple(sorted(rollout.excluded)),
+        unproven=unproven(rollout),
         epoch=epoch,
         updated=now,
     )

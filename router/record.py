@@ -126,4 +126,4 @@ def policy_of(data: Mapping[str, Any]) -> RolloutPolicy:
         if isinstance(field, dict)
     }
     named = {"mode": TaskMode(data["mode"]), "release": Release(data["release"]), "unit": Unit(data["unit"])}
-    return RolloutPolicy(**{**data, **by_step, **named})
+    return RolloutPolicy(**{**data, **by_step, **named, "slices": tuple(data["slices"])})

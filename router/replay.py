@@ -46,7 +46,7 @@ def differences(
             return found
         at, evidence = again.rollout, again.evidence
     evidence = update(evidence, _between(observations, at, rollout))
-    for name in ("state", "trial"):
+    for name in ("state", "trial", "excluded"):
         if (then := getattr(rollout, name)) != (comes := getattr(at, name)):
             found.append(f"the rollout's {name} comes out as {comes}, it is {then}")
     if evidence.to_json() != rollout.evidence:
@@ -103,6 +103,7 @@ def _begun(rollout: Rollout, transitions: Sequence[Transition]) -> Rollout:
         consumed_seq=0,
         counted_seq={},
         waived=(),
+        excluded={},
         evidence={},
         partial=False,
         threshold=None,
@@ -125,7 +126,9 @@ def _reached(rollout: Rollout, stream: str) -> int:
 def _again(rollout: Rollout, evidence: Evidence, transition: Transition) -> Decision | None:
     inputs = transition.inputs
     if (order := inputs.get("order")) is not None:
-        return obey(rollout, order["verb"], actor=order["actor"], reason=order["reason"])
+        return obey(
+            rollout, order["verb"], actor=order["actor"], reason=order["reason"], about=order["slice"]
+        )
     if transition.cause == "superseded":  # by another rollout: not a decision about this one
         return Decision(target=State.SUPERSEDED, cause="superseded", why=transition.why)
     facts, policy = record.facts_of(inputs["facts"]), record.policy_of(inputs["policy"])

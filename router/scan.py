@@ -19,6 +19,7 @@ from router.partial import order
 from router.policy import next_step
 from router.rules import eventful
 from router.settings import RolloutPolicy
+from router.slices import course as slices
 from router.steps import CONSUMING
 from store.vocabulary import Observation, Rollout
 
@@ -65,5 +66,6 @@ def _events(
     """Give the numbers of observations, from 1, after which evidence may call for a decision."""
     found = eventful(rollout, trace(evidence, stretch, rollout, policy), policy, now)
     found |= order.eventful(rollout, evidence, stretch, policy, now)
+    found |= slices.eventful(rollout, evidence, stretch, policy)
     places: list[int] = np.flatnonzero(found[1:]).tolist()
     return [at + 1 for at in places]

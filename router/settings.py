@@ -40,6 +40,8 @@ class RolloutPolicy:
     profile: str = "standard"  # the name of what `profiled` did; it changes nothing by itself
 
     delta: float = 0.03  # a student worse than the teacher by this much must not be promoted
+    delta_slice: float = 0.10  # by how much it may be worse on a slice before the teacher keeps that
+    slices: tuple[str, ...] = ("tools", "length")  # dimensions that calls are told apart by; declared slices
     alpha: float = 0.05  # chance of such a promotion, over the whole life of a task
     harm_alpha: float = 0.01  # chance of rolling back a tolerable student, over the five steps
     served_alpha: float = 0.2  # chance that a student bad only when it serves passes the last gate
@@ -100,6 +102,7 @@ class RolloutPolicy:
     def __post_init__(self) -> None:
         """Refuse what no rollout could run under."""
         _between("delta", self.delta, 0.0, 1.0)
+        _between("delta_slice", self.delta_slice, 0.0, 1.0)
         _between("alpha", self.alpha, 0.0, 1.0)
         _between("harm_alpha", self.harm_alpha, 0.0, 1.0)
         _between("served_alpha", self.served_alpha, 0.0, 1.0)

@@ -153,5 +153,6 @@ def _inputs(
             "verb": order.verb,
             "actor": order.actor,
             "reason": order.reason,
+            "slice": order.slice,
         }
     return kept

@@ -13,12 +13,17 @@ from router import rules, words
 from router.decision import Cause, Decision
 from router.errors import RolloutRefused
 from router.settings import STEPS
+from router.slices.wishes import exclude, include
 from router.steps import LADDER, LIVE, TERMINAL, following, standing
+from router.wish import Wish
 from store.vocabulary import Rollout, State, TaskMode
 
 
-def obey(rollout: Rollout, verb: str, *, actor: str, reason: str) -> Decision:
-    """Give the decision that an order asks for. Raises RolloutRefused, saying why, where it may not be."""
+def obey(rollout: Rollout, verb: str, *, actor: str, reason: str, about: str = "") -> Decision:
+    """Give the decision that an order asks for. Raises RolloutRefused, saying why, where it may not be.
+
+    `about` is a slice, where the verb is about one.
+    """
     if rollout.state in TERMINAL:
         raise RolloutRefused(
             f"Rollout {rollout.rollout_id} has ended ({rollout.state}); nothing can move it."
@@ -27,57 +32,57 @@ def obey(rollout: Rollout, verb: str, *, actor: str, reason: str) -> Decision:
         raise RolloutRefused(f"Rollout {rollout.rollout_id} is being rolled back; nothing can stop that.")
     if (meaning := VERBS.get(verb)) is None:
         raise RolloutRefused(f"There is no order {verb!r}; there are {', '.join(VERBS)}.")
-    return meaning(rollout, actor or "operator", reason.strip())
+    return meaning(rollout, Wish(actor or "operator", reason.strip(), about.strip()))
 
 
-def _approve(rollout: Rollout, actor: str, reason: str) -> Decision:
+def _approve(rollout: Rollout, wish: Wish) -> Decision:
     if rollout.state != State.AWAITING_APPROVAL:
         raise RolloutRefused(
             f"The rollout is in state {rollout.state}; only awaiting_approval takes an approval."
         )
-    return _by(actor, reason, State.CANARY_1, "approved", "approved the first step on live traffic")
+    return wish.granted(State.CANARY_1, "approved", "approved the first step on live traffic")
 
 
-def _pause(rollout: Rollout, actor: str, reason: str) -> Decision:
+def _pause(rollout: Rollout, wish: Wish) -> Decision:
     if Cause.PAUSED in rollout.held_for:
         raise RolloutRefused("The rollout is paused already.")
     if rollout.state not in LADDER and rollout.state != State.HOLD:
         raise RolloutRefused(f"The rollout is in state {rollout.state}; there is nothing to pause.")
     said = f"paused the rollout at {standing(rollout)}"
-    decision = _by(actor, reason, State.HOLD, Cause.PAUSED, said)
+    decision = wish.granted(State.HOLD, Cause.PAUSED, said)
     return _holding(rollout, decision, (*rollout.held_for, Cause.PAUSED))
 
 
-def _resume(rollout: Rollout, actor: str, reason: str) -> Decision:
+def _resume(rollout: Rollout, wish: Wish) -> Decision:
     if rollout.state != State.HOLD:
         raise RolloutRefused(f"The rollout is in state {rollout.state}; only a held one can be resumed.")
     found = tuple(cause for cause in rollout.held_for if cause not in {Cause.PAUSED, Cause.BREAKER})
     if found and Cause.PAUSED in rollout.held_for:
-        return _holding(rollout, _by(actor, reason, State.HOLD, "resumed", "took the pause back"), found)
+        return _holding(rollout, wish.granted(State.HOLD, "resumed", "took the pause back"), found)
     if found:
         raise RolloutRefused(
             f"The rollout is held for {', '.join(words.CAUSES[cause] for cause in found)}; "
             "it goes on by itself when that is over."
         )
-    return _by(actor, reason, standing(rollout), "resumed", f"resumed the rollout at {standing(rollout)}")
+    return wish.granted(standing(rollout), "resumed", f"resumed the rollout at {standing(rollout)}")
 
 
-def _abort(rollout: Rollout, actor: str, reason: str) -> Decision:
+def _abort(rollout: Rollout, wish: Wish) -> Decision:
     if rollout.state not in LIVE:
-        return _by(actor, reason, State.REJECTED, "aborted", "gave the student up before it was shadowed")
-    return _by(actor, reason, State.ROLLING_BACK, "aborted", "gave the rollout up")
+        return wish.granted(State.REJECTED, "aborted", "gave the student up before it was shadowed")
+    return wish.granted(State.ROLLING_BACK, "aborted", "gave the rollout up")
 
 
-def _rollback(rollout: Rollout, actor: str, reason: str) -> Decision:
+def _rollback(rollout: Rollout, wish: Wish) -> Decision:
     if standing(rollout) not in LADDER[1:]:
         raise RolloutRefused(
             "The student serves nothing that could be rolled back; `abort` ends the rollout."
         )
-    return _by(actor, reason, State.ROLLING_BACK, "operator", "rolled the student back")
+    return wish.granted(State.ROLLING_BACK, "operator", "rolled the student back")
 
 
-def _force(rollout: Rollout, actor: str, reason: str) -> Decision:
-    if not reason:
+def _force(rollout: Rollout, wish: Wish) -> Decision:
+    if not wish.reason:
         raise RolloutRefused("A forced step needs a reason.")
     if rollout.mode == TaskMode.OBSERVE:
         raise RolloutRefused("The task is in mode observe: its students never leave shadow.")
@@ -87,15 +92,15 @@ def _force(rollout: Rollout, actor: str, reason: str) -> Decision:
         raise RolloutRefused(f"No step can be forced from state {rollout.state}.")
     if rollout.state in rollout.evidence.get("unverified", ()):
         raise RolloutRefused(
-            f"Step {rollout.state} was forced itself: its own gate must be passed before another step is."
+            f"Step {rollout.state} is unverified itself: its own gate must be passed before another step is forced."
         )
     target = following(rollout.state)
     said = f"forced the step to {target}, unverified"
-    return _by(actor, reason, target, "forced", said, unverified=True)
+    return wish.granted(target, "forced", said, unverified=True)
 
 
-def _waive(rollout: Rollout, actor: str, reason: str) -> Decision:
-    if not reason:
+def _waive(rollout: Rollout, wish: Wish) -> Decision:
+    if not wish.reason:
         raise RolloutRefused("To waive what users say needs a reason.")
     if rules.WAIVABLE in rollout.waived:
         raise RolloutRefused("The feedback gate is waived already.")
@@ -104,7 +109,7 @@ def _waive(rollout: Rollout, actor: str, reason: str) -> Decision:
             f"The rollout is in state {rollout.state}; no gate is ahead of it that could be waived."
         )
     said = "waived the feedback gate: the last step does not wait for what users say"
-    decision = _by(actor, reason, rollout.state, "waived", said)
+    decision = wish.granted(rollout.state, "waived", said)
     return replace(decision, waived=(rules.WAIVABLE,))
 
 
@@ -119,19 +124,7 @@ def _holding(rollout: Rollout, decision: Decision, held_for: tuple[str, ...]) ->
     )
 
 
-def _by(
-    actor: str, reason: str, target: State, cause: str, done: str, *, unverified: bool = False
-) -> Decision:
-    return Decision(
-        target=target,
-        cause=cause,
-        why=f"{actor} {done}: {reason}" if reason else f"{actor} {done}.",
-        unverified=unverified,
-        actor=actor,
-    )
-
-
-VERBS: Mapping[str, Callable[[Rollout, str, str], Decision]] = MappingProxyType(
+VERBS: Mapping[str, Callable[[Rollout, Wish], Decision]] = MappingProxyType(
     {
         "approve": _approve,
         "pause": _pause,
@@ -140,5 +133,7 @@ VERBS: Mapping[str, Callable[[Rollout, str, str], Decision]] = MappingProxyType(
         "rollback": _rollback,
         "force": _force,
         "waive": _waive,
+        "exclude": exclude,
+        "include": include,
     }
 )

@@ -155,9 +155,9 @@ class AdminClient:
         """Stop a job for good. Raises Refused where it has ended."""
         self._post(f"/api/jobs/{_part(job_id)}/cancel")
 
-    def order(self, target: str, verb: str, reason: str = "") -> dict[str, Any]:
+    def order(self, target: str, verb: str, reason: str = "", about: str = "") -> dict[str, Any]:
         """Order something of a rollout, named by its id or its task. Raises Refused."""
-        return self._post(f"/api/rollouts/{_part(target)}/{verb}", {"reason": reason})
+        return self._post(f"/api/rollouts/{_part(target)}/{verb}", {"reason": reason, "slice": about})
 
     def rename(self, task_id: str, name: str, reason: str = "") -> dict[str, Any]:
         """Order that a task is called otherwise; gives the order. Raises Missing or Refused."""

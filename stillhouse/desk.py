@@ -65,11 +65,11 @@ class ControlDesk:
         if not await self._executor.cancel(job_id):
             raise Refused(f"No job {job_id!r} is queued or running.")
 
-    def order(self, target: str, verb: str, reason: str) -> dict[str, Any]:
-        """Write an order for a rollout, or for the live one of a task. Raises Missing or Refused."""
+    def order(self, target: str, verb: str, reason: str, about: str = "") -> dict[str, Any]:
+        """Write an order for a rollout, or for the live one of a task; `about` is a slice. Raises Missing or Refused."""
         if verb not in VERBS:
             raise Refused(f"There is no order {verb!r}; there are {', '.join(VERBS)}.")
-        if verb in {"force", "waive"} and not reason.strip():
+        if verb in {"force", "waive", "exclude", "include"} and not reason.strip():
             raise Refused(f"The order {verb!r} needs a reason.")
         rollout = self._rollout(target)
         order = Order(
@@ -79,6 +79,7 @@ class ControlDesk:
             actor="operator",
             reason=reason.strip(),
             ts=time.time(),
+            slice=about.strip(),
         )
         self._control.order(order)
         shown: dict[str, Any] = plain(order)

@@ -96,7 +96,7 @@ def play(world: World, policy: RolloutPolicy, seed: int, *, short_cut: bool = Tr
         step, block = rollout.state, drawn(rng, world, rollout, policy)
         taken = 0
         if step == State.SHADOW and short_cut:
-            taken, evidence = quiet(rollout, policy, block.d)
+            taken, evidence = quiet(rollout, policy, block.d, int(block.call[0]))
         while taken < len(block.d) and rollout.state == step:
             until = taken + (_FIRST if step == State.SHADOW and short_cut else _PAIRS)
             observations = list(_observations(step, block, slice(taken, until)))

@@ -22,10 +22,10 @@ from store.vocabulary import Rollout, State, Stream, Who
 _SLACK = 1e-6  # in log wealth: the sums here add in another order
 
 
-def quiet(rollout: Rollout, policy: RolloutPolicy, d: Floats) -> tuple[int, Evidence]:
+def quiet(rollout: Rollout, policy: RolloutPolicy, d: Floats, first: int) -> tuple[int, Evidence]:
     """Give how many of the first pairs of SHADOW bring no decision, and the evidence that they make.
 
-    `d` are differences in multiples of 1/1000.
+    `d` are differences in multiples of 1/1000, `first` the sequence of the first of them.
     """
     bar, n = bars(rollout, policy), len(d)
     bins = np.rint(d * betting.SCALE).astype(np.int64) + betting.SCALE
@@ -42,7 +42,7 @@ def quiet(rollout: Rollout, policy: RolloutPolicy, d: Floats) -> tuple[int, Evid
     evidence = Evidence(delta=rollout.delta)
     if still:
         counts = _counts(bins[:still])
-        cell = Cell(down=counts, up=counts, paired=still, calls=still / policy.shadow)
+        cell = Cell(down=counts, up=counts, paired=still, calls=still / policy.shadow, first=first)
         place = Place(str(Stream.SCORE), str(State.SHADOW), str(Who.TEACHER))
         evidence = replace(evidence, cells={place: cell}, late=tuple(late[still - 1].tolist()))
     return still, evidence

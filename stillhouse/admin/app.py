@@ -33,7 +33,7 @@ class Desk(ledger.Keeper, lineage.Genealogist, audit.Labeller, Protocol):
     async def cancel(self, job_id: str) -> None:
         """Stop a job for good. Raises Refused where it has ended."""
 
-    def order(self, target: str, verb: str, reason: str) -> dict[str, Any]:
+    def order(self, target: str, verb: str, reason: str, about: str) -> dict[str, Any]:
         """Write an order for a rollout, named by its id or its task; gives the order. Raises Refused."""
 
     def stop_students(self) -> None:
@@ -163,8 +163,13 @@ def _orders(app: FastAPI, desk: Desk) -> None:
         return {"job_id": job_id}
 
     @app.post("/api/rollouts/{target}/{verb}", status_code=202)
-    def order(target: str, verb: str, reason: Annotated[str, Body(embed=True)] = "") -> dict[str, Any]:
-        return desk.order(target, verb, reason)
+    def order(
+        target: str,
+        verb: str,
+        reason: Annotated[str, Body(embed=True)] = "",
+        about: Annotated[str, Body(embed=True, alias="slice")] = "",
+    ) -> dict[str, Any]:
+        return desk.order(target, verb, reason, about)
 
     @app.post("/api/students/stop")
     def stop() -> dict[str, bool]:

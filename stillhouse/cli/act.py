@@ -32,6 +32,8 @@ class Verb(StrEnum):
     ROLLBACK = "rollback"
     FORCE = "force"
     WAIVE = "waive"
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
 
 
 def distill(
@@ -64,18 +66,25 @@ def distill(
 def rollout(
     verb: Annotated[Verb, typer.Argument(help="What to do.")],
     target: Annotated[str, typer.Argument(help="A task or a rollout, by its id.")],
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; force needs one.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", help="Why; force, waive, exclude and include need one.")
+    ] = "",
     config: ConfigOption = None,
     data: DataOption = None,
     *,
+    about: Annotated[
+        str, typer.Option("--slice", help="What exclude and include are about: dimension:value.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Order something of a rollout; the controller obeys, or says why not."""
     if verb is Verb.FORCE and not reason.strip():
         raise Refused("force needs a reason: --reason '...'.")
+    if (verb in {Verb.EXCLUDE, Verb.INCLUDE}) != bool(about):
+        raise Refused("exclude and include, and no other order, are about a slice: --slice dimension:value.")
     own = house(config, data, as_json=json)
     with own.client() as client:
-        order = finished(client.order(target, verb.value, reason), client.orders)
+        order = finished(client.order(target, verb.value, reason, about), client.orders)
     outcome = order["outcome"] or "waiting for the controller"
     typer.echo(jsonlib.dumps(order, indent=1) if json else f"{verb.value} {target}: {outcome}")
 

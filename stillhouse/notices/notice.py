@@ -10,9 +10,10 @@ from router.steps import LADDER
 from store.control import Announced
 from store.vocabulary import State
 
-KINDS = ("promotion", "hold", "rollback", "drift", "refusal")
+KINDS = ("promotion", "hold", "rollback", "drift", "refusal", "slice")
 
 _CHANGED = frozenset({Cause.DRIFT, Cause.TEACHER_CHANGED})
+_SLICES = frozenset({"slice_excluded", "excluded", "included"})
 _RAMP = frozenset({*LADDER[1:], State.AWAITING_APPROVAL})
 _TITLES = {
     "promotion": "{task}: the student goes on to {target}",
@@ -20,6 +21,7 @@ _TITLES = {
     "drift": "{task}: what it is asked, or its teacher, has changed",
     "rollback": "{task}: the student is taken off",
     "refusal": "{task}: the student is refused",
+    "slice": "{task}: another slice is the teacher's to answer, or no longer",
 }
 
 
@@ -68,6 +70,8 @@ def notice_of(row: Announced) -> Notice | None:
 
 
 def _kind(source: State, target: State, cause: str) -> str | None:
+    if cause in _SLICES:
+        return "slice"
     if target == State.HOLD:
         return "drift" if cause in _CHANGED else "hold"
     if source == State.HOLD and target in LADDER:

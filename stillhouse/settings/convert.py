@@ -49,6 +49,7 @@ FOR_ROUTER = (
     *(
         "mode",
         "delta",
+        "delta_slice",
         "alpha",
         "holdback",
         "shadow",

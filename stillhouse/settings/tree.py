@@ -302,6 +302,7 @@ class Policy(Branch):
     signals: dict[Signal, Share] | None = None  # by what an app tells of an answer's fate
     drift: Drift | None = None
     delta: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    delta_slice: Margin | None = None
     alpha: Annotated[Real, Field(gt=0, lt=1)] | None = None
     profile: Literal["standard", "replay"] | None = None
     holdback: Annotated[Real, Field(ge=0, le=0.5)] | None = None
@@ -336,7 +337,7 @@ class Policy(Branch):
         return self.model_copy(update=own.given())
 
 
-NoticeKind = Literal["promotion", "hold", "rollback", "drift", "refusal"]
+NoticeKind = Literal["promotion", "hold", "rollback", "drift", "refusal", "slice"]
 Address = Annotated[str, Field(pattern=r"^[^@\s,<>\x00-\x1f]+@[^@\s,<>\x00-\x1f]+$", max_length=254)]
 
 
@@ -372,7 +373,7 @@ class Email(Branch):
 class Notices(Branch):
     """What people are told of rollouts, beside the log."""
 
-    kinds: tuple[NoticeKind, ...] = ("promotion", "hold", "rollback", "drift", "refusal")
+    kinds: tuple[NoticeKind, ...] = ("promotion", "hold", "rollback", "drift", "refusal", "slice")
     webhook: Webhook | None = None
     email: Email | None = None
 

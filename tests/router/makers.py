@@ -246,7 +246,7 @@ class House:
     def state(self) -> State:
         return self.latest().state
 
-    def order(self, verb: str, reason: str = "because", order_id: str | None = None) -> str:
+    def order(self, verb: str, reason: str = "because", order_id: str | None = None, about: str = "") -> str:
         wish = Order(
             order_id=order_id or f"o{self.clock.now}{verb}",
             rollout_id=self.latest().rollout_id,
@@ -254,6 +254,7 @@ class House:
             actor="anna",
             reason=reason,
             ts=self.clock.now,
+            slice=about,
         )
         self.control.order(wish)
         return wish.order_id

@@ -109,7 +109,7 @@ def test_an_operator_forces_one_step_and_not_the_next():
     forced = obey(rollout(), "force", actor="anna", reason="because")
     assert (forced.target, forced.unverified) == (State.CANARY_1, True)
     at = replace(rollout(State.CANARY_1), evidence={"unverified": ["canary_1"]})
-    with pytest.raises(RolloutRefused, match="forced itself"):
+    with pytest.raises(RolloutRefused, match="unverified itself"):
         obey(at, "force", actor="anna", reason="again")
 
 

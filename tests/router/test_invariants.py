@@ -1,4 +1,4 @@
-"""The nine invariants of the state machine (docs/cutover.md), a property test for each, found by its number."""
+"""The ten invariants of the state machine (docs/cutover.md), a property test for each, found by its number."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from makers import FAST, House, drawn, evaluation, observation, rollout
 
 from router.decision import Facts, Finding
+from router.errors import RolloutRefused
 from router.evidence import Evidence, merge, update
 from router.feed import RouteFeed
 from router.pairs import Patience, Seen, resolve
@@ -22,6 +23,7 @@ from router.rules import FAILED
 from router.scan import first_decision
 from router.settings import STEPS, RolloutPolicy, profiled
 from router.steps import LADDER, LIVE, TERMINAL, share
+from router.verbs import obey
 from store.errors import StaleEpoch
 from store.template import Template
 from store.vocabulary import Outcome, Route, State, TaskMode, Who
@@ -273,3 +275,60 @@ def test_invariant_9_time_never_runs_backwards(life, jump):
             latest = row.entered
         times = [t.ts for t in house.control.transitions(rollout_id=house.latest().rollout_id)]
         assert times == sorted(times)
+
+
+slicing = st.lists(
+    st.tuples(
+        st.integers(5, 20),
+        st.sampled_from([-1.0, -1.0, -1.0, 0.0, None]),  # on a slice that is a sixth of the calls
+        st.sampled_from([None, None, "include", "include", "exclude", "pause", "resume", "force"]),
+    ),
+    max_size=10,
+)
+
+
+@given(slicing)
+@settings(max_examples=20)
+def test_invariant_10_what_harm_excluded_comes_back_by_an_operator_only_and_no_exclusion_raises_a_share(
+    history,
+):
+    policy = replace(AUTO, harm_alpha=0.9, minima=dict.fromkeys(STEPS, 50))
+    at, evidence, seq = rollout(slicers=("tools",), excluded={}), Evidence(delta=0.03), 0
+    for n, d, verb in history:
+        step, batch = at.held_from or at.state, []
+        for i in range(6 * n):
+            weak = i % 6 == 0
+            name, here = ("tools:search", d) if weak else ("tools:none", 0.2)
+            batch.append(observation(seq + i + 1, here, step=step, served_by=Who.STUDENT, slices=(name,)))
+        seq += 6 * n
+        decisions = [_ordered(at, verb)] if verb else []
+        while decisions or batch:
+            decision = decisions.pop() if decisions else None
+            if decision is None:
+                found = first_decision(at, evidence, batch, facts=Facts(), policy=policy, now=1e6)
+                evidence, decision, batch = found.evidence, found.decision, batch[found.taken :]
+            if decision is None:
+                break
+            before, at, evidence = at, applied(at, decision, 1e6), left(evidence, decision)
+            back = {name for name, why in before.excluded.items() if why == "harm"} - at.excluded.keys()
+            assert not back or (decision.actor, decision.cause, decision.include) == (
+                "anna",
+                "included",
+                (*back,),
+            )
+            if decision.exclude or decision.include:
+                assert (at.state, at.held_from, at.held_for) == (
+                    before.state,
+                    before.held_from,
+                    before.held_for,
+                )
+                assert share(at, policy) == share(before, policy)
+            if at.state in TERMINAL or at.state == State.ROLLING_BACK:
+                return
+
+
+def _ordered(at, verb):
+    try:
+        return obey(at, verb, actor="anna", reason="because", about="tools:search")
+    except RolloutRefused:
+        return None

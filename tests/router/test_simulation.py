@@ -84,7 +84,7 @@ def test_the_short_cut_through_shadow_changes_no_run(gap):
 def test_quiet_evidence_is_what_counting_gives():
     rollout = begun(POLICY)
     block = drawn(np.random.default_rng(3), World(gap=-0.03), rollout, POLICY)
-    taken, evidence = quiet(rollout, POLICY, block.d)
+    taken, evidence = quiet(rollout, POLICY, block.d, 1)
     one_by_one = [
         dataclasses.replace(o, served_by="teacher", propensity=1.0)
         for o in observed(State.SHADOW, block.d[:taken])
