@@ -59,6 +59,7 @@ class Discovery:
         self._lookup = Templates(self.known.values())
         self._pools: dict[str, _Pool] = {}
         self._calls: dict[str, int] = {}  # of heads that no template fits
+        self._proven: set[str] = set()  # scopes of which a head was said often since the last look
         self._heard: dict[str, deque[tuple[float, int]]] = {}  # when a template's calls were how many
 
     def keep(self, published: Iterable[Template]) -> None:
@@ -88,6 +89,8 @@ class Discovery:
 
     def called(self, fingerprint: str, calls: int) -> None:
         """Note how often a head was called that no template fits."""
+        if self._calls.get(fingerprint, 0) < _OFTEN <= calls:
+            self._proven.add(opening.scope_of(fingerprint))
         self._calls[fingerprint] = calls
 
     def observe(self, texts: Sequence[Text]) -> list[Template]:
@@ -96,10 +99,11 @@ class Discovery:
         for start in range(0, len(texts), _BATCH):
             touched = {self._take(text) for text in texts[start : start + _BATCH]}
             for scope in sorted(touched - {""}):
-                pool = self._pools[scope]
-                if pool.due():
-                    pool.fresh = 0
-                    made += self._look(scope, pool)
+                if self._pools[scope].due():
+                    made += self._look(scope, self._pools[scope])
+        for scope in sorted(self._proven & self._pools.keys()):
+            made += self._look(scope, self._pools[scope])
+        self._proven.clear()
         return made
 
     def _take(self, text: Text) -> str:
@@ -115,6 +119,7 @@ class Discovery:
         return text.scope
 
     def _look(self, scope: str, pool: _Pool) -> list[Template]:
+        pool.fresh = 0
         made: list[Template] = []
         for template in [one for one in self.known.values() if one.scope == scope]:
             wider = self._wider(template, pool)
@@ -122,8 +127,7 @@ class Discovery:
                 made.append(self._add(scope, wider, pool))
         if len(pool.texts) >= LEAST:
             texts = list(pool.texts)
-            often = {n for n, text in enumerate(texts) if self._calls.get(text.fingerprint, 0) >= _OFTEN}
-            for found in induce([text.words for text in texts], constant=often):
+            for found in induce([text.words for text in texts], constant=self._often(texts)):
                 made.append(self._add(scope, found, pool))  # noqa: PERF401 - each takes texts out of the pool
         return made
 
@@ -148,7 +152,12 @@ class Discovery:
         since = self._since(template.template_id, kin[0].ts)
         if since < _ALIVE:
             return None
-        return widen(outline.of(template), [t.words for t in kin], one_value=since >= _SURELY)
+        words = [text.words for text in kin]
+        return widen(outline.of(template), words, one_value=since >= _SURELY, constant=self._often(kin))
+
+    def _often(self, texts: Sequence[Text]) -> set[int]:
+        """Give the places of heads that were said again and again."""
+        return {n for n, text in enumerate(texts) if self._calls.get(text.fingerprint, 0) >= _OFTEN}
 
     def _since(self, template_id: str, ts: float) -> int:
         """Give how many calls a template fitted after a time."""

@@ -75,22 +75,31 @@ def _half(values: Sequence[Words]) -> tuple[bool, ...]:
     return tuple(value == values[0] for value in values)
 
 
-def widen(outline: Outline, texts: Sequence[Words], *, one_value: bool) -> Found | None:
+def widen(
+    outline: Outline, texts: Sequence[Words], *, one_value: bool, constant: Collection[int] = ()
+) -> Found | None:
     """Make a template wider for the texts that it almost fits; None where they are too few, or say something else.
 
     A few words that all of the first texts had by chance, or a paragraph that comes and goes, become a gap. Where all
-    texts say the same instead, they may have been edited: with `one_value` they were not.
+    texts say the same instead, they may have been edited: with `one_value` they were not. `constant` are the places of
+    texts that were said again and again: one of them that says nothing instead, only more or less, is enough.
     """
     values: set[tuple[Change, ...]] = set()
-    wider, members = outline, []
+    wider, members, enough = outline, [], False
     for n, words in enumerate(texts):
         one = join(wider, words)
         if one.outline.spoken < _NEAR * outline.spoken or not _by_chance(one.changes):
             continue
         wider = one.outline
         members.append(n)
-        values.add(tuple(_replaced(join(outline, words).changes)))
-    if len(members) < _FEW or wider.spoken < _ENOUGH or (len(values) == 1 and any(values) and not one_value):
+        replaced = tuple(_replaced(join(outline, words).changes))
+        values.add(replaced)
+        enough = enough or (n in constant and not replaced)
+    if (
+        (len(members) < _FEW and not enough)
+        or wider.spoken < _ENOUGH
+        or (len(values) == 1 and any(values) and not one_value)
+    ):
         return None
     return Found(wider, tuple(n for n, words in enumerate(texts) if wider.fits(words)))
 

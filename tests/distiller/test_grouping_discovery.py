@@ -97,6 +97,22 @@ def test_a_template_becomes_wider_for_chance_and_for_a_paragraph_but_not_for_oth
     assert widen(found.outline, [filled(writer, tail=longer)] * 3, one_value=True) is None
 
 
+def test_one_head_that_is_said_again_and_again_without_an_optional_line_is_made_from_the_same_template(
+    writer,
+):
+    line = words("The customer who wrote this is called")
+    named = [filled(writer, head=(*HEAD, *line)) for _ in range(LEAST)]
+    (found,) = induce(named)
+    without = HEAD + TAIL
+    assert not found.outline.fits(without)
+    assert widen(found.outline, [without], one_value=False) is None
+    wider = widen(found.outline, [without], one_value=False, constant={0})
+    assert wider.outline.fits(without)
+    assert all(wider.outline.fits(text) for text in named)
+    edited = tuple("pile" if word == "queues" else word for word in without)
+    assert widen(found.outline, [edited], one_value=False, constant={0}) is None
+
+
 def test_one_edited_word_is_a_version_and_dates_names_and_documents_are_none(writer):
     said = writer.instructions()
     apps = [
