@@ -7,7 +7,7 @@ looked at: by `router.scan` and `router.policy`, as in production. Only the stor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -54,6 +54,7 @@ class Run:
     state: State = State.SHADOW
     causes: list[str] = field(default_factory=list)
     legs: dict[State, Leg] = field(default_factory=dict)
+    excluded: dict[str, int] = field(default_factory=dict)  # slices, each with the pairs compared by then
 
     @property
     def pairs(self) -> int:
@@ -85,6 +86,7 @@ class Block:
     call: Ints  # how many calls there were up to and including it
     by_student: Ints  # and how many of them the student served
     propensity: Floats
+    slices: Sequence[tuple[str, ...]]
 
 
 def play(world: World, policy: RolloutPolicy, seed: int, *, short_cut: bool = True) -> Run:
@@ -93,17 +95,19 @@ def play(world: World, policy: RolloutPolicy, seed: int, *, short_cut: bool = Tr
     rng = np.random.default_rng(seed)
     rollout, evidence, run = begun(policy), Evidence(delta=policy.delta), Run()
     while rollout.state in STEPS and run.pairs < HORIZON:
-        step, block = rollout.state, drawn(rng, world, rollout, policy)
-        taken = 0
-        if step == State.SHADOW and short_cut:
+        step, block, decided = rollout.state, drawn(rng, world, rollout, policy), False
+        taken, quick = 0, short_cut and step == State.SHADOW and world.weakness is None
+        if quick:
             taken, evidence = quiet(rollout, policy, block.d, int(block.call[0]))
-        while taken < len(block.d) and rollout.state == step:
-            until = taken + (_FIRST if step == State.SHADOW and short_cut else _PAIRS)
-            observations = list(_observations(step, block, slice(taken, until)))
+        while taken < len(block.d) and not decided:
+            until = taken + (_FIRST if quick else _PAIRS)
+            observations = list(_observations(step, block, slice(taken, until), after=run.calls))
             found = first_decision(rollout, evidence, observations, facts=Facts(), policy=policy, now=0.0)
             evidence, taken = found.evidence, taken + found.taken
             if found.decision is not None:
+                decided = True
                 run.causes.append(found.decision.cause)
+                run.excluded |= dict.fromkeys(found.decision.exclude, run.pairs + taken)
                 rollout = applied(rollout, found.decision, 0.0)
         run.legs.setdefault(step, Leg()).add(block, taken)
     run.state = rollout.state
@@ -132,15 +136,18 @@ def drawn(rng: np.random.Generator, world: World, rollout: Rollout, policy: Roll
     pairs = policy.caps[step] if step == State.SHADOW else _PAIRS
     rate = part * reverse + (1.0 - part) * forward
     calls = math.ceil(pairs / rate) if rate else HORIZON
-    student = rng.random(calls) < part
-    propensity = np.where(student, reverse, forward)
+    weak = world.weakly(rng, calls)
+    kept = weak & (world.weakness is not None and world.weakness.name in rollout.excluded)  # by the teacher
+    student = (rng.random(calls) < part) & ~kept
+    propensity = np.where(kept, 0.0, np.where(student, reverse, forward))
     pair = np.flatnonzero(rng.random(calls) < propensity)
     return Block(
-        d=world.differences(rng, student[pair]),
+        d=world.differences(rng, student[pair], weak[pair]),
         served=student[pair],
         call=pair + 1,
         by_student=np.cumsum(student, dtype=np.int64)[pair],
         propensity=propensity[pair],
+        slices=world.slices(rng, weak[pair]),
     )
 
 
@@ -149,16 +156,19 @@ def observed(step: State, d: Floats) -> list[Observation]:
     n = len(d)
     every = np.ones(n, dtype=np.bool_)
     counted = np.arange(1, n + 1)
-    block = Block(d=d, served=every, call=counted, by_student=counted, propensity=np.full(n, 0.05))
+    block = Block(
+        d=d, served=every, call=counted, by_student=counted, propensity=np.full(n, 0.05), slices=[()] * n
+    )
     return list(_observations(step, block, slice(None)))
 
 
-def _observations(step: State, block: Block, rows: slice) -> Iterator[Observation]:
+def _observations(step: State, block: Block, rows: slice, *, after: int = 0) -> Iterator[Observation]:
     columns = (block.call, block.d, block.served, block.propensity)
-    for call, d, served, propensity in zip(*(column[rows].tolist() for column in columns), strict=True):
+    numbers = (column[rows].tolist() for column in columns)
+    for call, d, served, propensity, slices in zip(*numbers, block.slices[rows], strict=True):
         yield Observation(
             rollout_id="simulated",
-            seq=call,
+            seq=after + call,
             call_id="",
             kind=ObservationKind.PAIRED,
             d=d,
@@ -166,4 +176,5 @@ def _observations(step: State, block: Block, rows: slice) -> Iterator[Observatio
             served_by=Who.STUDENT if served else Who.TEACHER,
             propensity=propensity,
             ts=0.0,
+            slices=slices,
         )

@@ -23,7 +23,27 @@ class Shape(StrEnum):
     RARE = "rare"  # a little worse on nearly every call, wholly wrong on a few
 
 
+OTHERS = ("length:short", "length:medium", "length:long", "length:huge")
+"""Slices of a second dimension, of equal size and no matter. They come first as a rule, and so have more of alpha."""
+
 _EVERYWHERE = 2 / 3  # of RARE's difference lies on nearly every call, the rest on the few
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weakness:
+    """A slice of the calls on which the student is worse than elsewhere. Raises PolicyError for no share."""
+
+    share: float  # of the calls, by chance
+    gap: float  # there, in shadow as when serving
+    name: str = "tools:weak"
+    other: str = "tools:usual"  # the slice of all other calls
+
+    def __post_init__(self) -> None:
+        """Refuse what is no part."""
+        if not 0.0 < self.share < 1.0:
+            raise PolicyError(
+                f"a slice must be more than 0 and less than all of the calls, not {self.share:g}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +58,13 @@ class World:
     teacher: float = 0.90
     correlation: float = CORRELATION
     shape: Shape = Shape.ERRORS
+    weakness: Weakness | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no teacher and student could be."""
         if not 0.0 < self.teacher < 1.0:
             raise PolicyError(f"the teacher's score must be between 0 and 1, not {self.teacher:g}.")
-        for gap in (self.gap, self.served):
+        for gap in (self.gap, self.served, self.gap if self.weakness is None else self.weakness.gap):
             if not 0.0 <= self.teacher + gap <= 1.0:
                 raise PolicyError(
                     f"a student {100 * gap:+g} points from a teacher of {100 * self.teacher:g} cannot be."
@@ -64,11 +85,33 @@ class World:
         lost, won = self._odds(self.gap)
         return lost + won
 
-    def differences(self, rng: np.random.Generator, served: Flags) -> Floats:
-        """Draw D for pairs, of which those flagged were served by the student. Multiples of 1/1000."""
+    def differences(self, rng: np.random.Generator, served: Flags, weak: Flags | None = None) -> Floats:
+        """Draw D for pairs, of which those flagged were served by the student, or are of its weakness.
+
+        Multiples of 1/1000.
+        """
         u = rng.random(len(served))
         d: Floats = np.where(served, self._drawn(u, self.served), self._drawn(u, self.gap))
-        return d
+        if self.weakness is None or weak is None:
+            return d
+        there: Floats = np.where(weak, self._drawn(u, self.weakness.gap), d)
+        return there
+
+    def weakly(self, rng: np.random.Generator, calls: int) -> Flags:
+        """Draw which calls are of the student's weakness."""
+        if self.weakness is None:
+            return np.zeros(calls, dtype=np.bool_)
+        flags: Flags = rng.random(calls) < self.weakness.share
+        return flags
+
+    def slices(self, rng: np.random.Generator, weak: Flags) -> list[tuple[str, ...]]:
+        """Draw the slices of calls, of which those flagged are of its weakness; none where it has no weakness."""
+        if (w := self.weakness) is None:
+            return [()] * len(weak)
+        others = rng.integers(len(OTHERS), size=len(weak)).tolist()
+        return [
+            (w.name if one else w.other, OTHERS[at]) for one, at in zip(weak.tolist(), others, strict=True)
+        ]
 
     def _drawn(self, u: Floats, gap: float) -> Floats:
         lost, won = self._odds(gap)
