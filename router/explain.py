@@ -76,15 +76,15 @@ def explain(
     whole = evidence.over()
     lower = evidence.lower(whole, bar.promote)
     partial = partly(rollout, evidence, policy) if rollout.partial else ()
-    open_ = unproven(rollout)
-    apart = slices.stories(rollout, evidence, policy, open_)
+    waiting = unproven(rollout)
+    apart = slices.stories(rollout, evidence, policy, waiting)
     return Story(
         headline=_headline(rollout, policy),
         happened=tuple(_event(t) for t in transitions),
         stands=(
             *_stands(rollout, evidence, figures, lower, bar.promote),
             *partial,
-            *slices.lines(rollout, evidence, apart, open_),
+            *slices.lines(rollout, evidence, apart, waiting),
         ),
         needed=() if rollout.state in TERMINAL else needed(rollout, evidence, policy, now=now),
         steps=tuple(_step(evidence, step) for step in LADDER if evidence.cell(step) != Cell()),

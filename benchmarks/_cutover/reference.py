@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from router.simulation.world import World
+from router.simulation.world import Weakness, World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +41,32 @@ STUDENTS = (
         rolled_back=1.0,
         served=84,
     ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sliced:
+    """A student that is as good as the teacher but on one slice, and what is expected of it."""
+
+    name: str
+    share: float  # of the slice
+    gap: float  # on it
+    full: float | None = None  # share of runs at full share
+    excluded: float | None = None  # share of runs in which the teacher keeps the slice
+    pairs: tuple[int, int] | None = None  # until full share
+
+    @property
+    def world(self) -> World:
+        """The student beside its teacher."""
+        return World(gap=0.0, weakness=Weakness(share=self.share, gap=self.gap))
+
+
+SLICED = (
+    Sliced(name="5% at -30 pt", share=0.05, gap=-0.30, full=0.997, excluded=0.995, pairs=(3354, 4576)),
+    Sliced(name="5% at -20 pt", share=0.05, gap=-0.20),
+    Sliced(name="5% at -10 pt (= its margin)", share=0.05, gap=-0.10),
+    Sliced(name="20% at -20 pt", share=0.20, gap=-0.20),
+    Sliced(name="equal there as well", share=0.05, gap=0.0),
 )
 ALONE = {0.02: (1615, 3620), 0.03: (731, 1605), 0.05: (304, 647)}  # pairs of the promotion test by itself
 CAUGHT = {-0.20: 102, -0.10: 404, -0.05: 2687}  # pairs after 20,000 good ones, median

@@ -36,7 +36,7 @@ def at_margin(replications: int, seed: int, jobs: int) -> list[dict[str, Any]]:
     rows = []
     for world, delta in worlds:
         policy = RolloutPolicy(mode=TaskMode.AUTO, delta=delta)
-        runs = _runs(world, policy, replications, seed, jobs)
+        runs = played(world, policy, replications, seed, jobs)
         rows.append(
             {
                 "teacher": world.teacher if world.shape == Shape.ERRORS else None,
@@ -60,7 +60,7 @@ def spread(values: Sequence[int]) -> dict[str, int] | None:
 
 
 def _student(student: Student, replications: int, seed: int, jobs: int) -> dict[str, Any]:
-    runs = _runs(student.world, POLICY, replications, seed, jobs)
+    runs = played(student.world, POLICY, replications, seed, jobs)
     full = [run for run in runs if run.state == State.FULL]
     back = [run for run in runs if run.state == State.ROLLING_BACK]
     ended = full if student.full else back
@@ -80,7 +80,7 @@ def _student(student: Student, replications: int, seed: int, jobs: int) -> dict[
     return row
 
 
-def _runs(world: World, policy: RolloutPolicy, replications: int, seed: int, jobs: int) -> list[Run]:
+def played(world: World, policy: RolloutPolicy, replications: int, seed: int, jobs: int) -> list[Run]:
     """Play runs, each with a seed of its own: the number of processes changes nothing."""
     seeds = range(seed * 1_000_003, seed * 1_000_003 + replications)
     one = partial(play, world, policy)

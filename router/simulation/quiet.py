@@ -1,6 +1,6 @@
 """A short cut through SHADOW: how many pairs bring no decision. Decides nothing; `router.policy` does.
 
-In SHADOW all pairs are of one step and one server, so that three sums over columns say where something may happen, a
+In SHADOW all pairs are of one step and one server, and here of no slice, so that three sums over columns say where something may happen, a
 hundred times as fast as observations one by one. `router.scan` begins again at the last quiet pair; a test plays both.
 """
 

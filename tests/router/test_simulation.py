@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks._cutover.alone import naive
-from benchmarks._cutover.reference import STUDENTS
+from benchmarks._cutover.reference import SLICED, STUDENTS
 from router.decision import Facts
 from router.errors import PolicyError
 from router.evidence import Evidence, update
@@ -16,7 +16,7 @@ from router.simulation.course import begun, drawn, observed, play
 from router.simulation.plain import lines
 from router.simulation.question import Prices, Question, answer
 from router.simulation.quiet import quiet
-from router.simulation.world import Shape, World
+from router.simulation.world import Shape, Weakness, World
 from store.vocabulary import State, TaskMode
 
 POLICY = RolloutPolicy(mode=TaskMode.AUTO)
@@ -74,6 +74,15 @@ def test_a_bad_student_is_rolled_back():
     assert counted(runs, State.FULL) == 0
 
 
+def test_a_slice_that_is_far_worse_goes_to_the_teacher_and_the_rest_to_full():
+    weak = SLICED[0]
+    runs = ends(weak.world, 6)
+    assert counted(runs, State.FULL) == 6
+    assert [set(run.excluded) for run in runs] == [{"tools:weak"}] * 6
+    assert np.median([run.excluded["tools:weak"] for run in runs]) < 3500
+    assert all(run.causes.count("slice_excluded") == 1 for run in runs)
+
+
 @pytest.mark.parametrize("gap", [0.02, -0.01, -0.05])
 def test_the_short_cut_through_shadow_changes_no_run(gap):
     world = World(gap=gap)
@@ -106,7 +115,14 @@ def test_a_world_has_the_gap_that_it_says(shape, gap):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"teacher": 1.0}, {"gap": 0.2}, {"gap": 0.0, "live": -0.95}, {"correlation": 1.0}]
+    "wrong",
+    [
+        {"teacher": 1.0},
+        {"weakness": Weakness(share=0.1, gap=0.2)},
+        {"gap": 0.2},
+        {"gap": 0.0, "live": -0.95},
+        {"correlation": 1.0},
+    ],
 )
 def test_a_world_that_cannot_be_is_refused(wrong):
     with pytest.raises(PolicyError):
@@ -155,6 +171,9 @@ def test_profiles_can_be_asked_about():
 
 
 def test_nonsense_is_refused():
+    for share in (0.0, 1.0):
+        with pytest.raises(PolicyError, match="slice"):
+            Weakness(share=share, gap=0.0)
     for wrong in ({"calls_per_day": 0}, {"gold": 2.0}, {"runs": 0}):
         with pytest.raises(PolicyError):
             dataclasses.replace(QUESTION, **wrong)
