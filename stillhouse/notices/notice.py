@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from router.decision import Cause
@@ -13,7 +15,11 @@ from store.vocabulary import State
 KINDS = ("promotion", "hold", "rollback", "drift", "refusal", "slice")
 
 _CHANGED = frozenset({Cause.DRIFT, Cause.TEACHER_CHANGED})
-_SLICES = frozenset({"slice_excluded", "excluded", "included"})
+_STAYING: Mapping[str, str | None] = MappingProxyType(
+    {"slice_excluded": "slice", "excluded": "slice", "included": "slice", "waived": None}
+)
+"""Kinds of decisions that take no step, by cause; None: nobody is told."""
+
 _RAMP = frozenset({*LADDER[1:], State.AWAITING_APPROVAL})
 _TITLES = {
     "promotion": "{task}: the student goes on to {target}",
@@ -21,7 +27,7 @@ _TITLES = {
     "drift": "{task}: what it is asked, or its teacher, has changed",
     "rollback": "{task}: the student is taken off",
     "refusal": "{task}: the student is refused",
-    "slice": "{task}: another slice is the teacher's to answer, or no longer",
+    "slice": "{task}: the teacher keeps a slice of the calls",
 }
 
 
@@ -56,7 +62,9 @@ def notice_of(row: Announced) -> Notice | None:
     title = _TITLES[kind].format(task=told["task_id"], target=told["target"])
     if kind == "hold" and told["target"] != State.HOLD:
         title = f"{told['task_id']}: the rollout goes on at {told['target']}"
-    if told["target"] == State.AWAITING_APPROVAL:
+    if told["cause"] == "included":
+        title = f"{told['task_id']}: a slice of the calls is taken back in"
+    if told["target"] == State.AWAITING_APPROVAL and kind == "promotion":
         title = f"{told['task_id']}: the student waits for your approval"
     kept = ("task_id", "rollout_id", "source", "target", "cause", "share", "actor")
     return Notice(
@@ -70,8 +78,8 @@ def notice_of(row: Announced) -> Notice | None:
 
 
 def _kind(source: State, target: State, cause: str) -> str | None:
-    if cause in _SLICES:
-        return "slice"
+    if cause in _STAYING:
+        return _STAYING[cause]
     if target == State.HOLD:
         return "drift" if cause in _CHANGED else "hold"
     if source == State.HOLD and target in LADDER:

@@ -24,6 +24,7 @@ from stillhouse.notices.notice import KINDS, notice_of
 from stillhouse.notices.post import InLog, Post
 from stillhouse.notices.webhook import Webhook, signature
 from stillhouse.settings.load import load
+from store.control import Announced
 from store.vocabulary import Outcome, State, TaskMode
 
 DRIFT = Finding(cause=Cause.DRIFT, why="The requests look otherwise.")
@@ -101,6 +102,19 @@ async def test_a_whole_life_is_told_in_order_and_once(place):
     )
     assert (back.actor, back.cause) == ("anna", "operator")
     assert {"inputs"} & place.control.announced(0, 1)[0].payload.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [("slice_excluded", "slice"), ("excluded", "slice"), ("included", "slice"), ("waived", None)],
+)
+@pytest.mark.parametrize("state", ["canary_5", "hold"])
+def test_what_takes_no_step_is_no_promotion(cause, kind, state):
+    said = {"task_id": "t", "rollout_id": "r", "share": 0.05, "actor": "anna", "why": "Because."}
+    payload = {**said, "source": state, "target": state, "cause": cause}
+    row = Announced(position=1, ts=1.0, kind="transition", ref="x", payload=payload)
+    told = notice_of(row)
+    assert (told and told.kind) == kind
 
 
 def test_a_refusal_and_an_approval_say_what_they_are(tmp_path):
