@@ -18,6 +18,7 @@ from gateway.order import Wanted
 from gateway.pool import Pool
 from gateway.ports import Chooser
 from gateway.reach import Reach
+from gateway.slicing import slices
 from gateway.tries import Try, tries
 from gateway.upstream.spec import UpstreamSpec
 from gateway.wire import Asked
@@ -96,7 +97,13 @@ class Decider:
                 away=self.reach.away(route.base_url),
             )
             assigned = asked.user if route.unit == Unit.USER and asked.user else unit
-            choice = self.chooser.choose(fingerprint=print_, unit=assigned, call_id=call_id, barred=why)
+            choice = self.chooser.choose(
+                fingerprint=print_,
+                unit=assigned,
+                call_id=call_id,
+                barred=why,
+                slices=slices(route.slicers, asked, caller) if route.slicers and why is None else (),
+            )
         call = Call(
             call_id=call_id,
             ts=time.time(),

@@ -25,8 +25,13 @@ class Chooser(Protocol):
     def route(self, fingerprint: str) -> Route | None:
         """Give the published route of a fingerprint, or None. Never raises."""
 
-    def choose(self, *, fingerprint: str, unit: str, call_id: str, barred: str | None) -> Choice:
-        """Decide who answers this call. `barred` says why a student may not, if so. Never raises."""
+    def choose(
+        self, *, fingerprint: str, unit: str, call_id: str, barred: str | None, slices: tuple[str, ...] = ()
+    ) -> Choice:
+        """Decide who answers this call. `barred` says why a student may not, if so. Never raises.
+
+        `slices` are those of the dimensions that the route names.
+        """
 
     def saw(self, attempt: Attempt) -> None:
         """Learn how an attempt ended. Never raises."""

@@ -112,7 +112,9 @@ class RouteFeed:
         """Give the published route of a fingerprint, or None. Never raises."""
         return self._table.route(fingerprint)
 
-    def choose(self, *, fingerprint: str, unit: str, call_id: str, barred: str | None) -> Choice:
+    def choose(
+        self, *, fingerprint: str, unit: str, call_id: str, barred: str | None, slices: tuple[str, ...] = ()
+    ) -> Choice:
         """Decide who answers a call. Never raises."""
         table = self._table
         route = table.route(fingerprint)
@@ -122,7 +124,7 @@ class RouteFeed:
             return teacher(route, "stale_routes")
         if route is not None and self._breaker.off(route.student_id):
             return teacher(route, "breaker")
-        return table.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred)
+        return table.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred, slices=slices)
 
     def saw(self, attempt: Attempt) -> None:
         """Learn how an attempt ended. Never raises."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from router.breaker import FAILURES, WINDOW
 from router.errors import PolicyError
+from router.slices.naming import unfit
 from store.vocabulary import Release, State, TaskMode, Unit
 
 STEPS: tuple[State, ...] = (
@@ -106,7 +107,7 @@ class RolloutPolicy:
         _between("alpha", self.alpha, 0.0, 1.0)
         _between("harm_alpha", self.harm_alpha, 0.0, 1.0)
         _between("served_alpha", self.served_alpha, 0.0, 1.0)
-        _check_streams(self)
+        _check_observed(self)
         if not 0.0 < self.holdback <= 0.5:  # noqa: PLR2004 - half is the last step before FULL
             raise PolicyError(f"holdback must be more than 0 and at most 0.5, not {self.holdback:g}.")
         shadows = {"shadow": self.shadow, "ramp_shadow": self.ramp_shadow}
@@ -125,7 +126,9 @@ class RolloutPolicy:
             raise PolicyError("shadow_per_served must be 0 or more at every step.")
 
 
-def _check_streams(policy: RolloutPolicy) -> None:
+def _check_observed(policy: RolloutPolicy) -> None:
+    if (wrong := unfit(policy.slices)) is not None:
+        raise PolicyError(f"slices: {wrong}.")
     for name in ("error_delta", "format_delta", "latency_delta", "feedback_delta", "ratio_alpha"):
         _between(name, getattr(policy, name), 0.0, 1.0)
     if policy.gold_audit:

@@ -67,10 +67,14 @@ class Routes:
         """Give the published route of a fingerprint, or None."""
         return (self._feed or _NO_ROUTES).route(fingerprint)
 
-    def choose(self, *, fingerprint: str, unit: str, call_id: str, barred: str | None) -> Choice:
+    def choose(
+        self, *, fingerprint: str, unit: str, call_id: str, barred: str | None, slices: tuple[str, ...] = ()
+    ) -> Choice:
         """Decide who answers a call; the teacher while there is no control state."""
         chooser = self._feed or _NO_ROUTES
-        return chooser.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred)
+        return chooser.choose(
+            fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred, slices=slices
+        )
 
     def saw(self, attempt: Attempt) -> None:
         """Learn how an attempt ended."""

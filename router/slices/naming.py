@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from store.vocabulary import DIMENSIONS, METADATA
+
 _BETWEEN = ":"
 
 
@@ -26,3 +28,18 @@ def is_slice(name: str) -> bool:
     """Say whether a name has a dimension and a value."""
     before, between, value = name.partition(_BETWEEN)
     return bool(before and between and value)
+
+
+def unfit(slicers: Iterable[str]) -> str | None:
+    """Say in a sentence's middle which of the names cannot be meant, or None."""
+    seen: set[str] = set()
+    for name in slicers:
+        of = dimension(name)
+        if of not in DIMENSIONS and not (of.startswith(METADATA) and of != METADATA):
+            return f"{of!r} is no dimension: there are {', '.join(DIMENSIONS)} and {METADATA}NAME"
+        if _BETWEEN in name and not is_slice(name):
+            return f"{name!r} names no value; a slice is `dimension:value`"
+        if name in seen:
+            return f"{name!r} is named twice"
+        seen.add(name)
+    return None

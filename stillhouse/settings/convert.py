@@ -50,6 +50,7 @@ FOR_ROUTER = (
         "mode",
         "delta",
         "delta_slice",
+        "slices",
         "alpha",
         "holdback",
         "shadow",

@@ -302,6 +302,7 @@ class Policy(Branch):
     signals: dict[Signal, Share] | None = None  # by what an app tells of an answer's fate
     drift: Drift | None = None
     delta: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    slices: tuple[Name, ...] | None = None  # dimensions, and declared slices `dimension:value`
     delta_slice: Margin | None = None
     alpha: Annotated[Real, Field(gt=0, lt=1)] | None = None
     profile: Literal["standard", "replay"] | None = None

@@ -36,6 +36,8 @@ from store.vocabulary.learning import (
     Verdict,
 )
 from store.vocabulary.routing import (
+    DIMENSIONS,
+    METADATA,
     Calibration,
     Capabilities,
     Drawn,
@@ -59,6 +61,8 @@ from store.vocabulary.routing import (
 )
 
 __all__ = [
+    "DIMENSIONS",
+    "METADATA",
     "Answer",
     "Attempt",
     "Calibration",

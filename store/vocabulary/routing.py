@@ -92,6 +92,12 @@ class Calibration:
     thresholds: tuple[float, ...] = ()  # candidates for `Route.threshold`, strictest first, all different
 
 
+DIMENSIONS = ("tools", "length", "language", "key")
+"""By what calls are told apart; `metadata.NAME` beside these."""
+
+METADATA = "metadata."
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """The published weights of one task version: all that a gateway needs to choose."""

@@ -408,6 +408,17 @@ async def test_a_user_is_assigned_as_a_whole_where_the_route_says_so():
         assert {call.unit for call in place.journal.calls} == {"c8"}  # what is compared is a conversation
 
 
+async def test_a_call_is_told_apart_by_what_the_route_names_and_only_where_a_student_may_answer_it():
+    async with house() as place, app(place) as client:
+        await accepted(place, client)
+        publish(place, slicers=("tools", "length", "metadata.plan"))
+        await client.chat.completions.create(**ASK, metadata={"plan": "pro"})
+        await client.chat.completions.create(**ASK, n=3)
+        told, barred = place.journal.calls
+        assert told.choice.slices == ("tools:none", "length:short", "metadata.plan:pro")
+        assert (barred.choice.reason, barred.choice.slices) == ("n", ())
+
+
 async def test_names_conversations_and_users_are_recorded():
     async with house() as place, app(place) as client:
         await client.chat.completions.create(

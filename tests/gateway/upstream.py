@@ -318,13 +318,21 @@ class FixedChooser:
     def route(self, fingerprint: str) -> Route | None:
         return self.published
 
-    def choose(self, *, fingerprint: str, unit: str, call_id: str, barred: str | None) -> Choice:
+    def choose(
+        self, *, fingerprint: str, unit: str, call_id: str, barred: str | None, slices: tuple[str, ...] = ()
+    ) -> Choice:
         self.barred.append(barred)
         self.units.append(unit)
         if barred:
             return Choice(reason=barred, task="t")
         return Choice(
-            who=self.who, reason="share", task="t", pairing=self.pairing, student_id="s1", propensity=1.0
+            who=self.who,
+            reason="share",
+            task="t",
+            pairing=self.pairing,
+            student_id="s1",
+            propensity=1.0,
+            slices=slices,
         )
 
     def saw(self, attempt: Attempt) -> None:

@@ -25,8 +25,8 @@ def route(state=State.CANARY_25, **changes) -> Route:
     return made
 
 
-def choose(table, unit="u", call_id="c", barred=None, fingerprint="f"):
-    return table.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred)
+def choose(table, unit="u", call_id="c", barred=None, fingerprint="f", *, slices=()):
+    return table.choose(fingerprint=fingerprint, unit=unit, call_id=call_id, barred=barred, slices=slices)
 
 
 @given(texts, texts, texts, st.one_of(st.none(), texts), st.sampled_from(list(State)))
@@ -236,3 +236,34 @@ def test_a_hold_that_froze_no_step_publishes_nothing():
     assert held.held_from is None
     made = publish.route(held, student(), VERSION, FAST, epoch=1, now=1.0, drawing=True)
     assert made is None
+
+
+SLICES = st.lists(st.sampled_from(["length:long", "length:short", "tools:none", "language:de"]), unique=True)
+
+
+@given(st.tuples(texts, texts), SLICES, SLICES, SLICES, st.sampled_from(list(State)))
+def test_what_the_teacher_keeps_is_never_the_students_and_all_else_falls_as_before(
+    call, slices, excluded, unproven, state
+):
+    unit, call_id = call
+    made = publish.route(rollout(state), student(), VERSION, FAST, epoch=1, now=1.0, drawing=True)
+    if made is None:
+        return
+    kept = replace(made, excluded=tuple(excluded), unproven=tuple(unproven))
+    plain = choose(Table.of([made]), unit, call_id, slices=tuple(slices))
+    found = choose(Table.of([kept]), unit, call_id, slices=tuple(slices))
+    assert found.slices == tuple(slices)
+    if set(slices) & set(excluded):
+        assert (found.who, found.reason, found.pairing) == (Who.TEACHER, "slice", Pairing.NONE)
+    elif set(slices) & set(unproven):
+        assert (found.who, found.reason) == (Who.TEACHER, "slice_unproven")
+        assert (found.pairing, found.propensity) in {(Pairing.NONE, 0.0), (Pairing.SHADOW, made.shadow)}
+    else:
+        assert found == plain
+
+
+def test_a_slice_that_is_not_proven_yet_is_shadowed():
+    kept = replace(route(), unproven=("language:de",))
+    found = [choose(Table.of([kept]), call_id=str(n), slices=("language:de",)) for n in range(2_000)]
+    drawn = [choice for choice in found if choice.pairing == Pairing.SHADOW]
+    assert abs(len(drawn) / len(found) - kept.shadow) < 0.05
