@@ -23,6 +23,7 @@ class Cause(StrEnum):
     DRIFT = "drift"
     ASSIGNMENT_MISMATCH = "assignment_mismatch"
     TEACHER_CHANGED = "teacher_changed"
+    JUDGE_CHANGED = "judge_changed"  # or the metric: another version of what makes the scores
 
 
 class Probe(NamedTuple):

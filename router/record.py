@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -15,7 +15,18 @@ from typing import Any
 from router.decision import Decision, Facts, Finding, Probe
 from router.evidence import Evidence
 from router.settings import RolloutPolicy
-from store.vocabulary import Evaluation, Release, Rollout, State, Student, TaskMode, Unit, Verdict
+from store.vocabulary import (
+    Evaluation,
+    Release,
+    Rollout,
+    State,
+    Student,
+    TaskMode,
+    Unit,
+    Verdict,
+    Watch,
+    WatchKind,
+)
 
 
 def inputs(
@@ -42,8 +53,15 @@ def inputs(
     }
 
 
-def versions(policy: RolloutPolicy, student: Student | None, score: str) -> dict[str, Any]:
-    """Give what a decision was made with: the code, the policy, the student, and the name of the score that is compared."""
+def versions(
+    policy: RolloutPolicy, student: Student | None, score: str, watches: Iterable[Watch]
+) -> dict[str, Any]:
+    """Give what a decision was made with: the code, the policy, the student, the score and the teacher.
+
+    `score_version` made what was counted, None before anything was; `teacher` are the models that each upstream has
+    answered as, the latest last, none where drift is not watched.
+    """
+    seen = {watch.kind: watch.state for watch in watches}
     made = {} if student is None else {**asdict(student), "base_url": "", "parity": None, "erased": None}
     return {
         "code": _code(),
@@ -52,7 +70,9 @@ def versions(policy: RolloutPolicy, student: Student | None, score: str) -> dict
         "student_sha256": digest(made),
         "weights_sha256": made.get("weights_sha256"),
         "trainset_id": made.get("trainset_id"),
-        "score": score,
+        "score": seen.get(WatchKind.SCORER, {}).get("name", score),
+        "score_version": seen.get(WatchKind.SCORER, {}).get("version"),
+        "teacher": seen.get(WatchKind.TEACHER, {}).get("known", {}),
     }
 
 

@@ -72,7 +72,10 @@ class Taker:
                 {
                     **_inputs(rollout, after, policy, made, now),
                     "versions": record.versions(
-                        policy, self._control.student(rollout.student_id), self._score_name(rollout.task_id)
+                        policy,
+                        self._control.student(rollout.student_id),
+                        self._score_name(rollout.task_id),
+                        self._control.watches(rollout.rollout_id),
                     ),
                 }
             ),

@@ -27,6 +27,7 @@ CAUSES: Mapping[str, str] = MappingProxyType(
         Cause.DRIFT: "the drift",
         Cause.ASSIGNMENT_MISMATCH: "the mismatch of assignments",
         Cause.TEACHER_CHANGED: "the change of the teacher",
+        Cause.JUDGE_CHANGED: "the change of what scores answers",
     }
 )
 """What a rollout is held for, by cause."""

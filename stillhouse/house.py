@@ -27,6 +27,7 @@ from router.drift.watching import Watching
 from router.errors import RolloutRefused
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
+from router.streams.scorer import ScorerWatch
 from router.streams.watchers import OutageWatch, RatioWatch
 from stillhouse.access import JobAccess, in_background
 from stillhouse.erasure import Erasing, Quiet, Scene
@@ -123,6 +124,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
             watchers=(
                 RatioWatch(log, time.time),
                 OutageWatch(log, scoring.score_name, time.time),
+                ScorerWatch(control, scoring.scored_by, epoch, time.time),
                 watching.findings,
             ),
         ),

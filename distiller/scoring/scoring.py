@@ -95,11 +95,16 @@ class Scoring:
         self._now = now
         self._late = Late(log, self._owner, now)
         self._places: dict[str, _Place] = {}
+        self._scorers: dict[str, tuple[str, str]] = {}
         self._unavailable = ""  # the last sentence logged, so that an outage is logged once
 
     def score_name(self, task_id: str) -> str:
         """Return the name under which a task's scores stand."""
         return self._shapes.metric(task_id).name
+
+    def scored_by(self, task_id: str) -> tuple[str, str] | None:
+        """Return name and version of what scores a task since this process began; None before its first look."""
+        return self._scorers.get(task_id)
 
     async def step(self) -> int:
         """Score what came in, at most `score_limit` attempts a task; return how many scores were written."""
@@ -129,6 +134,7 @@ class Scoring:
         place.follow(frozenset(v.moved_from for v in versions if v.moved_from))
         spec = await asyncio.to_thread(self._shapes.metric, task_id)
         version = await self._scorer.version(spec)
+        self._scorers[task_id] = (spec.name, version)  # before the first score of it is written
         found = await asyncio.to_thread(self._find, fingerprints, spec, version, place)
         scores = await self._score(spec, version, found, place)
         every = [*scores, *await self._corrections(spec, version, place)]

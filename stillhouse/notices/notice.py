@@ -14,7 +14,7 @@ from store.vocabulary import State
 
 KINDS = ("promotion", "hold", "rollback", "drift", "refusal", "slice")
 
-_CHANGED = frozenset({Cause.DRIFT, Cause.TEACHER_CHANGED})
+_CHANGED = frozenset({Cause.DRIFT, Cause.TEACHER_CHANGED, Cause.JUDGE_CHANGED})
 _STAYING: Mapping[str, str | None] = MappingProxyType(
     {"slice_excluded": "slice", "excluded": "slice", "included": "slice", "waived": None}
 )
@@ -24,7 +24,7 @@ _RAMP = frozenset({*LADDER[1:], State.AWAITING_APPROVAL})
 _TITLES = {
     "promotion": "{task}: the student goes on to {target}",
     "hold": "{task}: the rollout is held",
-    "drift": "{task}: what it is asked, or its teacher, has changed",
+    "drift": "{task}: what it is asked, its teacher, or what scores it has changed",
     "rollback": "{task}: the student is taken off",
     "refusal": "{task}: the student is refused",
     "slice": "{task}: the teacher keeps a slice of the calls",

@@ -319,6 +319,7 @@ class WatchKind(StrEnum):
     STUDENT_ANSWERS = "student_answers"
     TEACHER = "teacher"  # what it calls itself
     PROBES = "probes"  # whether it still answers a frozen set of requests as it did
+    SCORER = "scorer"  # which version of its metric or judge what is counted was scored by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@ from dataclasses import replace
 from slowpath import InProcessScorer, feedback, served, shadowed
 
 from distiller.scoring.late import FEEDBACK
+from distiller.scoring.metrics import VERSION
 from distiller.scoring.scoring import Scoring
 from distiller.scoring.spec import Scored, ScorerUnavailable
 from distiller.settings import DistillerSettings, JudgeSettings, Policies, TaskPolicy
@@ -35,8 +36,10 @@ async def test_pairs_get_both_scores_and_the_teacher_agrees_with_itself(house):
     right, wrong = shadowed("x", "red", "Red."), shadowed("y", "red", "blue")
     house.load(right, wrong)
     loop = scoring(house)
+    assert loop.scored_by("colours") is None
     assert await loop.step() == 34
     assert loop.score_name("colours") == "label"
+    assert loop.scored_by("colours") == ("label", VERSION)
     (one, two) = house.log.drawn("r1", 0, "label", 10)
     assert (one.student_score, one.teacher_score) == (1.0, 1.0)
     assert (two.student_score, two.teacher_score) == (0.0, 1.0)
