@@ -46,6 +46,8 @@ class AnswerWatch:
 
     whose: str = ""  # Who
     since: float = 0.0  # when the evidence of the trial began that it belongs to
+    without: tuple[str, ...] = ()  # slices that the teacher kept: their calls are none of these
+    after: float = 0.0  # when that was so: calls until then may be of them
     first: int = 0  # answers of the reference
     counts: Mapping[str, int] = field(default_factory=dict)  # of them with a trait, by its hash
     forms: Mapping[str, int] = field(default_factory=dict)  # the same of forms
@@ -58,7 +60,7 @@ class AnswerWatch:
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON; `from_json` restores an equal value."""
-        plain = ("whose", "since", "first", "looked", "found_at", "crossed")
+        plain = ("whose", "since", "after", "first", "looked", "found_at", "crossed")
         return {
             **{name: getattr(self, name) for name in plain},
             **{name: dict(getattr(self, name)) for name in ("counts", "forms", "names")},
@@ -72,6 +74,7 @@ class AnswerWatch:
                 }
                 for t in self.traits
             ],
+            "without": list(self.without),
             "found": finding_json(self.found),
         }
 
@@ -83,7 +86,12 @@ class AnswerWatch:
         traits = tuple(
             Trait(**{**trait, "alarm": Alarm.from_json(trait["alarm"])}) for trait in data["traits"]
         )
-        return cls(**{**data, "traits": traits, "found": finding_of(data["found"])})
+        parsed = {
+            "traits": traits,
+            "without": tuple(data["without"]),
+            "found": finding_of(data["found"]),
+        }
+        return cls(**{**data, **parsed})
 
 
 def seen(watch: AnswerWatch, one: Look, policy: DriftPolicy) -> AnswerWatch:
@@ -99,6 +107,18 @@ def seen(watch: AnswerWatch, one: Look, policy: DriftPolicy) -> AnswerWatch:
     at = max(range(len(traits)), key=lambda i: traits[i].alarm.log_wealth)
     bar = math.log(policy.run_length * len(traits))
     return _alarmed(watch, at, bar) if traits[at].alarm.log_wealth >= bar else watch
+
+
+def restarted(watch: AnswerWatch, *, since: float, without: tuple[str, ...], now: float) -> AnswerWatch:
+    """Give the watch from its beginning where other calls are meant than before: in another trial, or without other slices.
+
+    A finding stands until it is over: giving a slice to the teacher ends none.
+    """
+    if watch.since != since:
+        return AnswerWatch(whose=watch.whose, since=since, without=without)
+    if watch.without != without and watch.found is None:
+        return AnswerWatch(whose=watch.whose, since=since, without=without, after=now)
+    return watch
 
 
 def _referred(watch: AnswerWatch, one: Look) -> AnswerWatch:

@@ -22,6 +22,7 @@ from router.drift.settings import DriftPolicy
 from router.drift.shape import look
 from router.drift.teacher import TeacherWatch
 from router.settings import RolloutPolicy
+from router.slices.course import unproven
 from router.steps import LIVE
 from store.control import Control
 from store.errors import StaleEpoch, StoreError
@@ -37,6 +38,7 @@ ANSWERED_S = (
 _BY_HASH = frozenset(
     {"shadow", "ramp", "holdback"}
 )  # choices of the teacher that know nothing of the request
+_KEPT = "slice_unproven"  # a choice of the teacher that knows its slice; the student shadows it
 
 
 class DriftLog(Protocol):
@@ -154,7 +156,11 @@ class Watching:
         for one in found:
             if one.who == Who.TEACHER and one.completion is not None:
                 named = teacher.noted(named, one.upstream, one.completion)
-        mine = [one for one in found if one.who == Who.STUDENT and one.student_id == rollout.student_id]
+        mine = [
+            one
+            for one in found
+            if one.who == Who.STUDENT and one.student_id == rollout.student_id and one.reason != _KEPT
+        ]
         theirs = [one for one in found if one.who == Who.TEACHER and one.reason in _BY_HASH]
         return [
             _kept(kept[WatchKind.TEACHER], seq, named.to_json()),
@@ -174,16 +180,18 @@ class Watching:
     def _answers(
         self, rollout: Rollout, kept: Watch, found: Sequence[Reply], seq: int, policy: DriftPolicy
     ) -> Watch:
-        watch = AnswerWatch.from_json(kept.state)
         who = Who.TEACHER if kept.kind == WatchKind.TEACHER_ANSWERS else Who.STUDENT
-        if (
-            watch.since != rollout.since or not watch.whose
-        ):  # another teacher, or another trial: from the beginning
-            watch = AnswerWatch(whose=str(who), since=rollout.since)
+        without = tuple(sorted({*rollout.excluded, *unproven(rollout)}))
+        watch = answers.restarted(
+            replace(AnswerWatch.from_json(kept.state), whose=str(who)),
+            since=rollout.since,
+            without=without,
+            now=self._clock(),
+        )
         once = self._once.setdefault((rollout.rollout_id, kept.kind), Once())
         for one in found:
             looks = look(one.completion, one.outcome)
-            if looks is not None and once.counts(one.unit):
+            if one.ts > watch.after and looks is not None and once.counts(one.unit):
                 watch = answers.seen(watch, looks, policy)
         return _kept(kept, seq, watch.to_json())
 

@@ -23,4 +23,4 @@ points worse is found by its scores alone.
 """
 
 SLICES = 1 / 8
-"""Of the same, for all slices together."""
+"""Of the harm budget of the whole rollout, for all slices together (`router.slices.rank`). They have no detectors."""

@@ -99,6 +99,25 @@ def test_7_answers_of_another_shape_hold_it_too(watched):
     assert watched.replayed() == []
 
 
+def test_a_slice_that_the_teacher_keeps_is_no_drift_of_the_answers(watched):
+    """Without its calls the others' answers are more frequent: they are held against their own beginning."""
+    watched.come(200, says=lambda dice: dice.choice(["yes", "no"]))
+    watched.order("exclude", about="length:long")
+    watched.tick()
+    watched.come(300)
+    assert (watched.state(), watched.kept(WatchKind.TEACHER_ANSWERS).state["without"]) == (
+        State.SHADOW,
+        ["length:long"],
+    )
+    watched.come(200, says=lambda dice: dice.choice(["yes", "no"]))
+    assert watched.latest().reason.startswith("The teacher's answers look otherwise")
+    watched.order("include", about="length:long")  # no order lifts a finding
+    watched.tick()
+    watched.come(50)
+    assert watched.latest().held_for == ("drift",)
+    assert watched.replayed() == []
+
+
 def test_6_a_silently_upgraded_teacher_holds_voids_and_begins_the_next_trial(watched):
     watched.play(40)
     watched.come(100)

@@ -17,7 +17,7 @@ from router.evidence import Evidence, anew, update
 from router.policy import next_step
 from router.scan import first_decision
 from router.settings import RolloutPolicy
-from router.slices import harm
+from router.slices import harm, telling
 from router.slices.rank import MOST, Life, parts
 from router.streams.budget import SLICES
 from store.vocabulary import ObservationKind, State, TaskMode, Who
@@ -148,6 +148,9 @@ def test_only_so_many_slices_are_told_apart():
     assert evidence.slices["tools:none"].paired == evidence.over().paired == MOST + 19
     assert f"user:{MOST:03}" not in evidence.slices
     assert update(update(EMPTY_EVIDENCE, many[:30]), many[30:]) == evidence
+    told = telling.lines(rollout(), evidence, telling.stories(rollout(), evidence, POLICY, ()), ())
+    assert len(told) == MOST + 1
+    assert told[-1].startswith(f"Only the first {MOST} slices are told apart")
 
 
 def test_a_slice_at_its_margin_is_excluded_no_more_often_than_its_part_of_alpha():
