@@ -1,13 +1,15 @@
 """A whole way of a call, for the adversarial tests: apps, gateway, journal, log, scores, control. Knows no attack.
 
-Gateway, teacher and student speak over real sockets; journal, log and control state are real files. The judge is here:
-an answer is right when it says what the question says. The clock is one that a test sets; nothing waits for it.
+Gateway, teacher and student speak over real sockets; journal, log and control state are real files. The judge is here, and
+the people who look after it: an answer is right when it says what the question says. The clock is one that a test sets;
+nothing waits for it.
 """
 
 import asyncio
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -16,15 +18,20 @@ import httpx
 from makers import FAST, Watch, evaluation, student
 from upstream import Healthy, Upstream, serving
 
+from distiller.scoring.pairs import audited
+from distiller.scoring.rank import GOLD
 from gateway.app import build
 from gateway.capture import read_answer
 from gateway.fingerprint import fingerprint
 from gateway.settings import GatewaySettings, Timeouts, UpstreamSpec
 from router.bucket import position
 from router.controller import Controller
+from router.drift.settings import DriftPolicy
+from router.drift.watching import Watching
 from router.feed import RouteFeed
 from router.opening import open_rollout
 from router.replay import differences
+from router.streams.scorer import ScorerWatch
 from router.streams.watchers import OutageWatch, RatioWatch
 from store.control import Control, Order
 from store.ingester import Ingester
@@ -40,12 +47,16 @@ PATIENCE_S = 30.0
 
 
 class Speaker(Upstream):
-    """Repeats the user's word; `wrong` says which words it gets wrong, `fault` answers instead."""
+    """Repeats the user's word; `wrong` says which words it gets wrong, `fault` answers instead. It calls itself `model`."""
 
     def __init__(self):
         super().__init__()
         self.wrong = lambda word: False
         self.fault = None
+        self.model = "speaker-1"
+
+    def completion(self, asked):
+        return {**super().completion(asked), "model": self.model}
 
     async def usual(self, seen, out):
         if self.fault is not None and seen.path.endswith("/chat/completions"):
@@ -85,9 +96,9 @@ class Journal:
 class Street:
     """One task with a student whose rollout has begun."""
 
-    def __init__(self, root, policy=BRIEF):
+    def __init__(self, root, policy=BRIEF, drift=None):
         self.folder = DataFolder(root).create()
-        self.policy, self.clock = policy, Watch()
+        self.policy, self.drift, self.clock = policy, drift or DriftPolicy(), Watch()
         self.teacher, self.student = Speaker(), Speaker()
         self.log, self.control = Log.open(self.folder.log), Control.open(self.folder.control)
         self.epoch = self.control.take_epoch("test")
@@ -97,11 +108,15 @@ class Street:
         self.controller = self.another()
         self.teacher_url = ""  # once it stands
         self.judging = lambda _word: True  # which answers are scored yet
+        self.judge = lambda word, said: said == word  # and which of them it holds to be right
+        self.version = "1"  # of the judge
+        self.asked_of_people = 0.0  # share of the calls
         self._scored = set()
         self._orders = 0
 
     def another(self):
         """A controller as after a restart: it remembers nothing. Joined as the house joins it."""
+        self.watching = Watching(self.control, self.log, lambda _: self.drift, self.epoch, self.clock)
         return Controller(
             self.control,
             self.log,
@@ -109,19 +124,25 @@ class Street:
             self.epoch,
             self.clock,
             lambda _: SCORE,
-            watchers=(RatioWatch(self.log, self.clock), OutageWatch(self.log, lambda _: SCORE, self.clock)),
+            watchers=(
+                RatioWatch(self.log, self.clock),
+                OutageWatch(self.log, lambda _: SCORE, self.clock),
+                ScorerWatch(self.control, lambda _: (SCORE, self.version), self.epoch, self.clock),
+                self.watching.findings,
+            ),
         )
 
-    def begin(self, student_url):
-        """Plant the task of these calls and its student, and open the rollout."""
+    def begin(self, student_url, metric=SCORE):
+        """Plant the task of these calls and its student, and open the rollout: all calls so far were before it."""
         print_ = fingerprint({"model": "m", "messages": [HEAD, {"role": "user", "content": "a"}]}, "")
         self.control.save_task(Task(task_id="t", name="T", mode=TaskMode.AUTO), self.epoch)
         version = TaskVersion(task_id="t", version=1, head_hash="h", fingerprints=(print_,))
         self.control.save_version(version, self.epoch)
         made = student(base_url=student_url, model="student")
         self.control.save_student(made, self.epoch)
-        self.control.save_evaluation(evaluation(), self.epoch)
-        open_rollout(self.control, made, evaluation(), self.policy, epoch=self.epoch, clock=self.clock)
+        screened = evaluation(detail={"metric": metric})
+        self.control.save_evaluation(screened, self.epoch)
+        open_rollout(self.control, made, screened, self.policy, epoch=self.epoch, clock=self.clock)
         self.tick()
         assert self.state == State.SHADOW
 
@@ -155,6 +176,7 @@ class Street:
     def tick(self, seconds=1.0):
         """Let time pass, decide, and publish to the gateway."""
         self.clock.now += seconds
+        self.watching.step()
         made = self.controller.tick()
         self.feed.refresh()
         return made
@@ -200,18 +222,24 @@ class Street:
             if self.judging(word):
                 self._scored.add(record.attempt_id)
                 said = json.loads(record.body)["choices"][0]["message"]["content"]
-                scores.append(
-                    Score(
-                        attempt_id=record.attempt_id,
-                        call_id=record.call_id,
-                        name=SCORE,
-                        version="1",
-                        value=float(said == word),
-                        source=ScoreSource.METRIC,
-                        ts=self.clock.now,
-                    )
-                )
+                scores += self._scores(record, word, said)
         self.log.add_scores(scores)
+
+    def _scores(self, attempt, word, said):
+        """Give what the judge says of an answer, and what people say of it where they are asked."""
+        share = self.asked_of_people
+        drawn = audited(attempt.call_id, share) if share else None
+        judged = Score(
+            attempt_id=attempt.attempt_id, call_id=attempt.call_id, name=SCORE, version=self.version,
+            value=float(self.judge(word, said)), source=ScoreSource.JUDGE if share else ScoreSource.METRIC,
+            ts=self.clock.now, propensity=share or None, drawn=drawn,
+        )  # fmt: skip
+        if not drawn:
+            return [judged]
+        return [
+            judged,
+            replace(judged, name=GOLD, value=float(said == word), source=ScoreSource.GOLD, drawn=None),
+        ]
 
     def close(self):
         self.journal.writer.close()
@@ -255,16 +283,18 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def lively(root, policy=BRIEF):
-    """A street with a gateway before it, and an app."""
-    street = Street(root, policy)
+async def lively(root, policy=BRIEF, *, before=(), drift=None, metric=SCORE):
+    """A street with a gateway before it, and an app that asked for some words before the rollout began."""
+    street = Street(root, policy, drift)
     async with (
         serving(street.teacher, street.student) as (teacher, pupil),
         gateway(street, teacher, street.feed, street.journal) as app,
     ):
         street.teacher_url = teacher
-        street.begin(pupil + "/v1")
-        await app.ask("hello")  # the teacher accepts the key
+        await app.ask(*before, "hello")  # the teacher accepts the key
+        if before:  # the gateway's own time stands in the calls; else all of them come long after the test's clock
+            street.clock.now = time.time()
+        street.begin(pupil + "/v1", metric)
         yield street, app
     street.close()
 
