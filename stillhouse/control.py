@@ -131,7 +131,7 @@ async def serve(told: Told) -> None:
         await _lead(
             served,
             ports.shared(settings.control.host, told.port),
-            [*_loops(parts, stores, tell, Auditor(folder.run, log, parts.ingester)), *_notices(post)],
+            [*_loops(parts, stores, tell, parts.auditor), *_notices(post)],
             parts.clock,
             closed,
         )

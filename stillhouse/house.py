@@ -28,8 +28,10 @@ from router.errors import RolloutRefused
 from router.opening import open_rollout
 from router.settings import RolloutPolicy
 from router.streams.scorer import ScorerWatch
+from router.streams.stored import StoreWatch
 from router.streams.watchers import OutageWatch, RatioWatch
 from stillhouse.access import JobAccess, in_background
+from stillhouse.auditor import Auditor
 from stillhouse.erasure import Erasing, Quiet, Scene
 from stillhouse.grants import JUDGE, Grants
 from stillhouse.lineage import Keeper
@@ -56,6 +58,7 @@ class House:
     scoring: Scoring
     controller: Controller
     watching: Watching
+    auditor: Auditor
     executor: Executor
     clock: Clock
     quiet: Quiet
@@ -100,6 +103,8 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
     )
     executor = Executor(Pipeline(parts), parts)
     watching = Watching(control, log, drift_policy, epoch, time.time)
+    ingester = Ingester(log, folder.journal, read_answer, prices.price)
+    auditor = Auditor(folder.run, log, ingester)
     quiet = Quiet(executor, scorer, scoring.step, _probing(parts, grants, inner_url, drift_policy))
     scene = Scene(folder=folder, log=log, control=control, epoch=epoch, now=time.time)
     return House(
@@ -107,7 +112,7 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
         quiet=quiet,
         erasing=Erasing(scene, quiet),
         clock=Clock(log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits),
-        ingester=Ingester(log, folder.journal, read_answer, prices.price),
+        ingester=ingester,
         lineage=Keeper(control, settings, epoch),
         grouper=Grouper(
             log=log, control=control, epoch=epoch, shapes=shapes, policies=policies, settings=limits
@@ -125,10 +130,12 @@ def build(stores: Stores, *, epoch: int, grants: Grants, prices: PriceBook, inne
                 RatioWatch(log, time.time),
                 OutageWatch(log, scoring.score_name, time.time),
                 ScorerWatch(control, scoring.scored_by, epoch, time.time),
+                StoreWatch(auditor.books, time.time),
                 watching.findings,
             ),
         ),
         watching=watching,
+        auditor=auditor,
     )
 
 

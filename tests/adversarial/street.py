@@ -292,7 +292,9 @@ async def lively(root, policy=BRIEF, *, before=(), drift=None, metric=SCORE):
     ):
         street.teacher_url = teacher
         await app.ask(*before, "hello")  # the teacher accepts the key
-        if before:  # the gateway's own time stands in the calls; else all of them come long after the test's clock
+        if (
+            before
+        ):  # the gateway's own time stands in the calls; else all of them come long after the test's clock
             street.clock.now = time.time()
         street.begin(pupil + "/v1", metric)
         yield street, app

@@ -2,12 +2,15 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import FAST, rollout
 
 from gateway.capture import read_answer
+from router.streams.stored import StoreWatch
 from stillhouse import auditor
 from stillhouse.admin import metrics
 from stillhouse.auditor import Auditor
@@ -26,7 +29,7 @@ from store.ingester import Ingester
 from store.journal.counts import Counts
 from store.log import Log
 from store.paths import DataFolder
-from store.vocabulary import Attempt, Call, Role, Who
+from store.vocabulary import Attempt, Call, Role, State, Who
 
 small = st.integers(0, 1000)
 some = st.builds(Counts, small, small, small)
@@ -222,6 +225,30 @@ def test_after_a_restart_of_the_machine_only_a_clock_set_back_is_seen():
     assert not seen.look()
     held = Reading(boot="b1", wall=1.0, steady=5.0, held_until=10.0)
     assert clocks.jumps("b2", held).held, "a hold begins anew: how long the machine was off is not known"
+
+
+def test_what_a_worker_loses_and_what_waits_too_long_reaches_the_rollouts_as_an_outage(place):
+    """From a worker's own counts, through the ledger, to the finding that holds a rollout."""
+    run, sums, clock = place.folder.run, Sums(), [0.0]
+    journal = LateJournal(place.folder.journal, "w0", place.settings)
+    ingester = Ingester(place.log, place.folder.journal, read_answer, lambda *_: None)
+    voice, looking = Voice(run, "worker-0"), Auditor(run, place.log, ingester)
+    watch, live = StoreWatch(looking.books, lambda: clock[0]), rollout(State.CANARY_5)
+    assert watch(live, FAST) == [], "nobody has drawn up a ledger yet"
+    said = figures(journal, sums)
+    for lost, found in ((2, []), (2, []), (7, ["store_outage"])):
+        voice.say(replace(said, lost=Counts(attempts=lost)), last=True)
+        looking.look()
+        clock[0] += 5.0
+        assert [one.cause for one in watch(live, FAST)] == found
+    clock[0] += 1e6  # whatever the clock says, it is looked for a minute
+    assert watch(live, FAST)
+    for _ in range(5):
+        clock[0] += 10.0
+        held = watch(live, FAST)
+    assert held == []
+    journal.close()
+    ingester.close()
 
 
 def test_a_clock_that_jumped_is_a_warning_of_the_doctor(place):
