@@ -4,9 +4,8 @@
 
 J is the judge's difference (student less teacher), H the person's, G whether the call was drawn for a person,
 pi the probability of that. Whatever the judge does, E[psi | past] = E[H | past], because the draw knows
-nothing of either; so a test on psi is a test of what people would say. With J = 0 it is the inverse-propensity
-weight of a score that exists for a drawn part only. A label that was drawn and did not come is not zero: it is
-the worst that a person could have said.
+nothing of either; so a test on psi is a test of what people would say. A label that was drawn and did not come is not
+zero: it is the worst that a person could have said.
 
 Source: Robins, Rotnitzky and Zhao, "Estimation of regression coefficients when some regressors are not always
 observed" (1994), augmented inverse-probability weighting; Angelopoulos et al., "Prediction-powered inference"
@@ -19,8 +18,8 @@ LEAST = 0.01
 """The thinnest draw that is tested: below it no number of pairs that a step allows could prove anything."""
 
 
-def bound(pi: float, *, judged: bool = True) -> float:
-    """Give B with |psi| <= B: 1 + 2 / pi, and 1 / pi where there is no judge. 1 where everything is labelled or none is.
+def bound(pi: float) -> float:
+    """Give B with |psi| <= B: 1 + 2 / pi. 1 where everything is labelled or none is.
 
     Raises ValueError for a `pi` that is no probability above LEAST.
     """
@@ -28,7 +27,7 @@ def bound(pi: float, *, judged: bool = True) -> float:
         return 1.0
     if not LEAST <= pi < 1.0:
         raise ValueError(f"the share of labelled calls must lie between {LEAST:g} and 1, not {pi:g}.")
-    return 1.0 + 2.0 / pi if judged else 1.0 / pi
+    return 1.0 + 2.0 / pi
 
 
 def rectified(judged: float, labelled: float | None, *, drawn: bool, pi: float) -> float:
@@ -36,11 +35,3 @@ def rectified(judged: float, labelled: float | None, *, drawn: bool, pi: float) 
     if not drawn:
         return judged
     return judged + ((-1.0 if labelled is None else labelled) - judged) / pi
-
-
-def weighted(d: float | None, *, drawn: bool, q: float) -> float:
-    """Give the inverse-propensity weight of a difference observed with probability `q`, in [-1/q, 1/q].
-
-    Not drawn counts 0, exactly; drawn and missing (`d` None) counts the worst.
-    """
-    return rectified(0.0, d, drawn=drawn, pi=q)

@@ -26,14 +26,6 @@ def test_whatever_the_judge_says_the_mean_is_what_people_say_and_the_bound_holds
     assert gold.rectified(judged, None, drawn=True, pi=pi) <= asked + 1e-9, "silence is the worst"
 
 
-@given(scores, shares)
-def test_a_part_that_is_scored_stands_for_all_and_what_is_missing_of_it_is_the_worst(d, q):
-    drawn_, other = gold.weighted(d, drawn=True, q=q), gold.weighted(None, drawn=False, q=q)
-    assert q * drawn_ + (1 - q) * other == pytest.approx(d, abs=1e-9)
-    assert abs(drawn_) <= gold.bound(q, judged=False) + 1e-9
-    assert gold.weighted(None, drawn=True, q=q) == pytest.approx(-1 / q)
-
-
 @given(st.lists(st.tuples(scores, scores, st.booleans()), min_size=1, max_size=40))
 def test_the_scaled_test_is_the_test_of_psi_itself(rows):
     """log(1 + c (psi + delta) / (B - delta)), but for rounding against the claim."""
