@@ -15,7 +15,7 @@ from router.figures import FRESH, Figures, bars, measure
 from router.partial.telling import partly
 from router.settings import STEPS, RolloutPolicy
 from router.slices import telling as slices
-from router.slices.course import unproven
+from router.slices.proving import unproven
 from router.steps import LADDER, TERMINAL, share, standing
 from router.streams import alarms
 from router.streams.terms import notes

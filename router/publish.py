@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from router.settings import RolloutPolicy
-from router.slices.course import unproven
 from router.slices.naming import dimensions
+from router.slices.proving import unproven
 from router.steps import CONSUMING, shadowed, share, standing
 from store.vocabulary import Release, Rollout, Route, Student, TaskVersion
 
@@ -55,7 +55,7 @@ def route(
         unit=rollout.unit,
         slicers=dimensions(rollout.slicers),
         excluded=tuple(sorted(rollout.excluded)),
-        unproven=unproven(rollout),
+        unproven=tuple(unproven(rollout)),
         epoch=epoch,
         updated=now,
     )

@@ -22,7 +22,7 @@ from router.drift.settings import DriftPolicy
 from router.drift.shape import look
 from router.drift.teacher import TeacherWatch
 from router.settings import RolloutPolicy
-from router.slices.course import unproven
+from router.slices.proving import unproven
 from router.steps import LIVE
 from store.control import Control
 from store.errors import StaleEpoch, StoreError

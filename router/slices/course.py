@@ -13,12 +13,8 @@ from router.evidence import Evidence
 from router.figures import Flags
 from router.settings import RolloutPolicy
 from router.slices import harm, telling
-from router.slices.naming import declared
 from router.steps import CONSUMING
 from store.vocabulary import Observation, Rollout
-
-ENOUGH = 100
-"""Compared pairs after which a declared slice is routed as all others are."""
 
 HARM = "harm"
 OPERATOR = "operator"
@@ -74,11 +70,3 @@ def kept(rollout: Rollout, decision: Decision) -> dict[str, str]:
     why = HARM if decision.cause == "slice_excluded" else OPERATOR
     after = {**rollout.excluded, **dict.fromkeys(decision.exclude, why)}
     return {name: after[name] for name in sorted(after) if name not in decision.include}
-
-
-def unproven(rollout: Rollout) -> tuple[str, ...]:
-    """Give the declared slices of which too few pairs were compared, and that are not excluded."""
-    if not (names := [name for name in declared(rollout.slicers) if name not in rollout.excluded]):
-        return ()
-    slices = Evidence.from_json(rollout.evidence).slices
-    return tuple(name for name in names if name not in slices or slices[name].paired < ENOUGH)

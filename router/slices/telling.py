@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from router import words
 from router.evidence import Evidence
 from router.settings import RolloutPolicy
 from router.slices import harm as test
+from router.slices.proving import ENOUGH
 from router.slices.rank import MOST
 from store.vocabulary import Rollout
 
@@ -46,7 +47,7 @@ def record(evidence: Evidence, one: test.Tested) -> dict[str, Any]:
 
 
 def stories(
-    rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, unproven: Sequence[str]
+    rollout: Rollout, evidence: Evidence, policy: RolloutPolicy, unproven: Collection[str]
 ) -> tuple[SliceStory, ...]:
     """Tell of every slice that was seen, by rank."""
     return tuple(
@@ -65,7 +66,7 @@ def stories(
 
 
 def lines(
-    rollout: Rollout, evidence: Evidence, told: Sequence[SliceStory], unproven: Sequence[str]
+    rollout: Rollout, evidence: Evidence, told: Sequence[SliceStory], unproven: Mapping[str, int]
 ) -> list[str]:
     """Say how the slices stand, and which ones the teacher keeps."""
     said = [_line(evidence, one) for one in told]
@@ -74,10 +75,13 @@ def lines(
     for why, names in (
         ("for harm", [name for name, why in rollout.excluded.items() if why == "harm"]),
         ("by an operator's order", [name for name, why in rollout.excluded.items() if why == "operator"]),
-        ("until more of them was compared", unproven),
     ):
         if names:
             said.append(f"The teacher keeps {', '.join(names)}, {why}.")
+    said += [
+        f"The teacher keeps {name} until {ENOUGH} of its pairs were compared ({pairs} are)."
+        for name, pairs in unproven.items()
+    ]
     return said
 
 

@@ -12,7 +12,7 @@ from router.explain import explain
 from router.partial.candidate import Candidate
 from router.policy import applied, left, next_step
 from router.replay import differences
-from router.slices.course import ENOUGH
+from router.slices.proving import ENOUGH
 from router.verbs import obey
 from store.vocabulary import ObservationKind, State, TaskMode
 
@@ -145,11 +145,12 @@ def test_a_declared_slice_is_the_teachers_until_enough_of_it_was_compared(tmp_pa
     house = House(tmp_path, replace(FAST, slices=("language:de",)))
     house.open()
     house.tick()
-    for n in (ENOUGH - 1, 1):
+    for compared, n in ((0, ENOUGH - 1), (ENOUGH - 1, 1)):
         [route] = house.control.routes()
         assert (route.slicers, route.unproven, route.excluded) == (("language",), ("language:de",), ())
-        assert "The teacher keeps language:de, until more of them was compared." in (
-            explain([], house.latest(), house.policy, now=house.clock.now).lines()
+        assert (
+            f"The teacher keeps language:de until {ENOUGH} of its pairs were compared ({compared} are)."
+            in (explain([], house.latest(), house.policy, now=house.clock.now).lines())
         )
         house.play(n, slices=("language:de",))
         house.tick()

@@ -148,7 +148,7 @@ def test_only_so_many_slices_are_told_apart():
     assert evidence.slices["tools:none"].paired == evidence.over().paired == MOST + 19
     assert f"user:{MOST:03}" not in evidence.slices
     assert update(update(EMPTY_EVIDENCE, many[:30]), many[30:]) == evidence
-    told = telling.lines(rollout(), evidence, telling.stories(rollout(), evidence, POLICY, ()), ())
+    told = telling.lines(rollout(), evidence, telling.stories(rollout(), evidence, POLICY, ()), {})
     assert len(told) == MOST + 1
     assert told[-1].startswith(f"Only the first {MOST} slices are told apart")
 
