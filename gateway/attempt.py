@@ -37,6 +37,7 @@ class Exchange:
     attempt_id: str = field(default_factory=new_id)
     started: float = field(default_factory=time.time)
     confidence: float | None = None  # of a student's answer, calibrated
+    label: str | None = None  # what it says, where its route tells answers apart by it
     recorded: Outcome | None = None  # set once, when the attempt was journalled
     sent: bool = False  # a request of it went to the transport
     unsynced: bool = False  # journalled, and nobody has waited for the disk yet
@@ -152,4 +153,5 @@ class Exchange:
             body=echo.without(body, self.secrets),
             error=error,
             confidence=self.confidence,
+            label=self.label,
         )

@@ -1,6 +1,7 @@
-"""Which slices a request is of: `dimension:value`, a function of the request and of who sends it. Pure; knows no route and no answer.
+"""Which slices a call is of: `dimension:value`, a function of the request and of who sends it. Pure; knows no route.
 
 A dimension of which a request says nothing has the value `none`, so that each call is of one slice of each dimension.
+A label is another thing: a function of what the student answers, and nothing where that is no short text.
 """
 
 from __future__ import annotations
@@ -31,6 +32,14 @@ def slices(dimensions: tuple[str, ...], asked: Asked, caller: Caller) -> tuple[s
         elif name.startswith(METADATA):
             found.append(f"{name}:{_metadata(asked, name.removeprefix(METADATA))}")
     return tuple(found)
+
+
+def label(completion: Mapping[str, Any]) -> str | None:
+    """Give what a chat completion's first choice says where that is short, as all answers of a closed set are."""
+    message = completion["choices"][0]["message"]
+    said = message.get("content")
+    clean = _clean(said) if isinstance(said, str) and not message.get("tool_calls") else ""
+    return clean if 0 < len(clean) <= _LONGEST else None
 
 
 def _tools(asked: Asked, _: Caller) -> str:
@@ -101,10 +110,14 @@ def _texts(message: dict[str, Any]) -> Iterator[str]:
 
 def _short(value: str) -> str:
     """Give a value as it is stored: a long one by its beginning and a hash of it all."""
-    clean = _BLANKS.sub(" ", canonical.clean(value)).strip()
+    clean = _clean(value)
     if len(clean) <= _LONGEST:
         return clean
     return f"{clean[:40]}~{hashlib.sha256(clean.encode()).hexdigest()[:16]}"
+
+
+def _clean(value: str) -> str:
+    return _BLANKS.sub(" ", canonical.clean(value)).strip()
 
 
 _BLANKS = re.compile(r"[\s\x00-\x1f]+")

@@ -14,6 +14,7 @@ from router.scan import first_decision
 from router.seeing import Seeing, Watcher
 from router.settings import RolloutPolicy
 from router.sight import PairLog
+from router.slices.naming import of_answers
 from router.steps import TERMINAL
 from router.taking import Made, Taker
 from store.control import Control
@@ -100,7 +101,7 @@ class Controller:
             step = Made(decision=found.decision, evidence=found.evidence, facts=facts, counted=counted)
             rollout, transition = self._taker.take(rollout, step, self._now(rollout))
             made.append(transition)
-            if (rollout.voiding, rollout.since_seq) != (before.voiding, before.since_seq):
+            if _counting(rollout) != _counting(before):
                 self._seeing.afresh(rollout_id)  # what was seen counts otherwise now
                 rollout = self._seeing.listened(rollout, self._looking.seconds)
                 observations = self._seeing.observations(rollout, policy, self._looking.seconds)
@@ -120,3 +121,8 @@ class Controller:
     def _now(self, rollout: Rollout) -> float:
         """Give the time of a decision: the latest seen, so that none is made before the last one."""
         return max(self._latest, rollout.entered)
+
+
+def _counting(rollout: Rollout) -> tuple[bool, int, frozenset[str]]:
+    """Give all that says how drawn calls count."""
+    return rollout.voiding, rollout.since_seq, of_answers(rollout.excluded)

@@ -5,6 +5,7 @@ their arrival, a judge that is slow with bad ones would promote anything. What b
 
 - both answers scored: PAIRED with D = student - teacher;
 - the student failed (an error, a timeout, a refusal, a cut): its score is 0, rescued by the teacher or not;
+- the student said what the teacher keeps (a slice by label): PAIRED with 0, as the app receives the teacher's answer;
 - a drawn part that people label as well: D corrected by what they say (`router.streams.gold`);
 - the teacher failed, the app hung up, or a score or a label did not come in time: MISSING;
 - its request, or its conversation, was counted before: VOID.
@@ -100,6 +101,7 @@ class Resolved:
 
 
 _MISSING = Resolved(kind=ObservationKind.MISSING)
+_RECEIVED_ALIKE = Resolved(kind=ObservationKind.PAIRED, d=0.0)
 _VOID = Resolved(kind=ObservationKind.VOID)
 _PLAIN = Terms()
 
@@ -112,28 +114,38 @@ def resolve(
     patience: Patience,
     *,
     terms: Terms = _PLAIN,
+    withheld: frozenset[str] = frozenset(),
 ) -> list[Observation]:
     """Give the observations of the contiguous resolved prefix of `rows`; `seen` learns them.
 
-    `waited` says for how many seconds each row (by `seq`) has been in sight, `terms` what the trial began with.
+    `waited` says for how many seconds each row (by `seq`) has been in sight, `terms` what the trial began with, `withheld` which
+    slices of answers the teacher keeps; what is compared of those counts in them no more.
     """
     observations: list[Observation] = []
     for at, row in enumerate(rows):
         if seen.repeats(row):
             found: Resolved | None = _VOID
         elif seen.gathers():
-            found = _conversation(rows[at:], waited, patience, terms)
+            found = _conversation(rows[at:], waited, patience, terms, withheld)
         else:
-            found = single(row, waited.get(row.seq, 0.0), patience, terms)
+            found = single(row, waited.get(row.seq, 0.0), patience, terms, withheld)
         if found is None:
             break
         seen.note(row)
-        observations.append(_observation(rollout_id, row, found))
+        observations.append(_observation(rollout_id, row, found, withheld))
     return observations
 
 
-def single(row: Drawn, waited_s: float, patience: Patience, terms: Terms = _PLAIN) -> Resolved | None:
+def single(
+    row: Drawn,
+    waited_s: float,
+    patience: Patience,
+    terms: Terms = _PLAIN,
+    withheld: frozenset[str] = frozenset(),
+) -> Resolved | None:
     """Give what became of a pair by itself, or None while that is open."""
+    if not withheld.isdisjoint(row.slices):
+        return _RECEIVED_ALIKE
     if _mute(row.teacher_outcome, row.teacher_score):
         final = row.teacher_outcome not in RETRIED or waited_s >= min(FAILOVER_S, patience.score_s)
         return _missing(terms) if final else None
@@ -186,7 +198,11 @@ def _mute(outcome: str | None, score: float | None) -> bool:
 
 
 def _conversation(
-    rows: Sequence[Drawn], waited: Mapping[int, float], patience: Patience, terms: Terms
+    rows: Sequence[Drawn],
+    waited: Mapping[int, float],
+    patience: Patience,
+    terms: Terms,
+    withheld: frozenset[str],
 ) -> Resolved | None:
     """Give the mean over the first row's conversation, or None while it is open."""
     first = rows[0]
@@ -198,7 +214,7 @@ def _conversation(
         here = waited.get(row.seq, 0.0)
         if row.unit != first.unit or row.input_hash in calls or age - here > patience.conversation_s:
             continue
-        if (found := single(row, here, patience, terms)) is None:
+        if (found := single(row, here, patience, terms, withheld)) is None:
             return None
         calls[row.input_hash] = found
     parts = [(one.d, one.confidence) for one in calls.values() if one.d is not None]
@@ -212,7 +228,9 @@ def _conversation(
     return Resolved(kind=kind, d=mean, parts=tuple(parts))
 
 
-def _observation(rollout_id: str, row: Drawn, found: Resolved) -> Observation:
+def _observation(
+    rollout_id: str, row: Drawn, found: Resolved, withheld: frozenset[str] = frozenset()
+) -> Observation:
     return Observation(
         rollout_id=rollout_id,
         seq=row.seq,
@@ -225,5 +243,5 @@ def _observation(rollout_id: str, row: Drawn, found: Resolved) -> Observation:
         ts=row.ts,
         confidence=found.confidence,
         parts=found.parts,
-        slices=row.slices,
+        slices=tuple(name for name in row.slices if name not in withheld),
     )

@@ -8,7 +8,7 @@ from router.settings import RolloutPolicy
 from router.slices.naming import dimensions
 from router.slices.proving import unproven
 from router.steps import CONSUMING, shadowed, share, standing
-from store.vocabulary import Release, Rollout, Route, Student, TaskVersion
+from store.vocabulary import LABEL, Release, Rollout, Route, Student, TaskVersion
 
 
 def route(
@@ -31,6 +31,8 @@ def route(
     step = standing(rollout)
     if step not in policy.reverse_shadow:  # a hold whose row names no step: nothing may flow
         return None
+    slicers = dimensions(rollout.slicers)
+    weighed = rollout.threshold is not None or LABEL in slicers
     return Route(
         task_id=rollout.task_id,
         task_version=rollout.task_version,
@@ -48,12 +50,12 @@ def route(
         timeout_s=policy.timeout_s,
         program=student.program,
         upstream=student.upstream,
-        release=policy.release if rollout.threshold is None else Release.WHOLE,
+        release=Release.WHOLE if weighed else policy.release,
         capabilities=replace(student.capabilities, stored=policy.stored),
         calibration=student.calibration,
         threshold=rollout.threshold,
         unit=rollout.unit,
-        slicers=dimensions(rollout.slicers),
+        slicers=slicers,
         excluded=tuple(sorted(rollout.excluded)),
         unproven=tuple(unproven(rollout)),
         epoch=epoch,

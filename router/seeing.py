@@ -10,6 +10,7 @@ from router.decision import Facts, Finding
 from router.pairs import Patience
 from router.settings import STEPS, RolloutPolicy
 from router.sight import PAGE, PairLog, Sight
+from router.slices.naming import of_answers
 from router.steps import CONSUMING, LIVE, share, standing
 from router.streams.guarding import Guarding
 from router.streams.hearing import Hearing
@@ -76,7 +77,7 @@ class Seeing:
             conversation_s=policy.conversation_s,
             label_s=policy.label_timeout_s,
         )
-        return sight.look(rollout.consumed_seq, patience, looked)
+        return sight.look(rollout.consumed_seq, patience, looked, of_answers(rollout.excluded))
 
     def _page(self, rollout: Rollout, after: int) -> list[Drawn]:
         return self._log.drawn(rollout.rollout_id, after, self._score_name(rollout.task_id), PAGE)

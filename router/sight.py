@@ -52,13 +52,20 @@ class Sight:
         self._first_seen: dict[int, float] = {}
         self._probes: dict[int, tuple[float, Probe]] = {}
 
-    def look(self, after_seq: int, patience: Patience, now: float) -> list[Observation]:
-        """Give the observations that became final. `now` counts seconds of looking, not of any clock."""
+    def look(
+        self, after_seq: int, patience: Patience, now: float, withheld: frozenset[str] = frozenset()
+    ) -> list[Observation]:
+        """Give the observations that became final. `now` counts seconds of looking, not of any clock.
+
+        `withheld`: the slices of answers that the teacher keeps.
+        """
         rows = self._page(after_seq)
         self._first_seen = {row.seq: self._first_seen.get(row.seq, now) for row in rows}
         self._note_probes(rows)
         waited = {seq: now - since for seq, since in self._first_seen.items()}
-        return resolve(self._rollout_id, rows, self._seen, waited, patience, terms=self._terms)
+        return resolve(
+            self._rollout_id, rows, self._seen, waited, patience, terms=self._terms, withheld=withheld
+        )
 
     def void(self, after_seq: int) -> list[Observation]:
         """Give all that was drawn since as void, whatever its scores are or will be."""

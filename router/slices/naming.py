@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from store.vocabulary import DIMENSIONS, METADATA
+from store.vocabulary import DIMENSIONS, LABEL, METADATA
 
 _BETWEEN = ":"
 
@@ -24,6 +24,11 @@ def declared(slicers: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in slicers if is_slice(name)))
 
 
+def of_answers(slices: Iterable[str]) -> frozenset[str]:
+    """Give the slices that are of what students answer: while the teacher keeps one, apps do not receive these answers."""
+    return frozenset(name for name in slices if dimension(name) == LABEL)
+
+
 def is_slice(name: str) -> bool:
     """Say whether a name has a dimension and a value."""
     before, between, value = name.partition(_BETWEEN)
@@ -35,8 +40,8 @@ def unfit(slicers: Iterable[str]) -> str | None:
     seen: set[str] = set()
     for name in slicers:
         of = dimension(name)
-        if of not in DIMENSIONS and not (of.startswith(METADATA) and of != METADATA):
-            return f"{of!r} is no dimension: there are {', '.join(DIMENSIONS)} and {METADATA}NAME"
+        if of not in {*DIMENSIONS, LABEL} and not (of.startswith(METADATA) and of != METADATA):
+            return f"{of!r} is no dimension: there are {', '.join(DIMENSIONS)}, {LABEL} and {METADATA}NAME"
         if _BETWEEN in name and not is_slice(name):
             return f"{name!r} names no value; a slice is `dimension:value`"
         if name in seen:

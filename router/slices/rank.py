@@ -2,7 +2,7 @@
 
 Slices rank by the log sequence of their first score, then by name, and the j-th has the part 1 / (j (j + 1)): whatever
 their number comes to be, the parts sum to less than 1, so nobody has to name them beforehand. A rank follows from
-requests alone and is known before the first difference is, so each test keeps its own bound. A slice whose
+requests (of labels: from answers) alone and is known before the first difference is, so each test keeps its own bound. A slice whose
 counts begin anew is another one for this: what its former life may have spent is never given out again.
 """
 

@@ -41,7 +41,7 @@ ATTEMPTS = _schema(
         _TEXT,
         (
             "attempt_id call_id role who model upstream surface student_id outcome content_type headers answer"
-            " error completion_id finish_reason"
+            " error completion_id finish_reason label"
         ),
     ),
     real=(_REAL, "ts started first_byte_ms duration_ms cost_usd confidence"),

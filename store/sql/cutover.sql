@@ -12,7 +12,7 @@ made AS (SELECT a.* FROM attempts AS a SEMI JOIN asked AS c ON c.call_id = a.cal
 student AS (
     SELECT
         call_id, arg_min(attempt_id, started) AS attempt_id, arg_min(outcome, started) AS outcome,
-        arg_min_null(confidence, started) AS confidence,
+        arg_min_null(confidence, started) AS confidence, arg_min_null(label, started) AS label,
         arg_min(status, started) AS status, arg_min(duration_ms, started) AS ms
     FROM made WHERE who = 'student' GROUP BY call_id
 ),
@@ -42,7 +42,8 @@ SELECT
     t.outcome AS teacher_outcome, x.value AS student_score, y.value AS teacher_score, s.status AS student_status,
     t.status AS teacher_status, s.ms AS student_ms, t.ms AS teacher_ms,
     coalesce(y.source = 'agreement', false) AS teacher_itself, coalesce(x.propensity, y.propensity) AS gold_propensity,
-    coalesce(x.drawn, y.drawn, false) AS gold_drawn, x.gold AS student_gold, y.gold AS teacher_gold, s.confidence, c.slices
+    coalesce(x.drawn, y.drawn, false) AS gold_drawn, x.gold AS student_gold, y.gold AS teacher_gold, s.confidence,
+    CASE WHEN s.label IS NULL THEN c.slices ELSE list_append(c.slices, 'label:' || s.label) END AS slices
 FROM asked AS c
 LEFT JOIN student AS s ON s.call_id = c.call_id
 LEFT JOIN teacher AS t ON t.call_id = c.call_id

@@ -37,6 +37,7 @@ from store.vocabulary.learning import (
 )
 from store.vocabulary.routing import (
     DIMENSIONS,
+    LABEL,
     METADATA,
     Calibration,
     Capabilities,
@@ -62,6 +63,7 @@ from store.vocabulary.routing import (
 
 __all__ = [
     "DIMENSIONS",
+    "LABEL",
     "METADATA",
     "Answer",
     "Attempt",

@@ -130,6 +130,7 @@ class Attempt:
     body: bytes = b""  # exact answer bytes after content-decoding (raw SSE for streams)
     error: str | None = None  # one sentence, ours
     confidence: float | None = None  # of a student's answer: calibrated chance that it is right, in [0, 1]
+    label: str | None = None  # what a student's answer says, where its route tells answers apart by it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

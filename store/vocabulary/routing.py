@@ -97,6 +97,9 @@ DIMENSIONS = ("tools", "length", "language", "key")
 
 METADATA = "metadata."
 
+LABEL = "label"
+"""The one dimension of what a student answers, not of what is asked: known only when it has answered."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
@@ -231,7 +234,7 @@ class Drawn:
     gold_drawn: bool = False  # and whether they are
     student_gold: float | None = None  # what they said, in [0, 1]
     teacher_gold: float | None = None
-    slices: tuple[str, ...] = ()  # of the call's choice
+    slices: tuple[str, ...] = ()  # of the call's choice, and of what the student answered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

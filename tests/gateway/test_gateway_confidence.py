@@ -118,12 +118,44 @@ async def test_a_shadow_carries_its_confidence_and_is_never_deferred():
         assert b'"logprob"' not in shadow.body
 
 
+@pytest.mark.parametrize("kept", ["excluded", "unproven"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_of_a_slice_that_the_teacher_keeps_is_the_teacher_s_to_give(kept, stream):
+    async with house() as place, app(place) as client:
+        await accepted(place, client)
+        publish(place, slicers=("tools", "label"), **{kept: ("label:student words",)})
+        raw = await client.chat.completions.with_raw_response.create(**ASK, stream=stream)
+        assert raw.headers["x-stillhouse-route"] == "teacher"
+        if stream:
+            assert "".join([c.choices[0].delta.content or "" async for c in raw.parse() if c.choices])
+        deferred, taught = place.journal.attempts
+        assert roles([deferred, taught]) == [(Role.SERVE, Who.STUDENT, False, Outcome.DEFERRED), FALLEN]
+        assert deferred.label == "student words"
+        assert str(deferred.error).startswith("The teacher keeps label:student words")
+        assert place.journal.calls[-1].choice.slices == ("tools:none",)
+
+
+async def test_other_answers_go_out_and_say_their_slice_as_shadows_do():
+    async with house() as place, app(place) as client:
+        await accepted(place, client)
+        publish(place, slicers=("label",), excluded=("label:other words",))
+        answer = await client.chat.completions.create(**ASK)
+        assert answer.choices[0].message.content == "student words"
+        publish(place, slicers=("label",), excluded=("label:student words",))
+        place.chooser.who, place.chooser.pairing = Who.TEACHER, Pairing.SHADOW
+        await client.chat.completions.create(**ASK)
+        served, taught, shadow = await place.settled(3)
+        assert [one.label for one in (served, taught, shadow)] == ["student words", None, "student words"]
+        assert (served.served, shadow.outcome) == (True, Outcome.COMPLETE)
+
+
 async def test_without_a_calibration_nothing_is_asked_for():
     async with house() as place, app(place) as client:
         await accepted(place, client)
         await client.chat.completions.create(**ASK)
         assert "logprobs" not in place.student.seen[0].json
         assert place.journal.attempts[0].confidence is None
+        assert place.journal.attempts[0].label is None
 
 
 def test_a_confidence_is_monotone_and_of_the_form_that_was_fitted():

@@ -84,6 +84,20 @@ def test_a_language_is_told_by_its_script_or_its_small_words(language):
     assert tongue(SAID[language]) == language
 
 
+@pytest.mark.parametrize(
+    ("message", "label"),
+    [
+        ({"content": " refund\nwanted "}, "refund wanted"),
+        ({"content": '{"intent": "refund"}'}, '{"intent": "refund"}'),
+        ({"content": "x" * 65}, None),
+        ({"content": None}, None),
+        ({"content": "refund", "tool_calls": [{"id": "1"}]}, None),
+    ],
+)
+def test_a_label_is_a_short_answer_s_own_text(message, label):
+    assert slicing.label({"choices": [{"message": message}]}) == label
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),

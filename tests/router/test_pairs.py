@@ -52,6 +52,24 @@ def test_what_may_still_come_is_waited_for_and_then_missing(changes):
     assert single(row, 900.0, PATIENCE).kind == MISSING
 
 
+def test_what_the_teacher_keeps_of_the_answers_is_received_alike_and_counts_in_its_slice_no_more():
+    kept = frozenset({"label:refund"})
+    slices = ("length:short", "label:refund")
+    rows = [
+        drawn(1, student_score=0.0, slices=slices),
+        drawn(2, student_score=None, student_outcome=Outcome.DEFERRED, slices=slices),  # nobody scores it
+        drawn(3, student_score=0.0, slices=("length:short", "label:other")),
+    ]
+    found = resolve("r", rows, Seen(), {}, PATIENCE, withheld=kept)
+    assert [(o.kind, o.d) for o in found] == [(PAIRED, 0.0), (PAIRED, 0.0), (PAIRED, -1.0)]
+    assert [o.slices for o in found] == [slices[:1], slices[:1], ("length:short", "label:other")]
+    assert [o.slices for o in resolved(rows)] == [slices]
+    talk = Seen(inputs={}, units={"a": 0}, turns=3)
+    rows = [replace(row, unit="one", input_hash=str(row.seq)) for row in rows[::2]]
+    (whole, _) = resolve("r", rows, talk, {1: 600.0, 3: 600.0}, PATIENCE, withheld=kept)
+    assert (whole.d, whole.slices) == (-0.5, slices[:1])  # of two calls the app received one of the student's
+
+
 def test_a_failed_teacher_may_be_replaced_by_another_upstream():
     row = drawn(1, teacher=None, teacher_outcome=Outcome.ERROR)
     assert single(row, 100.0, PATIENCE) is None

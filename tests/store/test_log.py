@@ -240,6 +240,7 @@ def test_unscored_can_be_narrowed(house):
 
 def test_drawn_pairs_come_in_log_order_as_far_as_they_are_known(house):
     shadow, reverse = paired("a", Who.TEACHER), paired("b", Who.STUDENT)
+    reverse = (reverse[0], replace(reverse[1], label="refund"), reverse[2])
     single = call("single", choice=drawn_choice(Who.TEACHER, Pairing.NONE))
     other = call("other", choice=drawn_choice(Who.TEACHER, Pairing.SHADOW, rollout_id="r2"))
     waiting = call("waiting", choice=drawn_choice(Who.TEACHER, Pairing.SHADOW))
@@ -259,7 +260,8 @@ def test_drawn_pairs_come_in_log_order_as_far_as_they_are_known(house):
     assert [d.call_id for d in found] == [c.call_id for c in (shadow[0], reverse[0], waiting, rescued)]
     one, two, three, four = found
     assert (one.served_by, one.step, one.propensity) == ("teacher", "canary_25", 0.5)
-    assert one.slices == ("tools:none", "length:short")
+    assert one.slices == three.slices == ("tools:none", "length:short")
+    assert two.slices == (*one.slices, "label:refund")
     assert (one.student_attempt, one.teacher_attempt) == (shadow[2].attempt_id, shadow[1].attempt_id)
     assert (one.student_score, one.teacher_score, one.teacher_itself) == (0.75, 1.0, True)
     assert (one.gold_propensity, one.gold_drawn, one.student_gold, one.teacher_gold) == (

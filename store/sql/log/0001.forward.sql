@@ -21,7 +21,8 @@ CREATE TABLE attempts (
     served BOOLEAN, model VARCHAR, upstream VARCHAR, surface VARCHAR, student_id VARCHAR, outcome VARCHAR,
     status INTEGER, started DOUBLE, first_byte_ms DOUBLE, duration_ms DOUBLE, content_type VARCHAR, headers VARCHAR,
     answer VARCHAR USING COMPRESSION zstd, raw BLOB, error VARCHAR, completion_id VARCHAR, finish_reason VARCHAR,
-    prompt_tokens BIGINT, completion_tokens BIGINT, cached_tokens BIGINT, cost_usd DOUBLE, confidence DOUBLE
+    prompt_tokens BIGINT, completion_tokens BIGINT, cached_tokens BIGINT, cost_usd DOUBLE, confidence DOUBLE,
+    label VARCHAR
 );
 
 CREATE TABLE scores (

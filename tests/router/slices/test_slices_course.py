@@ -14,7 +14,7 @@ from router.policy import applied, left, next_step
 from router.replay import differences
 from router.slices.proving import ENOUGH
 from router.verbs import obey
-from store.vocabulary import ObservationKind, State, TaskMode
+from store.vocabulary import ObservationKind, Release, State, TaskMode
 
 WEAK, FINE = ("tools:search", "length:short"), ("tools:none", "length:short")
 AT = rollout(slicers=("tools", "length", "language:de"))
@@ -156,6 +156,30 @@ def test_a_declared_slice_is_the_teachers_until_enough_of_it_was_compared(tmp_pa
         house.tick()
     assert house.control.routes()[0].unproven == ()
     house.close()
+
+
+def test_a_slice_by_label_is_excluded_and_then_compared_as_the_app_receives_it(tmp_path):
+    house = House(tmp_path, replace(FAST, slices=("label",), release=Release.FIRST_TOKEN))
+    try:
+        house.open()
+        house.tick()
+        assert house.control.routes()[0].release == Release.WHOLE  # whoever streams cannot weigh what is said
+        for _ in range(40):
+            house.play(1, 0.0, slices=("label:refund",))
+            house.play(9, 1.0, slices=("label:other",))
+            if any(t.cause == "slice_excluded" for t in house.tick()):
+                break
+        assert house.latest().excluded == {"label:refund": "harm"}
+        assert house.control.routes()[0].excluded == ("label:refund",)
+        then = Evidence.from_json(house.latest().evidence)
+        house.play(20, 0.0, slices=("label:refund",))
+        house.tick()
+        now = Evidence.from_json(house.latest().evidence)
+        assert now.slices == then.slices
+        assert now.mean(now.over()) > then.mean(then.over())  # more pairs, none lost
+        assert replayed(house) == []
+    finally:
+        house.close()
 
 
 def test_under_a_threshold_slices_count_what_is_received_and_go_on_as_it_loosens():
