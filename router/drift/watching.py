@@ -22,6 +22,7 @@ from router.drift.settings import DriftPolicy
 from router.drift.shape import look
 from router.drift.teacher import TeacherWatch
 from router.settings import RolloutPolicy
+from router.slices.naming import of_answers
 from router.slices.proving import unproven
 from router.steps import LIVE
 from store.control import Control
@@ -181,7 +182,8 @@ class Watching:
         self, rollout: Rollout, kept: Watch, found: Sequence[Reply], seq: int, policy: DriftPolicy
     ) -> Watch:
         who = Who.TEACHER if kept.kind == WatchKind.TEACHER_ANSWERS else Who.STUDENT
-        without = tuple(sorted({*rollout.excluded, *unproven(rollout)}))
+        kept_from = {*rollout.excluded, *unproven(rollout)}
+        without = tuple(sorted(kept_from - of_answers(kept_from)))  # what is answered stays among the answers
         watch = answers.restarted(
             replace(AnswerWatch.from_json(kept.state), whose=str(who)),
             since=rollout.since,

@@ -24,7 +24,7 @@ class Watched(House):
     def __init__(self, folder):
         self.drift = POLICY
         self.traffic = Traffic()
-        super().__init__(folder, replace(FAST, dwell_s=60.0))
+        super().__init__(folder, replace(FAST, dwell_s=60.0, slices=("length", "label")))
         self.watching = self.watcher()
         self.traffic.add(450, self.clock.now - 100.0)
 
@@ -103,7 +103,11 @@ def test_a_slice_that_the_teacher_keeps_is_no_drift_of_the_answers(watched):
     """Without its calls the others' answers are more frequent: they are held against their own beginning."""
     watched.come(200, says=lambda dice: dice.choice(["yes", "no"]))
     watched.order("exclude", about="length:long")
+    watched.order(
+        "exclude", about="label:no", order_id="o-label"
+    )  # of answers: they stay among those that are watched
     watched.tick()
+    assert set(watched.latest().excluded) == {"length:long", "label:no"}
     watched.come(300)
     assert (watched.state(), watched.kept(WatchKind.TEACHER_ANSWERS).state["without"]) == (
         State.SHADOW,
