@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from router.drift.settings import DriftPolicy
 from router.drift.watching import Watching
 from router.feed import RouteFeed
 from router.opening import open_rollout
+from router.pairs import WHOLE
 from router.replay import differences
 from router.streams.scorer import ScorerWatch
 from router.streams.watchers import OutageWatch, RatioWatch
@@ -47,16 +49,24 @@ PATIENCE_S = 30.0
 
 
 class Speaker(Upstream):
-    """Repeats the user's word; `wrong` says which words it gets wrong, `fault` answers instead. It calls itself `model`."""
+    """Repeats the user's word; `wrong` says which words it gets wrong, `fault` answers instead. It calls itself `model`.
+
+    Where it is asked for log-probabilities, its answer has the one that `sure` says.
+    """
 
     def __init__(self):
         super().__init__()
         self.wrong = lambda word: False
         self.fault = None
         self.model = "speaker-1"
+        self.sure = lambda word: 1.0
 
     def completion(self, asked):
-        return {**super().completion(asked), "model": self.model}
+        made = {**super().completion(asked), "model": self.model}
+        if asked.get("logprobs"):
+            told = {"token": self.text, "logprob": math.log(self.sure(asked["messages"][-1]["content"]))}
+            made["choices"][0]["logprobs"] = {"content": [told]}
+        return made
 
     async def usual(self, seen, out):
         if self.fault is not None and seen.path.endswith("/chat/completions"):
@@ -132,17 +142,17 @@ class Street:
             ),
         )
 
-    def begin(self, student_url, metric=SCORE):
+    def begin(self, student_url, learnt, screened):
         """Plant the task of these calls and its student, and open the rollout: all calls so far were before it."""
         print_ = fingerprint({"model": "m", "messages": [HEAD, {"role": "user", "content": "a"}]}, "")
         self.control.save_task(Task(task_id="t", name="T", mode=TaskMode.AUTO), self.epoch)
         version = TaskVersion(task_id="t", version=1, head_hash="h", fingerprints=(print_,))
         self.control.save_version(version, self.epoch)
-        made = student(base_url=student_url, model="student")
+        made = student(base_url=student_url, model="student", **learnt)
         self.control.save_student(made, self.epoch)
-        screened = evaluation(detail={"metric": metric})
-        self.control.save_evaluation(screened, self.epoch)
-        open_rollout(self.control, made, screened, self.policy, epoch=self.epoch, clock=self.clock)
+        found = evaluation(**screened)
+        self.control.save_evaluation(found, self.epoch)
+        open_rollout(self.control, made, found, self.policy, epoch=self.epoch, clock=self.clock)
         self.tick()
         assert self.state == State.SHADOW
 
@@ -214,7 +224,7 @@ class Street:
         for record in self.journal.records:
             if (
                 not isinstance(record, Attempt)
-                or record.outcome != "complete"
+                or record.outcome not in WHOLE
                 or record.attempt_id in self._scored
             ):
                 continue
@@ -283,8 +293,11 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def lively(root, policy=BRIEF, *, before=(), drift=None, metric=SCORE):
-    """A street with a gateway before it, and an app that asked for some words before the rollout began."""
+async def lively(root, policy=BRIEF, *, before=(), drift=None, learnt=None, screened=None):
+    """A street with a gateway before it, and an app that asked for some words before the rollout began.
+
+    `learnt` and `screened` are what student and evaluation have otherwise.
+    """
     street = Street(root, policy, drift)
     async with (
         serving(street.teacher, street.student) as (teacher, pupil),
@@ -296,7 +309,7 @@ async def lively(root, policy=BRIEF, *, before=(), drift=None, metric=SCORE):
             before
         ):  # the gateway's own time stands in the calls; else all of them come long after the test's clock
             street.clock.now = time.time()
-        street.begin(pupil + "/v1", metric)
+        street.begin(pupil + "/v1", learnt or {}, screened or {})
         yield street, app
     street.close()
 
