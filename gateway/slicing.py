@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gateway import canonical, trace
+from gateway import canonical
 from gateway.keys import Caller
 from gateway.tongue import tongue
 from gateway.wire import Asked
@@ -77,19 +77,10 @@ def _key(_: Asked, caller: Caller) -> str:
 
 def _metadata(asked: Asked, name: str) -> str:
     """Give what an app says of the call itself."""
-    said = _sent(asked).get("metadata")
-    value = said.get(name) if isinstance(said, dict) else None
+    value = asked.metadata.get(name)
     if isinstance(value, bool):
         return str(value).lower()
     return _short(str(value)) or NONE if isinstance(value, str | int | float) else NONE
-
-
-def _sent(asked: Asked) -> dict[str, Any]:
-    """Give the request in its own words: a translation has no metadata."""
-    if asked.surface == trace.CHAT:
-        return asked.request
-    said = canonical.loads(asked.body)
-    return said if isinstance(said, dict) else {}
 
 
 def _own(asked: Asked) -> Iterator[dict[str, Any]]:

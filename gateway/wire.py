@@ -50,6 +50,7 @@ class Asked:
     opening: str  # hash of the messages up to and including the first user message
     beginning: dict[str, Any] = field(repr=False)  # the head with all of those messages
     surface: str = trace.CHAT
+    metadata: dict[str, Any] = field(default_factory=dict, repr=False)  # the request's own, on any surface
     barred: str | None = None  # why no student can be asked, in one word
     understood: bool = True  # False: nothing is known of it but what stands here; head and chat are empty
 
@@ -66,7 +67,7 @@ class Asked:
 def parse(body: bytes, *, max_depth: int) -> Asked:
     """Read a chat request. Raises `Refusal` (400) where it is not a JSON object or nested too deeply."""
     wire = _decode(body, max_depth)
-    metadata = wire.metadata if isinstance(wire.metadata, dict) else {}
+    metadata = members(wire.metadata)
     try:
         opening, count = _opening(wire.messages)
         found = {
@@ -91,6 +92,7 @@ def parse(body: bytes, *, max_depth: int) -> Asked:
         head_messages=count,
         opening=hashlib.sha256(canonical.dumps(opening)).hexdigest(),
         beginning={**head, "messages": opening},
+        metadata=metadata,
     )
 
 
@@ -114,6 +116,11 @@ def name_of(model: Any) -> str:
 def text(value: Any) -> str | None:
     """Give what an app calls something by, as storable text; None where it is none."""
     return canonical.clean(value) if isinstance(value, str) and value else None
+
+
+def members(value: Any) -> dict[str, Any]:
+    """Give what an object says; nothing where it is none."""
+    return value if isinstance(value, dict) else {}
 
 
 def _check_depth(body: bytes, max_depth: int) -> None:

@@ -61,7 +61,7 @@ class Sight:
         """
         rows = self._page(after_seq)
         self._first_seen = {row.seq: self._first_seen.get(row.seq, now) for row in rows}
-        self._note_probes(rows)
+        self._note_probes(rows, withheld)
         waited = {seq: now - since for seq, since in self._first_seen.items()}
         return resolve(
             self._rollout_id, rows, self._seen, waited, patience, terms=self._terms, withheld=withheld
@@ -82,10 +82,12 @@ class Sight:
     def _page(self, after_seq: int) -> list[Drawn]:
         return self._log.drawn(self._rollout_id, after_seq, self._score_name, PAGE)
 
-    def _note_probes(self, rows: Sequence[Drawn]) -> None:
+    def _note_probes(self, rows: Sequence[Drawn], withheld: frozenset[str] = frozenset()) -> None:
         for row in rows:
             if row.served_by == Who.TEACHER and row.student_outcome is not None:
-                self._probes[row.seq] = (row.ts, Probe(row.student_outcome, _difference(row)))
+                received = withheld.isdisjoint(row.slices)
+                d = _difference(row) if received else 0.0
+                self._probes[row.seq] = (row.ts, Probe(row.student_outcome, d))
         for seq in sorted(self._probes)[:-_PROBES]:
             del self._probes[seq]
 

@@ -52,7 +52,14 @@ class Translated:
         )  # in its order: that of a schema is the order in which a student answers
         asked = wire.parse(written, max_depth=max_depth)
         conversation = _conversation(given) or asked.conversation
-        return replace(asked, body=body, surface=self.name, barred=barred, conversation=conversation)
+        return replace(
+            asked,
+            body=body,
+            surface=self.name,
+            barred=barred,
+            conversation=conversation,
+            metadata=wire.members(given.get("metadata")),  # a translation has none
+        )
 
     def shown(self, asked: Asked, said: bytes, content_type: str, completion: dict[str, Any]) -> Shown:  # noqa: ARG002
         """Give the surface's own object, or its stream where one was asked for. Raises `Untranslatable`."""
@@ -65,8 +72,7 @@ class Translated:
         return Shown(content_type=f"{EVENT_STREAM}; charset=utf-8", body=b"".join(blocks) + self.closing)
 
     def _not_understood(self, body: bytes, given: Object, barred: str) -> Asked:
-        metadata = given.get("metadata")
-        said = metadata if isinstance(metadata, dict) else {}
+        said = wire.members(given.get("metadata"))
         return Asked(
             body=body,
             chat=b"{}",
@@ -81,6 +87,7 @@ class Translated:
             head_messages=0,
             opening=hashlib.sha256(body).hexdigest(),
             beginning={},
+            metadata=said,
             surface=self.name,
             barred=barred,
             understood=False,

@@ -9,9 +9,12 @@ from router.decision import Facts
 from router.errors import RolloutRefused
 from router.evidence import Evidence, update
 from router.explain import explain
+from router.pairs import Patience
 from router.partial.candidate import Candidate
 from router.policy import applied, left, next_step
 from router.replay import differences
+from router.sight import Sight
+from router.slices.naming import of_answers
 from router.slices.proving import ENOUGH
 from router.verbs import obey
 from store.vocabulary import ObservationKind, Release, State, TaskMode
@@ -171,8 +174,12 @@ def test_a_slice_by_label_is_excluded_and_then_compared_as_the_app_receives_it(t
                 break
         assert house.latest().excluded == {"label:refund": "harm"}
         assert house.control.routes()[0].excluded == ("label:refund",)
-        then = Evidence.from_json(house.latest().evidence)
+        at = house.latest()
+        then = Evidence.from_json(at.evidence)
         house.play(20, 0.0, slices=("label:refund",))
+        sight = Sight(house.log, at, "exact")
+        sight.look(at.consumed_seq, Patience(score_s=1.0, conversation_s=1.0), 0.0, of_answers(at.excluded))
+        assert {probe.d for probe in sight.probes(0.0)} == {0.0}  # nor is it held off the traffic for these
         house.tick()
         now = Evidence.from_json(house.latest().evidence)
         assert now.slices == then.slices
