@@ -12,7 +12,7 @@ GOLD = 0.5  # share of the calls that people look at
 
 @pytest.mark.parametrize("people", [0.0, GOLD])
 async def test_a_lenient_judge_promotes_what_people_would_not_unless_they_are_asked(tmp_path, people):
-    policy = replace(BRIEF, gold_audit=people)
+    policy = replace(BRIEF, gold_audit=people, timeout_s=10.0)
     async with lively(tmp_path, policy, screened={"detail": {"metric": "judge"}}) as (street, app):
         street.judge = lambda _word, _said: True
         street.asked_of_people = people
