@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from router.pairs import WHOLE
 from store.vocabulary import Outcome
 
 REFUSED = "refused"
@@ -28,7 +29,7 @@ def look(completion: Mapping[str, Any] | None, outcome: str) -> Look | None:
     message, finish = _first(completion)
     if outcome == Outcome.REFUSED or message.get("refusal"):
         return Look(form=REFUSED, traits=frozenset({REFUSED}))
-    if outcome not in {Outcome.COMPLETE, Outcome.LENGTH} or not message:
+    if outcome not in {*WHOLE, Outcome.LENGTH} or not message:
         return None
     cut = {CUT} if outcome == Outcome.LENGTH or finish == "length" else set()
     form, more = _form(message)

@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     """The one terminal state of an attempt. Only COMPLETE is trainable."""
 
     COMPLETE = "complete"
-    DEFERRED = "deferred"  # a whole answer of a student that was not sure enough: the teacher answered
+    DEFERRED = "deferred"  # a whole answer of a student, not sure enough or of a slice that the teacher keeps: he answered
     LENGTH = "length"
     REFUSED = "refused"
     CLIENT_ABORT = "client_abort"

@@ -50,6 +50,7 @@ def test_tools_refusals_and_cuts():
     assert CUT in says("x" * 90, finish="length").traits
     assert look(None, "complete") is None
     assert look(answer("x"), "error") is None
+    assert look(answer("x"), "deferred") == look(answer("x"), "complete")  # what it says, whoever receives it
 
 
 def played(answers, watch=None):
