@@ -119,7 +119,7 @@ class Decider:
             unit=unit,
             conversation=conversation,
             user=asked.user,
-            retry_count=min(head.number(request.headers, b"x-stainless-retry-count") or 0, _MOST_RETRIES),
+            retry_count=min(request.number(b"x-stainless-retry-count") or 0, _MOST_RETRIES),
             headers=head.logged_request(request.headers),
             body=asked.body,
             choice=choice,
@@ -144,7 +144,7 @@ class Decider:
     def _upstreams(
         self, request: Inbound, caller: Caller, asked: Asked, unit: str
     ) -> tuple[UpstreamSpec, ...]:
-        anthropic = asked.surface == "messages" or head.anthropic(request.headers)
+        anthropic = asked.surface == "messages" or request.anthropic
         return self.pool.candidates(
             Wanted(
                 model=asked.model,
@@ -172,5 +172,5 @@ def _pinned(asked: Asked) -> bool:
 
 def _given(request: Inbound, name: bytes) -> str | None:
     """Give a header of ours as storable text."""
-    text = (request.header(name) or "").strip()
-    return canonical.clean(text) or None
+    text = request.header(name)
+    return canonical.clean(text.strip()) or None if text else None

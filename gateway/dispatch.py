@@ -14,7 +14,6 @@ from functools import cached_property
 import msgspec
 
 from gateway import feedback, handshake, pages
-from gateway import headers as head
 from gateway.accounts import Accounts
 from gateway.attended import attended
 from gateway.background import Background
@@ -143,7 +142,7 @@ class Gateway:
 
     def _lists(self, request: Inbound) -> bool:
         """Whether our own names belong into the list; Anthropic's has another shape."""
-        return bool(aliases(self.settings)) and not head.anthropic(request.headers)
+        return bool(aliases(self.settings)) and not request.anthropic
 
     async def _understood(self, surface: Surface, request: Inbound, receive: Receive, send: Send) -> None:
         caller = self.admit(request)
@@ -185,4 +184,4 @@ class Gateway:
 
 def speaks_anthropic(request: Inbound) -> bool:
     """Tell whether an error of ours must have Anthropic's shape."""
-    return request.address.below.startswith("/messages") or head.anthropic(request.headers)
+    return request.address.below.startswith("/messages") or request.anthropic

@@ -5,10 +5,11 @@ Only the log's copy is changed, never what the app gets.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from gateway import headers as head
-from gateway.upstream.port import Outgoing
+from gateway.upstream.port import Headers, Outgoing
 
 LEAST = 8  # bytes; what is shorter is as likely a word of the answer
 _INSTEAD = b"***"
@@ -16,8 +17,13 @@ _INSTEAD = b"***"
 
 def secrets(request: Outgoing) -> tuple[bytes, ...]:
     """Give every credential that the upstream is shown, with and without its scheme, longest first."""
+    return _shown(request.headers, request.url)
+
+
+@lru_cache(maxsize=256)
+def _shown(headers: Headers, url: str) -> tuple[bytes, ...]:
     shown: set[bytes] = set()
-    for _, text in (*head.presented(request.headers), *head.presented(_asked(request.url))):
+    for _, text in (*head.presented(headers), *head.presented(_asked(url))):
         shown.update((text.strip(), text.strip().partition(b" ")[2].strip()))
     return tuple(sorted((text for text in shown if len(text) >= LEAST), key=lambda text: (-len(text), text)))
 
@@ -25,7 +31,8 @@ def secrets(request: Outgoing) -> tuple[bytes, ...]:
 def without(body: bytes, hidden: tuple[bytes, ...]) -> bytes:
     """Give `body` without these, also where it ends (was cut) in the midst of one."""
     for secret in hidden:
-        body = body.replace(secret, _INSTEAD)
+        if secret in body:
+            body = body.replace(secret, _INSTEAD)
     for secret in hidden:
         if secret[:LEAST] not in body[-len(secret) :]:
             continue

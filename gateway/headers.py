@@ -6,7 +6,7 @@ Logged are only allow-listed names: no credential and no cookie can reach a reco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import lru_cache
 
 from gateway import codings
@@ -41,8 +41,10 @@ _LOGGED_VALUE = 512  # bytes of a header's value kept
 _SECRET = re.compile(rb"(?:key|token|secret|password|auth|authorization|authentication|credentials?|jwt)$")
 _NO_SECRET = frozenset({b"idempotency-key", b"x-idempotency-key"})  # new with every call
 _DIGITS = 18  # of a number in a header, at most
+_KEPT = 256  # heads of which is remembered what becomes of them: an app sends the same one again and again
 
 
+@lru_cache(maxsize=_KEPT)
 def onward(headers: Headers, *, account: bool, credential: Headers, secrets: bool = True) -> Headers:
     """Give what the teacher receives: the app's headers less what ends here, plus `credential`.
 
@@ -72,22 +74,19 @@ def presented(headers: Headers) -> Headers:
 
 def back(headers: Headers) -> list[tuple[bytes, bytes]]:
     """Give what the app receives of an upstream's response headers, content-length included."""
-    hop = _HOP | _named_by_connection(headers)
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in hop and name not in _NEVER_RETURNED and not name.startswith(b"x-stillhouse-")
-    ]
+    named = _named_by_connection(headers)
+    return [pair for pair in headers if not _stays_here(pair[0]) and pair[0] not in named]
 
 
+@lru_cache(maxsize=_KEPT)
 def logged_request(headers: Headers) -> dict[str, str]:
-    """Give the request headers that a record may hold."""
-    return _logged(headers, _LOGGED_REQUEST, (b"x-stainless-",))
+    """Give the request headers that a record may hold; they are many records', so nobody changes them."""
+    return _logged(headers, _of_request)
 
 
 def logged_response(headers: Headers) -> dict[str, str]:
     """Give the response headers that a record may hold."""
-    return _logged(headers, _LOGGED_RESPONSE, (b"x-ratelimit-", b"anthropic-ratelimit-"))
+    return _logged(headers, _of_response)
 
 
 def anthropic(headers: Headers) -> bool:
@@ -111,7 +110,11 @@ def listed(headers: Headers, name: bytes) -> str:
 
 def number(headers: Headers, name: bytes) -> int | None:
     """Give the last value of a header that is a whole number of at most 18 digits, else None."""
-    text = value(headers, name) or ""
+    return whole(value(headers, name) or "")
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number of at most 18 digits; None where it is none."""
     return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
@@ -126,12 +129,26 @@ def _ends_here(name: bytes) -> bool:
     return name in _HOP or name in _NEVER_SENT or name.startswith(_NEVER_SENT_PREFIXES)
 
 
-def _logged(headers: Headers, names: Iterable[bytes], prefixes: tuple[bytes, ...]) -> dict[str, str]:
-    allowed = frozenset(names)
+@lru_cache(maxsize=1024)
+def _stays_here(name: bytes) -> bool:
+    return name in _HOP or name in _NEVER_RETURNED or name.startswith(b"x-stillhouse-")
+
+
+@lru_cache(maxsize=1024)
+def _of_request(name: bytes) -> bool:
+    return name in _LOGGED_REQUEST or name.startswith(b"x-stainless-")
+
+
+@lru_cache(maxsize=1024)
+def _of_response(name: bytes) -> bool:
+    return name in _LOGGED_RESPONSE or name.startswith((b"x-ratelimit-", b"anthropic-ratelimit-"))
+
+
+def _logged(headers: Headers, allowed: Callable[[bytes], bool]) -> dict[str, str]:
     return {
         name.decode("latin-1"): text[:_LOGGED_VALUE].decode("latin-1")
         for name, text in headers
-        if name in allowed or name.startswith(prefixes)
+        if allowed(name)
     }
 
 

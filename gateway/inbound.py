@@ -33,29 +33,44 @@ class Inbound:
     target: str = field(repr=False)  # raw path and query
     headers: Headers = field(repr=False)
     address: Address = field(init=False, repr=False)
+    _last: dict[bytes, bytes] = field(init=False, repr=False, compare=False)  # of a name said twice, the last
 
     def __post_init__(self) -> None:
         """Find what the target names."""
         object.__setattr__(self, "address", paths.read(self.target))
+        object.__setattr__(self, "_last", dict(self.headers))
 
     def header(self, name: bytes) -> str | None:
         """Give the last value of a header, as text."""
-        return head.value(self.headers, name)
+        found = self._last.get(name)
+        return None if found is None else found.decode("latin-1")
+
+    def without(self, name: bytes) -> Inbound:
+        """Give the same request less a header."""
+        return replace(self, headers=tuple(pair for pair in self.headers if pair[0] != name))
 
     @property
     def content_type(self) -> str:
         """What the app says that its body is, "" where it does not."""
         return self.header(b"content-type") or ""
 
+    @property
+    def anthropic(self) -> bool:
+        """Whether it speaks Anthropic's API: its SDKs always say which version of it."""
+        return b"anthropic-version" in self._last
+
+    def number(self, name: bytes) -> int | None:
+        """Give the last value of a header that is a whole number of at most 18 digits, else None."""
+        return head.whole(self.header(name) or "")
+
     def plain(self) -> Inbound:
         """Give the same request for a body that is decoded."""
-        kept = tuple(pair for pair in self.headers if pair[0] != b"content-encoding")
-        return replace(self, headers=kept)
+        return self.without(b"content-encoding")
 
     @property
     def length(self) -> int | None:
         """The content-length that the app announced."""
-        return head.number(self.headers, b"content-length")
+        return self.number(b"content-length")
 
 
 def inbound(scope: Scope) -> Inbound:

@@ -39,7 +39,8 @@ class KeyRing:
 
     def __init__(self, keys: tuple[ClientKey, ...], salt: bytes) -> None:
         self._keys = {key.sha256: key for key in keys}
-        self._salt = salt
+        # Begun once: to begin it takes longer than to hash a credential.
+        self._salted = hmac.new(salt, digestmod="sha256")
 
     def admit(self, headers: Headers, query: str = "") -> Caller:
         """Say who calls. Raises `Refusal` (401) where a client key is needed and not presented.
@@ -77,7 +78,9 @@ class KeyRing:
         return self._hash(b"".join(len(part).to_bytes(4) + part for part in parts))
 
     def _hash(self, secret: bytes) -> bytes:
-        return hmac.digest(self._salt, secret, "sha256")
+        begun = self._salted.copy()
+        begun.update(secret)
+        return begun.digest()
 
 
 class AcceptedKeys:

@@ -49,7 +49,7 @@ class Opaque:
     async def intake(self, request: Inbound, caller: Caller, upload: Upload) -> OpaqueJob:
         """Read what is kept of the upload and journal the intent. Raises `Refusal` and `ClientGone`."""
         root = request.address.below.split("/")[1]
-        anthropic = root in _ANTHROPIC or head.anthropic(request.headers)
+        anthropic = root in _ANTHROPIC or request.anthropic
         first = await self._first(request, upload, contested=self.pool.contested(anthropic=anthropic))
         body = Body(sent=first, plain=first, model=canonical.clean(request.address.deployment))
         if upload.done:

@@ -17,7 +17,9 @@ from gateway.engine.alarm import Alarm
 from gateway.engine.client import NativeTransport
 from gateway.engine.fields import Malformed
 from gateway.engine.front import Admitted, Front, Going
+from gateway.engine.known import Known
 from gateway.engine.reply import Reply
+from gateway.keys import Caller
 
 _VERSIONS = ("1.0", "1.1")
 _MOST_AHEAD = 64 * 1024  # bytes of further requests that are read while one is answered
@@ -33,6 +35,7 @@ class AppProtocol(HttpToolsProtocol):
         self._between = True  # uvicorn's parser is at the end of a request, or has seen none
         self._ahead = b""  # read, and of no request yet
         self._admitted: Admitted | None = None  # whose body is coming
+        self._known: Known | None = None
         self._keep_alive = True
         self._left = 0
         self._body: list[bytes] = []
@@ -119,13 +122,26 @@ class AppProtocol(HttpToolsProtocol):
                 return
             super().data_received(data)
             return
-        found = simple.read(data[:end]) if end <= simple.MOST else None
-        admitted = self.front.admit(found.request, found.length) if found is not None else None
-        if found is None or admitted is None:
+        if not self._reads(data[:end]):
             super().data_received(data)
             return
-        self._admitted, self._keep_alive, self._left = admitted, found.keep_alive, found.length
         self._add(data[end:])
+
+    def _reads(self, head: bytes) -> bool:
+        """Take a head that is for here; it is often that of the request before."""
+        known = self._known
+        length = known.length(head) if known is not None else None
+        if known is not None and length is not None and self.front.takes(length):
+            self._admitted, self._keep_alive, self._left = known.admitted, known.keep_alive, length
+            return True
+        found = simple.read(head) if len(head) <= simple.MOST else None
+        admitted = self.front.admit(found.request, found.length) if found is not None else None
+        if found is None or admitted is None:
+            return False
+        self._admitted, self._keep_alive, self._left = admitted, found.keep_alive, found.length
+        if isinstance(admitted.caller, Caller):
+            self._known = Known(head, admitted, keep_alive=found.keep_alive)
+        return True
 
     def _add(self, data: bytes) -> None:
         """Take bytes of the body, and answer when it is whole."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway.engine import fields
 from gateway.engine.fields import Malformed
-from gateway.upstream.port import Outgoing
+from gateway.upstream.port import Headers, Outgoing
 
 _PORTS = {"http": 80, "https": 443}
 _METHOD = re.compile(r"[A-Z]+")
@@ -76,12 +76,17 @@ def framing(request: Outgoing) -> Framing | None:
 
 def head(request: Outgoing, at: Aim, *, frame: Framing | None) -> bytes:
     """Give the head, with host and framing. Raises `Malformed`."""
-    _, asked, query = request.url.partition("?")
+    return _begun(request.method, request.url, request.headers, at) + _delimited(request, frame) + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _begun(method: str, url: str, headers: Headers, at: Aim) -> bytes:
+    _, asked, query = url.partition("?")
     target = at.path + b"?" + query.encode("latin-1", "replace") if asked else at.path
-    if _URL.fullmatch(request.url) is None or _METHOD.fullmatch(request.method) is None:
+    if _URL.fullmatch(url) is None or _METHOD.fullmatch(method) is None:
         raise Malformed("The method or the target is malformed.")
-    first = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method.encode(), target, at.host)
-    return first + fields.written(request.headers) + _delimited(request, frame) + b"\r\n"
+    first = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method.encode(), target, at.host)
+    return first + fields.written(headers)
 
 
 def _delimited(request: Outgoing, frame: Framing | None) -> bytes:

@@ -41,7 +41,9 @@ class Going(Protocol):
 class Admitted:
     """A request whose head was judged, and whose body may come; or that is refused when it has."""
 
-    request: Inbound = field(repr=False)
+    request: Inbound = field(
+        repr=False
+    )  # without its length: what was judged holds for others of the same head
     surface: Surface
     caller: Caller | Refusal
 
@@ -56,13 +58,18 @@ class Front:
     def admit(self, request: Inbound, length: int) -> Admitted | None:
         """Judge a head; None where it is not a call that is answered here."""
         surface = BY_PATH.get(request.address.below)
-        if surface is None or length > self.gateway.settings.max_body:
+        if surface is None or not self.takes(length):
             return None
         try:
             self.gateway.check(request)
-            return Admitted(request=request, surface=surface, caller=self.gateway.admit(request))
+            kept = request.without(b"content-length")
+            return Admitted(request=kept, surface=surface, caller=self.gateway.admit(kept))
         except Refusal as refusal:
             return Admitted(request=request, surface=surface, caller=refusal)
+
+    def takes(self, length: int) -> bool:
+        """Tell whether a body may be so long."""
+        return length <= self.gateway.settings.max_body
 
     def answer(
         self,
