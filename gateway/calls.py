@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gateway import canonical, fit, keys, surfaces
 from gateway import headers as head
 from gateway.bodies import Body
-from gateway.fingerprint import fingerprint
+from gateway.fingerprint import Fingerprints
 from gateway.inbound import Inbound
 from gateway.keys import AcceptedKeys, Caller
 from gateway.order import Wanted
@@ -77,6 +77,7 @@ class Decider:
     chooser: Chooser
     accepted: AcceptedKeys
     reach: Reach
+    known: Fingerprints = field(default_factory=Fingerprints)
 
     def decide(self, request: Inbound, caller: Caller, asked: Asked, body: Body) -> Job:
         """Choose who answers. Raises `Refusal` (404)."""
@@ -139,7 +140,7 @@ class Decider:
     def _fingerprint(self, asked: Asked, caller: Caller, task_name: str | None) -> str:
         if not asked.understood:
             return ""
-        return fingerprint(asked.beginning, caller.tenant, task_name, self.chooser.templates)
+        return self.known.of(asked, caller.tenant, task_name, self.chooser.templates)
 
     def _upstreams(
         self, request: Inbound, caller: Caller, asked: Asked, unit: str

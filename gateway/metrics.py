@@ -5,8 +5,10 @@ Label values that come from apps are bounded: beyond `MOST_SERIES` of a metric t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 MOST_SERIES = 500
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -25,8 +27,12 @@ class Counter:
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count `by` more."""
-        key = _bounded(self.values, labels)
-        self.values[key] = self.values.get(key, 0.0) + by
+        values = self.values
+        if labels in values:
+            values[labels] += by
+        else:
+            key = _bounded(values, labels)
+            values[key] = values.get(key, 0.0) + by
 
     def put(self, value: float, *labels: str) -> None:
         """Set the value."""
@@ -40,7 +46,7 @@ class Counter:
 
 @dataclass(kw_only=True, slots=True)
 class Histogram:
-    """Counts per bucket, sum and count, per label set."""
+    """Counts per bucket, of what is beyond them, and the sum, per label set."""
 
     name: str
     text: str
@@ -50,22 +56,21 @@ class Histogram:
 
     def observe(self, value: float, *labels: str) -> None:
         """Count one value."""
-        key = _bounded(self.values, labels)
-        row = self.values.setdefault(key, [0.0] * (len(self.bounds) + 2))
-        for i, bound in enumerate(self.bounds):
-            if value <= bound:
-                row[i] += 1
-        row[-2] += value
-        row[-1] += 1
+        row = self.values.get(labels)
+        if row is None:
+            row = self.values.setdefault(_bounded(self.values, labels), [0.0] * (len(self.bounds) + 2))
+        row[bisect_left(self.bounds, value)] += 1.0
+        row[-1] += value
 
     def lines(self) -> list[str]:
         """Give the metric's lines."""
         out = [f"# HELP {self.name} {self.text}", f"# TYPE {self.name} histogram"]
         for key, row in self.values.items():
-            for bound, count in zip((*map(str, self.bounds), "+Inf"), (*row[:-2], row[-1]), strict=True):
+            counts = list(accumulate(row[:-1]))
+            for bound, count in zip((*map(str, self.bounds), "+Inf"), counts, strict=True):
                 out.append(f"{self.name}_bucket{_labels((*self.labels, 'le'), (*key, bound))} {count:g}")
-            out.append(f"{self.name}_sum{_labels(self.labels, key)} {row[-2]:g}")
-            out.append(f"{self.name}_count{_labels(self.labels, key)} {row[-1]:g}")
+            out.append(f"{self.name}_sum{_labels(self.labels, key)} {row[-1]:g}")
+            out.append(f"{self.name}_count{_labels(self.labels, key)} {counts[-1]:g}")
         return out
 
 

@@ -52,6 +52,7 @@ class Asked:
     surface: str = trace.CHAT
     metadata: dict[str, Any] = field(default_factory=dict, repr=False)  # the request's own, on any surface
     barred: str | None = None  # why no student can be asked, in one word
+    constant: bytes = b""  # digest of the bytes of the head; b"": not known
     understood: bool = True  # False: nothing is known of it but what stands here; head and chat are empty
 
     @cached_property
@@ -69,13 +70,13 @@ def parse(body: bytes, *, max_depth: int) -> Asked:
     wire = _decode(body, max_depth)
     metadata = members(wire.metadata)
     try:
-        opening, count = _opening(wire.messages)
+        raw, opening, count = _opening(wire.messages)
         found = {
             "model": wire.model,
             "messages": opening[:count],
-            "tools": canonical.loads(wire.tools),
-            "functions": canonical.loads(wire.functions),
-            "response_format": canonical.loads(wire.response_format),
+            "tools": _value(wire.tools),
+            "functions": _value(wire.functions),
+            "response_format": _value(wire.response_format),
         }
         head = {key: value for key, value in found.items() if value is not None}
     except ValueError as error:
@@ -93,6 +94,7 @@ def parse(body: bytes, *, max_depth: int) -> Asked:
         opening=hashlib.sha256(canonical.dumps(opening)).hexdigest(),
         beginning={**head, "messages": opening},
         metadata=metadata,
+        constant=_constant(wire, raw[:count]),
     )
 
 
@@ -164,14 +166,24 @@ def _not_json(error: Exception) -> Refusal:
     return Refusal(400, f"The request body is not a JSON object: {error}.", code="invalid_json")
 
 
-def _opening(raw: msgspec.Raw) -> tuple[list[Any], int]:
-    """Give the messages up to the first user message, and how many of them are the head."""
+def _constant(wire: _Body, leading: list[msgspec.Raw]) -> bytes:
+    """Digest the head as it was sent; no JSON has the byte between its parts."""
+    parts = (canonical.dumps(wire.model), wire.tools, wire.functions, wire.response_format, *leading)
+    return hashlib.sha256(b"\0".join(parts)).digest()
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    return None if raw is _NULL else canonical.loads(raw)
+
+
+def _opening(raw: msgspec.Raw) -> tuple[list[msgspec.Raw], list[Any], int]:
+    """Give the messages as they were sent, those up to the first user message, and how many of them are the head."""
     try:
         messages = msgspec.json.decode(raw, type=list[msgspec.Raw])
     except msgspec.DecodeError:
         given = canonical.loads(raw)
         if not isinstance(given, list):
-            return [], 0  # the upstream will say so
+            return [], [], 0  # the upstream will say so
         messages = [msgspec.Raw(canonical.dumps(message)) for message in given]
     opening: list[Any] = []
     head = 0
@@ -182,4 +194,4 @@ def _opening(raw: msgspec.Raw) -> tuple[list[Any], int]:
         head += leads(role) and head == len(opening) - 1
         if role == "user":
             break
-    return opening, head
+    return messages, opening, head

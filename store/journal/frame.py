@@ -43,6 +43,8 @@ _DECODERS: dict[int, msgspec.msgpack.Decoder[Record | Tally]] = {
     3: msgspec.msgpack.Decoder(Feedback),
     _TALLY: msgspec.msgpack.Decoder(Tally),
 }
+_ENCODER = msgspec.msgpack.Encoder()
+_CANONICAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")  # as our own ids are
 _MAYBE_KIND = re.compile(b"[\x01-\x04]")
 # What a value can bring about that no payload holds: an int beyond 64 bits, a lone surrogate, a foreign type.
 _UNWRITABLE = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
@@ -101,14 +103,14 @@ def encode(record: Record | Tally) -> bytes:
     """Return the record as one frame; StoreError where no frame can hold it."""
     kind, name = _identity(record)
     try:
-        payload = msgspec.msgpack.encode(record)
+        payload = _ENCODER.encode(record)
     except _UNWRITABLE as error:
         raise StoreError(f"A record cannot be written to the journal: {error}.") from error
     if len(payload) > MAX_PAYLOAD:
         raise StoreError(f"A record of {len(payload)} bytes is too long for the journal.")
-    head = _FRAME.pack(len(payload), 0, kind, name)
-    crc = zlib.crc32(payload, zlib.crc32(head[_CRC_FROM:], zlib.crc32(head[:4])))
-    return _FRAME.pack(len(payload), crc, kind, name) + payload
+    length, rest = len(payload).to_bytes(4, "little"), kind.to_bytes() + name
+    crc = zlib.crc32(payload, zlib.crc32(length + rest))
+    return b"%b%b%b%b" % (length, crc.to_bytes(4, "little"), rest, payload)
 
 
 def scan(data: bytes, *, final: bool) -> Scan:
@@ -155,6 +157,8 @@ def _identity(record: Record | Tally) -> tuple[int, bytes]:
 
 
 def _name(text: str) -> bytes:
+    if _CANONICAL.fullmatch(text):
+        return bytes.fromhex(text.replace("-", ""))
     try:
         return uuid.UUID(text).bytes
     except ValueError:

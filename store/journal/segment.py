@@ -53,10 +53,10 @@ class Segment:
 
     def append(self, data: bytes) -> None:
         """Write a frame whole; on OSError the file ends where it ended before."""
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self.handle, view) :]
+            written = os.write(self.handle, data)
+            while written < len(data):
+                written += os.write(self.handle, memoryview(data)[written:])
         except OSError:
             self._take_back()
             raise

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from upstream import house
 
 from gateway import surfaces, wire
-from gateway.fingerprint import fingerprint
+from gateway.fingerprint import Fingerprints, fingerprint
 from store import opening
 from store.template import Run, Template, Templates
 from store.wording import words
@@ -31,9 +31,14 @@ def template(request: dict[str, Any], tenant: str = "", task_name: str | None = 
     return Template(template_id=opening.name_in(scope, "t"), scope=scope, runs=runs)
 
 
+_SEEN = Fingerprints()
+
+
 def of(request: dict[str, Any], templates: Templates, tenant: str = "", task_name: str | None = None) -> str:
     asked = wire.parse(json.dumps(request).encode(), max_depth=64)
-    return fingerprint(asked.beginning, tenant, task_name, templates)
+    found = fingerprint(asked.beginning, tenant, task_name, templates)
+    assert {_SEEN.of(asked, tenant, task_name, templates) for _ in range(2)} == {found}
+    return found
 
 
 @pytest.mark.parametrize("role", ["system", "user"])
