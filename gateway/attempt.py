@@ -43,19 +43,26 @@ class Exchange:
     unsynced: bool = False  # journalled, and nobody has waited for the disk yet
     status: int = 0
     headers: Headers = ()
+    content_type: str = ""  # the answer's, "" before the head
+    streamed: bool = False  # it is a stream of events
     size: int = 0  # bytes received, content-encoded
     first_byte_ms: float | None = None
     truncated: bool = False
     released: bool = False  # bytes of a student's answer went to the app: no other can replace it
     _began: float = field(default_factory=time.perf_counter)
     _parts: list[bytes] = field(default_factory=list)
-    _kept: int = 0
+    _room: int = 0  # bytes that are still kept
+    _length: int | None = None  # that the head says
     _ending: Ending | None = None
+
+    def __post_init__(self) -> None:
+        """Make room."""
+        self._said(self.headers)
 
     def heard(self, status: int, headers: Headers) -> None:
         """Note the response head."""
         self.status = status
-        self.headers = headers
+        self._said(headers)
 
     def noted(self) -> None:
         """Note that the upstream says something."""
@@ -64,49 +71,43 @@ class Exchange:
 
     def take(self, piece: bytes) -> None:
         """Note a piece of the answer."""
-        self.noted()
+        if self.first_byte_ms is None:
+            self.noted()
         self.size += len(piece)
-        room = self._most() - self._kept
-        if room < len(piece):
+        if self._room < len(piece):
             self.truncated = True
-            piece = piece[: max(0, room)]
+            piece = piece[: self._room]
+        self._room -= len(piece)
         self._parts.append(piece)
-        self._kept += len(piece)
-
-    def _most(self) -> int:
-        return self.limit if self.brief is None or is_json(self.content_type) else self.brief
 
     def ends_with(self, piece: bytes) -> bool:
         """Tell whether `piece`, just taken, is the last that the app waits for."""
-        length = head.number(self.headers, b"content-length")
-        if length is not None:
-            return self.size >= length
+        if self._length is not None:
+            return self.size >= self._length
         if not self.streamed:
             return False
         if self._ending is None:
             self._ending = Ending(self.surface)
         return self._ending.came_with(piece)
 
+    def _said(self, headers: Headers) -> None:
+        self.headers = headers
+        self.content_type = head.value(headers, b"content-type") or ""
+        self.streamed = is_stream(self.content_type)
+        self._length = head.number(headers, b"content-length")
+        brief = self.brief is not None and not is_json(self.content_type)
+        self._room = self.brief if brief and self.brief is not None else self.limit
+
     def said_as(self, surface: str, content_type: str, body: bytes) -> None:
         """Keep, in place of what the upstream said, what the app gets on its own surface."""
         self.surface = surface
-        self.headers = ((b"content-type", content_type.encode()),)
+        self._said(((b"content-type", content_type.encode()),))
         self._parts = [body]
 
     def keep(self, body: bytes) -> None:
         """Keep this, decoded, in place of what the upstream said."""
-        self.headers = tuple(header for header in self.headers if header[0] not in _OF_THE_BYTES)
+        self._said(tuple(header for header in self.headers if header[0] not in _OF_THE_BYTES))
         self._parts = [body]
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return is_stream(self.content_type)
-
-    @property
-    def content_type(self) -> str:
-        """The answer's content type, "" before the head."""
-        return head.value(self.headers, b"content-type") or ""
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the exchange began."""

@@ -22,12 +22,13 @@ class Judged:
     outcome: Outcome
 
 
-def judge(surface: str, content_type: str, status: int, body: bytes) -> Judged:
+def judge(surface: str, content_type: str, status: int, body: bytes, *, words: bool = True) -> Judged:
     """Read and classify an answer whose connection ended cleanly.
 
     The stream of a surface that is understood needs its end in it; of the others only the status is known.
+    Without `words` the answer need not have all that was said, only what was used.
     """
-    said = read(surface, content_type, status, body)
+    said = read(surface, content_type, status, body, words=words)
     if status not in _OK or said.failed:
         outcome = Outcome.ERROR
     elif surface not in _JUDGES:

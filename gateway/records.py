@@ -98,7 +98,8 @@ class Records:
             return exchange.recorded
         body = exchange.body()
         error = None
-        judged = outcomes.judge(exchange.surface, exchange.content_type, exchange.status, body)
+        kind = exchange.content_type
+        judged = outcomes.judge(exchange.surface, kind, exchange.status, body, words=False)
         outcome = judged.outcome
         if exchange.truncated and exchange.surface in UNDERSTOOD:
             outcome, error = Outcome.ERROR, f"Only the first {len(body)} bytes of the answer were kept."

@@ -99,7 +99,7 @@ class Sockets:
         )
 
     async def _turned_away(self, exchange: Exchange, no: TurnedAway, send: Send) -> None:
-        exchange.status, exchange.headers = no.status, no.headers
+        exchange.heard(no.status, no.headers)
         exchange.take(no.body)
         self.records.close(exchange, Outcome.ERROR, served=True, error=str(no))
         await self.records.acknowledged(exchange)
@@ -125,7 +125,7 @@ class Sockets:
         except OSError:  # what servers raise where the app is gone
             end = End(by="app", code=CUT)
         finally:
-            exchange.headers = (*socket.headers, (b"content-type", b"application/json"))
+            exchange.heard(_SWITCHED, (*socket.headers, (b"content-type", b"application/json")))
             exchange.take(spoken.summary(line, end))
             self.records.close(exchange, spoken.outcome(end), served=True, error=spoken.error(end))
             await socket.close(*end.sendable())

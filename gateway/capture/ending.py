@@ -33,6 +33,8 @@ class Ending:
         window = self._tail + piece
         self._tail = window[-_WINDOW:]
         if not self._marked:
+            if b"[DONE]" not in window and not self._whole:  # the quicker look
+                return False
             found = self._mark.search(window)
             if found is None:
                 return False

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway import canonical
-from gateway.capture import chunks, messages, responses, sse
+from gateway.capture import chunks, messages, responses, sse, telling
 from store.vocabulary import Answer, Usage
 
 DONE = b"[DONE]"
@@ -46,13 +46,18 @@ def read_answer(surface: str, content_type: str, status: int, body: bytes) -> An
     return read(surface, content_type, status, body).answer
 
 
-def read(surface: str, content_type: str, status: int, body: bytes) -> Reading:
-    """Read an answer in one pass, for the log and for its outcome."""
+def read(surface: str, content_type: str, status: int, body: bytes, *, words: bool = True) -> Reading:
+    """Read an answer in one pass, for the log and for its outcome.
+
+    Without `words` a chat stream that has its end mark is read no further than outcome, usage and id need.
+    """
     if status not in _OK:
         return Reading(answer=Answer(completion=None))
     if not is_stream(content_type):
         return Reading(answer=_answer(surface, _object(body)))
-    said, done = _stream(body)
+    said, done = _stream(body, words=words or surface != "chat")
+    if not (words or done):  # each of its choices counts
+        said, done = _stream(body)
     if surface in _ENDS:
         done = any(event.get("type") in _ENDS[surface] for event in said)
     return Reading(
@@ -91,15 +96,22 @@ def is_stream(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == EVENT_STREAM
 
 
-def _stream(body: bytes) -> tuple[list[Object], bool]:
-    """Give a stream's JSON objects up to `[DONE]`, and whether that came; broken data is left out."""
+def _stream(body: bytes, *, words: bool = True) -> tuple[list[Object], bool]:
+    """Give a stream's JSON objects up to `[DONE]`, and whether that came; broken data is left out.
+
+    Without `words` those that tell nothing are left out, too, after the first that has a choice.
+    """
     found: list[Object] = []
-    for event in sse.events(body):
-        if event.data.strip() == DONE:
+    begun = False
+    for data in sse.data(body):
+        if begun and not words and not telling.tells(data) and DONE not in data:
+            continue
+        if data.strip() == DONE:
             return found, True
-        value = _object(event.data)
+        value = _object(data)
         if value is not None:
             found.append(value)
+            begun = begun or bool(value.get("choices"))
     return found, False
 
 

@@ -40,6 +40,17 @@ def events(body: bytes) -> Iterator[Event]:
         yield Event(name, b"\n".join(data))
 
 
+def data(body: bytes) -> Iterator[bytes]:
+    """Give what `events` gives, without the names; faster where a stream is written as most are."""
+    plain = body.split(b"\n\n") if b"\r" not in body and not body.startswith(b"\xef\xbb\xbf") else ()
+    if plain and all(block.startswith(b"data: ") and b"\n" not in block for block in plain[:-1]):
+        for block in plain[:-1]:
+            yield block[6:]
+        body = plain[-1]
+    for event in events(body):
+        yield event.data
+
+
 def split(buffer: bytes) -> tuple[list[bytes], bytes]:
     """Cut `buffer` after each blank line: whole blocks as they stand, and the unfinished rest."""
     blocks = []

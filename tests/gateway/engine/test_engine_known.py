@@ -12,7 +12,9 @@ from gateway.keys import Caller
 from gateway.surfaces import BY_NAME
 from store.template import Templates
 
-HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nContent-Length: %b\r\nauthorization: Bearer k\r\n\r\n"
+HEAD = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nContent-Length: %b\r\nauthorization: Bearer k\r\n\r\n"
+)
 
 
 @pytest.fixture
