@@ -93,10 +93,11 @@ def play(world: World, policy: RolloutPolicy, seed: int, *, short_cut: bool = Tr
     """Play one rollout. The same seed gives the same run, with the short cut through SHADOW or without."""
     policy = replace(policy, dwell_s=0.0, settle_s=0.0)
     rng = np.random.default_rng(seed)
-    rollout, evidence, run = begun(policy), Evidence(delta=policy.delta), Run()
+    rollout, evidence, run = begun(policy), Evidence(delta=policy.delta, scale=world.scale), Run()
     while rollout.state in STEPS and run.pairs < HORIZON:
         step, block, decided = rollout.state, drawn(rng, world, rollout, policy), False
-        taken, quick = 0, short_cut and step == State.SHADOW and world.weakness is None
+        plain = world.weakness is None and world.scale == 1.0
+        taken, quick = 0, short_cut and step == State.SHADOW and plain
         if quick:
             taken, evidence = quiet(rollout, policy, block.d, int(block.call[0]))
         while taken < len(block.d) and not decided:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from router.simulation.question import Answer, Question, Spread
+from router.simulation.world import World
 from router.words import points
 
 _HOURS = 2.0  # days below which hours are said
@@ -20,6 +21,22 @@ def _assumed(q: Question) -> list[str]:
             f"Assumed: {q.calls_per_day:,.0f} calls a day; a teacher that scores {q.world.teacher:.2f}; a student "
             f"{points(q.world.gap)} to it{live}, whose score differs on {100 * q.world.disagreement:.0f}% of calls; "
             f"margin {points(-q.policy.delta)}, alpha {q.policy.alpha:g}, first try, profile {q.policy.profile}."
+        ),
+        *_judged(q.world),
+    ]
+
+
+def _judged(world: World) -> list[str]:
+    """Say whose word is compared, where it is not people's own."""
+    if world.judge == 1.0 and not world.gold:
+        return []
+    sees = f"A judge sees {_share(world.judge)} of the differences that people see"
+    if not world.gold:
+        return [f"{sees}, and is believed: what is guaranteed is about its word, not about theirs."]
+    return [
+        (
+            f"{sees}; people label {_share(world.gold)} of the pairs, which corrects it, and the test is "
+            f"{world.scale:.3g} times coarser for that."
         )
     ]
 
@@ -64,8 +81,8 @@ def _paid(q: Question, a: Answer) -> list[str]:
             said.append(f"Saved meanwhile by what the student answered: {_usd(a.saved_usd)}.")
     if a.gold is not None:
         said.append(
-            f"Gold labels: {_count(a.gold)}, at {100 * q.gold:g}% of the answers compared. That a judge may be wrong "
-            "is not simulated."
+            f"Gold labels: {_count(a.gold)}, at {100 * q.world.gold:g}% of the answers compared: they correct the judge, so "
+            "the bound is about what people say."
         )
     return said
 

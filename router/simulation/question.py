@@ -45,7 +45,6 @@ class Question:
     policy: RolloutPolicy
     calls_per_day: float
     prices: Prices = field(default_factory=Prices)
-    gold: float = 0.0  # of the compared answers, the share that a person labels
     runs: int = 200
     margin_runs: int = 2000  # of a student exactly at the margin
     seed: int = 1
@@ -54,8 +53,6 @@ class Question:
         """Refuse what cannot be simulated."""
         if not self.calls_per_day > 0:
             raise PolicyError(f"calls a day must be more than 0, not {self.calls_per_day:g}.")
-        if not 0.0 <= self.gold <= 1.0:
-            raise PolicyError(f"the share of gold labels must be between 0 and 1, not {self.gold:g}.")
         if self.runs < 1 or self.margin_runs < 1:
             raise PolicyError("there must be at least one run.")
 
@@ -132,7 +129,7 @@ def answer(question: Question, said: Callable[[int, int], None] = lambda _done, 
         calls=spread([run.calls for run in full]),
         pairs=spread([run.pairs for run in full]),
         served=spread([run.served for run in full]),
-        gold=spread([math.ceil(2 * run.pairs * q.gold) for run in full]) if q.gold else None,
+        gold=spread([math.ceil(2 * run.pairs * q.world.gold) for run in full]) if q.world.gold else None,
         usd=spread([m.spent for m in money]),
         usd_teacher=spread([m.teacher for m in money]),
         usd_student=spread([m.student for m in money]),

@@ -11,6 +11,7 @@ import numpy as np
 from router.betting import SCALE, Floats
 from router.errors import PolicyError
 from router.figures import Flags
+from router.streams.gold import LEAST, bound
 
 CORRELATION = 0.5  # of the errors of student and teacher: an equal student disagrees on 9% of calls at .90
 
@@ -59,6 +60,10 @@ class World:
     correlation: float = CORRELATION
     shape: Shape = Shape.ERRORS
     weakness: Weakness | None = None
+    judge: float = (
+        1.0  # chance that what scores sees a difference as people do; else it is lenient and sees none
+    )
+    gold: float = 0.0  # of the pairs, the share that people look at as well, which corrects it
 
     def __post_init__(self) -> None:
         """Refuse what no teacher and student could be."""
@@ -73,6 +78,17 @@ class World:
             raise PolicyError(
                 f"the correlation of errors must be from 0 to below 1, not {self.correlation:g}."
             )
+        if not 0.0 <= self.judge <= 1.0:
+            raise PolicyError(f"how often a judge agrees must be between 0 and 1, not {self.judge:g}.")
+        if not (self.gold == 0.0 or LEAST <= self.gold <= 1.0):
+            raise PolicyError(
+                f"the share of gold labels must be 0 or between {LEAST:g} and 1, not {self.gold:g}."
+            )
+
+    @property
+    def scale(self) -> float:
+        """B of the test: D is psi / B where people correct a judge (`router.streams.gold`)."""
+        return bound(self.gold)
 
     @property
     def served(self) -> float:
@@ -88,8 +104,22 @@ class World:
     def differences(self, rng: np.random.Generator, served: Flags, weak: Flags | None = None) -> Floats:
         """Draw D for pairs, of which those flagged were served by the student, or are of its weakness.
 
-        Multiples of 1/1000.
+        Multiples of 1/1000 where nobody corrects what a judge says, and on the scale of that correction else.
         """
+        return self._judged(rng, self._said(rng, served, weak))
+
+    def _judged(self, rng: np.random.Generator, said: Floats) -> Floats:
+        """Give what is compared of what people would say: the judge's word for it, corrected where they were asked."""
+        if self.judge == 1.0 and self.gold in {0.0, 1.0}:
+            return said
+        judged: Floats = np.where(rng.random(len(said)) < self.judge, said, 0.0)
+        if not self.gold:
+            return judged
+        asked = rng.random(len(said)) < self.gold
+        psi: Floats = judged + np.where(asked, (said - judged) / self.gold, 0.0)
+        return psi / self.scale
+
+    def _said(self, rng: np.random.Generator, served: Flags, weak: Flags | None) -> Floats:
         u = rng.random(len(served))
         d: Floats = np.where(served, self._drawn(u, self.served), self._drawn(u, self.gap))
         if self.weakness is None or weak is None:

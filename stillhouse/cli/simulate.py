@@ -49,8 +49,14 @@ def simulate(  # noqa: PLR0917 - typer's options
     student_usd: Usd = None,
     judge_usd: Annotated[float | None, typer.Option(min=0, help="For one answer judged.")] = None,
     gold: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of compared answers that a person labels.")
+        float, typer.Option(min=0, max=1, help="Share of compared answers that a person labels too.")
     ] = 0.0,
+    judge_agrees: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Chance that the judge sees a difference as people do; else it sees none."
+        ),
+    ] = 1.0,
     runs: Annotated[int, typer.Option(min=1, help="Rollouts to play.")] = 100,
     margin_runs: Annotated[int, typer.Option(min=1, help="And of a student exactly at the margin.")] = 1000,
     seed: Annotated[int, typer.Option()] = 1,
@@ -69,6 +75,8 @@ def simulate(  # noqa: PLR0917 - typer's options
             teacher=known.teacher if teacher is None else teacher,
             correlation=correlation,
             shape=shape,
+            judge=judge_agrees,
+            gold=gold,
         ),
         policy=_policy(own, known.task, margin=margin, alpha=alpha),
         calls_per_day=known.calls_per_day if calls_per_day is None else calls_per_day,
@@ -77,7 +85,6 @@ def simulate(  # noqa: PLR0917 - typer's options
             student=known.student_usd if student_usd is None else student_usd,
             judge=judge_usd,
         ),
-        gold=gold,
         runs=runs,
         margin_runs=margin_runs,
         seed=seed,

@@ -122,6 +122,8 @@ def test_a_world_has_the_gap_that_it_says(shape, gap):
         {"gap": 0.2},
         {"gap": 0.0, "live": -0.95},
         {"correlation": 1.0},
+        {"gold": 0.001},
+        {"judge": 1.1},
     ],
 )
 def test_a_world_that_cannot_be_is_refused(wrong):
@@ -130,11 +132,10 @@ def test_a_world_that_cannot_be_is_refused(wrong):
 
 
 QUESTION = Question(
-    world=World(gap=0.01),
+    world=World(gap=0.01, gold=1.0),
     policy=POLICY,
     calls_per_day=10_000,
     prices=Prices(teacher=0.002, student=0.0001, judge=0.001),
-    gold=0.05,
     runs=8,
     margin_runs=50,
 )
@@ -146,7 +147,7 @@ def test_an_answer_counts_days_money_and_labels():
     assert heard[-1] == (58, 58)
     assert found.full == 1.0
     assert found.days.median >= found.calls.median / 10_000
-    assert found.gold.median == pytest.approx(0.1 * found.pairs.median, abs=1.5)  # both answers of a pair
+    assert found.gold.median == pytest.approx(2 * found.pairs.median, abs=1.5)  # both answers of a pair
     assert found.usd_judge.median == pytest.approx(2 * 0.001 * found.pairs.median)
     assert found.usd_teacher.median == pytest.approx(0.002 * found.served.median)
     assert [step.step for step in found.steps] == ["shadow", *(f"canary_{n}" for n in (1, 5, 25, 50))]
@@ -155,6 +156,30 @@ def test_an_answer_counts_days_money_and_labels():
     said = "\n".join(lines(QUESTION, found))
     for words in ("reached full share", "Time to full share", "Cost of comparing", "Gold labels", "margin"):
         assert words in said
+
+
+def test_a_lenient_judge_promotes_what_people_would_not_and_labels_stop_it():
+    """Of a student at the margin the judge sees a tenth: believed, it is promoted; corrected by half of the pairs, it is not."""
+    worse = World(gap=-POLICY.delta, judge=0.1)
+    believed = [play(worse, POLICY, seed) for seed in range(6)]
+    assert all(run.left_shadow for run in believed)
+    corrected = [play(dataclasses.replace(worse, gold=0.5), POLICY, seed) for seed in range(6)]
+    assert not any(run.left_shadow for run in corrected)
+    said = {gold: lines(q, answer(q)) for gold in (0.0, 0.5) for q in [_asked(worse, gold)]}
+    assert any("is about its word, not about theirs" in line for line in said[0.0])
+    assert any("people label 50% of the pairs" in line and "5 times coarser" in line for line in said[0.5])
+
+
+def _asked(world, gold):
+    return dataclasses.replace(QUESTION, world=dataclasses.replace(world, gold=gold), runs=1, margin_runs=1)
+
+
+@pytest.mark.parametrize("gold", [0.05, 0.5, 1.0])
+def test_what_is_compared_has_the_mean_of_what_people_say_whatever_the_judge_sees(gold):
+    world = World(gap=-0.1, judge=0.3, gold=gold)
+    d = world.differences(np.random.default_rng(1), np.zeros(200_000, dtype=bool))
+    assert np.abs(d).max() <= 1.0
+    assert d.mean() * world.scale == pytest.approx(-0.1, abs=0.02)
 
 
 def test_the_days_money_lengthens_a_rollout_and_an_unknown_price_counts():
@@ -174,6 +199,6 @@ def test_nonsense_is_refused():
     for share in (0.0, 1.0):
         with pytest.raises(PolicyError, match="slice"):
             Weakness(share=share, gap=0.0)
-    for wrong in ({"calls_per_day": 0}, {"gold": 2.0}, {"runs": 0}):
+    for wrong in ({"calls_per_day": 0}, {"runs": 0}):
         with pytest.raises(PolicyError):
             dataclasses.replace(QUESTION, **wrong)
