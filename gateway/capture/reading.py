@@ -103,11 +103,12 @@ def _stream(body: bytes, *, words: bool = True) -> tuple[list[Object], bool]:
     """
     found: list[Object] = []
     begun = False
+    marks = () if words else telling.marks(body)
     for data in sse.data(body):
-        if begun and not words and not telling.tells(data) and DONE not in data:
-            continue
-        if data.strip() == DONE:
+        if DONE in data and data.strip() == DONE:
             return found, True
+        if begun and not words and not telling.tells(data, marks):
+            continue
         value = _object(data)
         if value is not None:
             found.append(value)
