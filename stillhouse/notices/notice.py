@@ -16,7 +16,13 @@ KINDS = ("promotion", "hold", "rollback", "drift", "refusal", "slice")
 
 _CHANGED = frozenset({Cause.DRIFT, Cause.TEACHER_CHANGED, Cause.JUDGE_CHANGED})
 _STAYING: Mapping[str, str | None] = MappingProxyType(
-    {"slice_excluded": "slice", "excluded": "slice", "included": "slice", "waived": None}
+    {
+        "slice_excluded": "slice",
+        "excluded": "slice",
+        "included": "slice",
+        "loosened": "promotion",
+        "waived": None,
+    }
 )
 """Kinds of decisions that take no step, by cause; None: nobody is told."""
 
@@ -29,6 +35,11 @@ _TITLES = {
     "refusal": "{task}: the student is refused",
     "slice": "{task}: the teacher keeps a slice of the calls",
 }
+_OTHERWISE = {
+    "included": "{task}: a slice of the calls is taken back in",
+    "loosened": "{task}: the student answers more of what it is sure of",
+}
+"""Titles of some causes, in place of their kind's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +70,9 @@ def notice_of(row: Announced) -> Notice | None:
     kind = _kind(State(told["source"]), State(told["target"]), told["cause"])
     if kind is None:
         return None
-    title = _TITLES[kind].format(task=told["task_id"], target=told["target"])
+    title = _OTHERWISE.get(told["cause"], _TITLES[kind]).format(task=told["task_id"], target=told["target"])
     if kind == "hold" and told["target"] != State.HOLD:
         title = f"{told['task_id']}: the rollout goes on at {told['target']}"
-    if told["cause"] == "included":
-        title = f"{told['task_id']}: a slice of the calls is taken back in"
     if told["target"] == State.AWAITING_APPROVAL and kind == "promotion":
         title = f"{told['task_id']}: the student waits for your approval"
     kept = ("task_id", "rollout_id", "source", "target", "cause", "share", "actor")

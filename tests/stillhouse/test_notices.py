@@ -106,15 +106,22 @@ async def test_a_whole_life_is_told_in_order_and_once(place):
 
 @pytest.mark.parametrize(
     ("cause", "kind"),
-    [("slice_excluded", "slice"), ("excluded", "slice"), ("included", "slice"), ("waived", None)],
+    [
+        ("slice_excluded", "slice"),
+        ("excluded", "slice"),
+        ("included", "slice"),
+        ("loosened", "promotion"),
+        ("waived", None),
+    ],
 )
 @pytest.mark.parametrize("state", ["canary_5", "hold"])
-def test_what_takes_no_step_is_no_promotion(cause, kind, state):
+def test_what_takes_no_step_does_not_go_on(cause, kind, state):
     said = {"task_id": "t", "rollout_id": "r", "share": 0.05, "actor": "anna", "why": "Because."}
     payload = {**said, "source": state, "target": state, "cause": cause}
     row = Announced(position=1, ts=1.0, kind="transition", ref="x", payload=payload)
     told = notice_of(row)
     assert (told and told.kind) == kind
+    assert told is None or "goes on" not in told.title
 
 
 def test_a_refusal_and_an_approval_say_what_they_are(tmp_path):
