@@ -33,7 +33,9 @@ def lead(folder):
         live = house.control.rollouts(live=True)
         if not live:
             house.open(f"s{len(house.control.students()) + 1}")
-        elif live[-1].state in live[-1].evidence["unverified"]:
+        elif live[-1].state in {*live[-1].evidence["unverified"]} - {
+            State.FULL
+        }:  # no gate leads on from there
             house.play(CALLS)
         elif (verb := wish(live[-1].state, rng)) and not house.control.orders():
             house.order(verb, order_id=new_id())
