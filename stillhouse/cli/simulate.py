@@ -10,11 +10,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from router.errors import PolicyError
 from router.settings import RolloutPolicy
 from router.simulation.plain import lines
 from router.simulation.question import Prices, Question, answer
 from router.simulation.world import CORRELATION, Shape, World
 from stillhouse.cli.context import ConfigOption, DataOption, House, JsonOption, house
+from stillhouse.errors import ConfigError
 from stillhouse.settings import convert
 from store.vocabulary import Role, Task, TaskMode, Who
 
@@ -68,27 +70,30 @@ def simulate(  # noqa: PLR0917 - typer's options
     """Say how long a cutover would take, what it would cost, and how likely a wrong one is."""
     own = house(config, data, as_json=json)
     known = _known(own, task)
-    question = Question(
-        world=World(
-            gap=known.gap if student is None else _POINT * student,
-            live=None if live is None else _POINT * live,
-            teacher=known.teacher if teacher is None else teacher,
-            correlation=correlation,
-            shape=shape,
-            judge=judge_agrees,
-            gold=gold,
-        ),
-        policy=_policy(own, known.task, margin=margin, alpha=alpha),
-        calls_per_day=known.calls_per_day if calls_per_day is None else calls_per_day,
-        prices=Prices(
-            teacher=known.teacher_usd if teacher_usd is None else teacher_usd,
-            student=known.student_usd if student_usd is None else student_usd,
-            judge=judge_usd,
-        ),
-        runs=runs,
-        margin_runs=margin_runs,
-        seed=seed,
-    )
+    try:
+        question = Question(
+            world=World(
+                gap=known.gap if student is None else _POINT * student,
+                live=None if live is None else _POINT * live,
+                teacher=known.teacher if teacher is None else teacher,
+                correlation=correlation,
+                shape=shape,
+                judge=judge_agrees,
+                gold=gold,
+            ),
+            policy=_policy(own, known.task, margin=margin, alpha=alpha),
+            calls_per_day=known.calls_per_day if calls_per_day is None else calls_per_day,
+            prices=Prices(
+                teacher=known.teacher_usd if teacher_usd is None else teacher_usd,
+                student=known.student_usd if student_usd is None else student_usd,
+                judge=judge_usd,
+            ),
+            runs=runs,
+            margin_runs=margin_runs,
+            seed=seed,
+        )
+    except PolicyError as error:
+        raise ConfigError(str(error)) from error
     with Progress(transient=True, console=Console(stderr=True)) as bar:
         under_way = bar.add_task("playing", total=runs + margin_runs)
         found = answer(question, lambda done, _of: bar.update(under_way, completed=done))
