@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from router.streams.stored import Books
-from stillhouse.ledger import Ledger, Written, draw_up
+from stillhouse.ledger import Ledger, Written, draw_up, losses
 from stillhouse.processes import alive
 from stillhouse.processes.child import write_atomic
 from store.clock import Jumps, Reading
@@ -42,26 +42,25 @@ class Auditor:
         self._kept_at = -KEEP_S
         self._known: list[Written] = []
         self._ask_from = 0.0
-        self._last: Ledger | None = None
+        self._books: Books | None = None
         self.jumps = Jumps(_boot(), _read(run / CLOCK, Reading))
         self._turn = threading.Lock()  # guards: a jump between two looks is seen by one of them
 
     def look(self) -> None:
         """Check once, and write down what was found."""
-        ledger = draw_up(time.time(), alive.living(self._run), self._written(), self._ingester.backlog())
+        living, written = list(alive.living(self._run)), self._written()
+        ledger = draw_up(time.time(), living, written, self._ingester.backlog())
         for found in ledger.unaccounted:
             if found.text not in self._told:
                 logger.error("the ledger does not add up: %s", found.text)
         self._told = {found.text for found in ledger.unaccounted}
-        self._last = ledger
+        self._books = Books(lag_s=ledger.backlog.lag_s, lost=losses(living, written))
         _write(self._run / LEDGER, ledger)
         self._compare_clocks()
 
     def books(self) -> Books | None:
         """Give how the store kept up by the last look, for those whose comparisons depend on it."""
-        if (ledger := self._last) is None:
-            return None
-        return Books(lag_s=ledger.backlog.lag_s, lost=ledger.lost.calls + ledger.lost.attempts)
+        return self._books
 
     def held_back(self) -> bool:
         """Whether work by age must wait, by what the clocks say now: they may have jumped since the last look."""

@@ -80,6 +80,13 @@ def draw_up(ts: float, living: Iterable[WorkerState], written: Iterable[Written]
     )
 
 
+def losses(living: Iterable[WorkerState], written: Iterable[Written]) -> dict[str, int]:
+    """Give the calls and attempts that each writer answered and did not keep, by its own word or its last tally."""
+    said = {one.writer: one.lost for one in written}
+    said |= {state.figures.writer: state.figures.lost for state in living}
+    return {writer: lost.calls + lost.attempts for writer, lost in said.items()}
+
+
 def _exchanges(state: WorkerState) -> Unaccounted | None:
     """Check the first equation."""
     seen = state.figures

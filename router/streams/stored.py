@@ -6,7 +6,7 @@ asked most of. So what is drawn meanwhile counts nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,14 +27,17 @@ class Books(NamedTuple):
     """How the house's ledger stands."""
 
     lag_s: float  # age of the oldest record that is not in the log
-    lost: int  # records that were neither kept nor refused, so far
+    lost: Mapping[str, int]  # records that were answered and not kept so far, by writer
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was seen of the books. Times are seconds of looking."""
+    """What was seen of the books. Times are seconds of looking.
 
-    lost: int | None = None  # by the last look; None: nobody looked yet
+    A writer that dies is not spoken of until the log knows its last word: what it had lost before is not lost again.
+    """
+
+    lost: Mapping[str, int] | None = None  # the most that was said of each writer; None: nobody looked yet
     lag_s: float = 0.0
     more: int = 0  # lost since the outage began
     bad_at: float | None = None  # the last look that found it
@@ -42,11 +45,14 @@ class Stored:
 
 def seen(before: Stored, books: Books, now: float) -> Stored:
     """Give what is known after a look. What was lost before the first look is no outage of now."""
-    newly = 0 if before.lost is None else max(0, books.lost - before.lost)
+    known = before.lost
+    newly = 0 if known is None else sum(max(0, n - known.get(name, 0)) for name, n in books.lost.items())
     bad = books.lag_s > LAG_S or newly > 0
     goes_on = outage(before, now) is not None
     return Stored(
-        lost=books.lost,
+        lost={
+            name: max(n, (known or {}).get(name, 0)) for name, n in {**(known or {}), **books.lost}.items()
+        },
         lag_s=books.lag_s,
         more=newly + (before.more if goes_on else 0),
         bad_at=now if bad else before.bad_at,
@@ -69,17 +75,24 @@ def outage(known: Stored, now: float) -> Finding | None:
 
 
 class StoreWatch:
-    """Finds outages of the store. `books` gives how it stands, or None while nobody knows."""
+    """Finds outages of the store. `books` gives how it stands, or None while nobody knows.
+
+    Where nobody asked for a while, because there was no rollout, what was lost meanwhile is none of the next one's.
+    """
 
     def __init__(self, books: Callable[[], Books | None], clock: Callable[[], float]) -> None:
         self._books = books
         self._clock = clock
         self._looking = Looking()
         self._known = Stored()
+        self._asked: float | None = None  # by the clock
 
     def __call__(self, rollout: Rollout, _policy: RolloutPolicy) -> list[Finding]:
         """Give what stands against a rollout now."""
-        now = self._looking.look(self._clock())
+        clock = self._clock()
+        if self._asked is None or not 0.0 <= clock - self._asked < QUIET_S:
+            self._known = Stored()
+        self._asked, now = clock, self._looking.look(clock)
         if (books := self._books()) is not None:
             self._known = seen(self._known, books, now)
         found = outage(self._known, now)

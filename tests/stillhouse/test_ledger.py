@@ -21,7 +21,7 @@ from stillhouse.settings.tree import Settings
 from stillhouse.views.doctor import examine
 from stillhouse.views.status import status
 from stillhouse.views.stores import Stores
-from store.backlog import Backlog
+from store.backlog import Backlog, Watch
 from store.clock import HOLD_S, Jumps, Reading
 from store.control import Control
 from store.ids import new_id
@@ -241,12 +241,23 @@ def test_what_a_worker_loses_and_what_waits_too_long_reaches_the_rollouts_as_an_
         looking.look()
         clock[0] += 5.0
         assert [one.cause for one in watch(live, FAST)] == found
-    clock[0] += 1e6  # whatever the clock says, it is looked for a minute
-    assert watch(live, FAST)
-    for _ in range(5):
+    for _ in range(6):
         clock[0] += 10.0
         held = watch(live, FAST)
     assert held == []
+    ages = [0.0]
+    ingester._watch = Watch(place.folder.journal, clock=lambda: ages[0])
+    journal.append(pair()[0])
+    for age, waiting in ((0.0, []), (130.0, ["store_outage"])):  # the ingester stands still
+        ages[0], clock[0] = age, clock[0] + 5.0
+        looking.look()
+        assert [one.cause for one in watch(live, FAST)] == waiting
+    ingester.step()
+    looking.look()
+    for _ in range(7):
+        clock[0] += 10.0
+        held = watch(live, FAST)
+    assert held == [], "it goes on once the log has what waited"
     journal.close()
     ingester.close()
 
