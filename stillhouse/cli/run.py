@@ -30,7 +30,7 @@ def demo(  # noqa: PLR0917 - typer's options
     holdout: Annotated[
         Path | None, typer.Option(help="Measure the student against this file's labels, too.")
     ] = None,
-    warmup: Annotated[int, typer.Option(min=1, help="Calls before the first distillation.")] = 600,
+    warmup: Annotated[int, typer.Option(min=1, help="Calls before the first distillation.")] = 760,
     calls: Annotated[int, typer.Option(min=1, help="Most calls to play.")] = 6000,
     margin: Annotated[float, typer.Option(min=0.001, max=0.5)] = 0.05,
     alpha: Annotated[float, typer.Option(min=0.0001, max=0.5)] = 0.05,

@@ -15,7 +15,9 @@ class DemoOptions:
     input_field: str | None = None
     output_field: str | None = None
     holdout: Path | None = None  # also measure the student's agreement with this file's labels
-    warmup: int = 600  # calls before the first distillation
+    warmup: int = (
+        760  # calls before the first distillation: then some 550 teach it, also where it begins at once
+    )
     calls: int = 6000  # most calls to play (generated tickets; a file ends by itself)
     margin: float = 0.05
     alpha: float = 0.05
