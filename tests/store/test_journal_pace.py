@@ -294,7 +294,7 @@ def test_a_disk_that_takes_no_new_file_keeps_the_old_one_growing(tmp_path, monke
     def full(folder, instance, seq):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    writer = SegmentWriter(tmp_path, "w0", segment_bytes=1_000)
+    writer = SegmentWriter(tmp_path, "w0", segment_bytes=1_000, clock=lambda: 5.0)
     monkeypatch.setattr(Segment, "create", full)
     for _ in range(20):
         assert rolled(writer).append(call())
