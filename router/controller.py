@@ -81,7 +81,7 @@ class Controller:
             return []
         policy = self._policies(rollout.task_id)
         was = rollout.listening.get("marks")
-        rollout = self._seeing.listened(rollout, self._looking.seconds)
+        rollout = self._seeing.listened(rollout, policy, self._looking.seconds)
         observations = self._seeing.observations(rollout, policy, self._looking.seconds)
         made: list[Transition] = []
         while True:
@@ -103,7 +103,7 @@ class Controller:
             made.append(transition)
             if _counting(rollout) != _counting(before):
                 self._seeing.afresh(rollout_id)  # what was seen counts otherwise now
-                rollout = self._seeing.listened(rollout, self._looking.seconds)
+                rollout = self._seeing.listened(rollout, policy, self._looking.seconds)
                 observations = self._seeing.observations(rollout, policy, self._looking.seconds)
         if counted or rollout.listening.get("marks") != was:
             rollout = self._taker.count(rollout, found.evidence, counted)

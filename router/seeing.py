@@ -47,9 +47,11 @@ class Seeing:
         self._guarding: dict[str, Guarding] = {}
         self._hearing = Hearing(log, lambda rollout: self._wordings(rollout)[0])
 
-    def listened(self, rollout: Rollout, looked: float) -> Rollout:
+    def listened(self, rollout: Rollout, policy: RolloutPolicy, looked: float) -> Rollout:
         """Give the rollout with how long users were listened to. `looked` counts seconds of looking."""
-        return self._hearing.listen(rollout, looked) if rollout.state in CONSUMING else rollout
+        if rollout.state not in CONSUMING:
+            return rollout
+        return self._hearing.listen(rollout, policy.feedback_window_s, looked)
 
     def observations(self, rollout: Rollout, policy: RolloutPolicy, looked: float) -> list[Observation]:
         """Give what became final and is not counted yet: the guardrails', which wait for no score, first."""

@@ -13,6 +13,7 @@ from router.errors import PolicyError
 from router.slices.naming import unfit
 from store.vocabulary import Release, State, TaskMode, Unit
 
+_SAID_AT_ONCE_S = 5.0  # users of played traffic say what they say with the answer
 STEPS: tuple[State, ...] = (
     State.SHADOW,
     State.CANARY_1,
@@ -148,7 +149,8 @@ def profiled(policy: RolloutPolicy, profile: str) -> RolloutPolicy:
     """Give the policy under a profile. Raises PolicyError for an unknown one.
 
     `replay` is for traffic played from a file, which has no hours to wait for: every student-served call
-    is paired, steps after shadow need 10/20/100/100 pairs and 3 served by the student, nothing dwells.
+    is paired, steps after shadow need 10/20/100/100 pairs and 3 served by the student, nothing dwells, and what users
+    say is there at once.
     """
     if profile == "standard":
         return replace(policy, profile=profile)
@@ -160,4 +162,5 @@ def profiled(policy: RolloutPolicy, profile: str) -> RolloutPolicy:
         min_served=3,
         dwell_s=0.0,
         settle_s=0.0,
+        feedback_window_s=_SAID_AT_ONCE_S,
     )

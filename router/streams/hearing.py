@@ -8,7 +8,7 @@ from typing import Protocol
 
 from router.settings import RolloutPolicy
 from router.streams import feedback
-from router.streams.listening import Listening
+from router.streams.listening import BLOCK_S, Listening
 from store.vocabulary import Heard, Observation, Rollout, Stream
 
 ASK_S = 60.0
@@ -40,11 +40,11 @@ class Hearing:
         self._listening: dict[str, tuple[Listening, float]] = {}  # with the seconds of looking then
         self._speaks: dict[str, tuple[bool, float]] = {}
 
-    def listen(self, rollout: Rollout, now: float) -> Rollout:
-        """Give the rollout with what has been listened to; `now` counts seconds of looking."""
+    def listen(self, rollout: Rollout, window_s: float, now: float) -> Rollout:
+        """Give the rollout with what has been listened to; `now` counts seconds of looking, users have `window_s`."""
         kept, then = self._listening.get(rollout.rollout_id, (None, now))
         listening = kept or Listening.from_json(rollout.listening)
-        listening = listening.further(self._log.newest_seq(), now - then)
+        listening = listening.further(self._log.newest_seq(), now - then, min(BLOCK_S, window_s))
         self._listening[rollout.rollout_id] = (listening, now)
         return replace(rollout, listening=listening.to_json())
 

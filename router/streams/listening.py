@@ -1,7 +1,8 @@
 """How long users were listened to, in seconds of looking: no clock that jumps, and no hour in which control was down, counts.
 
-The calls of a rollout are cut into blocks of about an hour of looking. A block is over when so much has been
-looked since its end as users have to say something; blocks are taken in the log's order, the oldest first.
+The calls of a rollout are cut into blocks of about an hour of looking, or of as long as users have to say something where that
+is less. A block is over when so much has been looked since its end as they have; blocks are taken in the log's order, the oldest
+first.
 It is kept with the rollout: a restart loses less than an hour. Knows no call and no user.
 """
 
@@ -35,13 +36,13 @@ class Listening:
     looked: float = 0.0
     marks: tuple[Mark, ...] = ()
 
-    def further(self, newest: int, seconds: float) -> Listening:
-        """Give it after so many more seconds of looking, with the log's newest sequence number."""
+    def further(self, newest: int, seconds: float, block_s: float = BLOCK_S) -> Listening:
+        """Give it after so many more seconds of looking, with the log's newest sequence number; blocks last `block_s`."""
         looked = self.looked + seconds
         if not self.marks:
             return Listening(looked=looked, marks=(Mark(newest, looked),))
         last = self.marks[-1]
-        if looked - last.looked < BLOCK_S or newest <= last.seq:
+        if looked - last.looked < block_s or newest <= last.seq:
             return Listening(looked=looked, marks=self.marks)
         return Listening(looked=looked, marks=(*self.marks, Mark(newest, looked)))
 

@@ -195,8 +195,8 @@ def story(console: Console, row: Row) -> None:
     )
     for line in row["story"]:
         console.print(f"[dim]{clock(line['ts'])}[/] {line['kind']}: {escape(line['sentence'])}")
-    if row["evidence"]:
-        console.print(_evidence(row["evidence"]))
+    for said in row["stands"]:
+        console.print(escape(said))
     for waiting in row["waiting_for"]:
         console.print(f"[yellow]waits for[/] {escape(waiting)}")
 

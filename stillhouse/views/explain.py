@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import router.explain
+from stillhouse.settings import convert
 from stillhouse.views import lineage
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
@@ -15,6 +18,7 @@ from store.vocabulary import Verdict
 def explain(stores: Stores, task_id: str) -> dict[str, Any]:
     """Give what happened, oldest first, and what is waited for. Raises Missing."""
     whole = whole_task(stores, task_id)
+    stands, needed = _now(stores, task_id)
     story = [
         *_ordered(stores, task_id),
         *_reworded(stores, task_id),
@@ -28,7 +32,8 @@ def explain(stores: Stores, task_id: str) -> dict[str, Any]:
         "name": whole["name"],
         "state": whole["state"],
         "share": whole["share"],
-        "waiting_for": _waiting(whole),
+        "stands": stands,
+        "waiting_for": needed if whole["rollout_id"] else _before(whole),
         "evidence": whole["evidence"],
         "story": story,
     }
@@ -88,21 +93,16 @@ def _line(ts: float, kind: str, sentence: str, row: Any) -> dict[str, Any]:
     return {"ts": ts, "kind": kind, "sentence": sentence, "row": plain(row)}
 
 
-def _waiting(task: dict[str, Any]) -> list[str]:
-    if task["left_alone"]:
-        return []
-    if task["rollout_id"] is None:
-        return [check["words"] for check in task["readiness"] if not check["ok"]]
-    seen = task["evidence"]
-    if task["state"] == "awaiting_approval":
-        return [f"an operator: `stillhouse rollout approve {task['task_id']}`"]
-    if seen is None:
-        return ["the first compared pair"]
-    waiting = []
-    if seen["pairs_in_step"] < seen["minimum"]:
-        waiting.append(f"{seen['minimum'] - seen['pairs_in_step']} more compared pairs in this step")
-    wealth, threshold = seen["log_wealth"] or 0.0, seen["log_threshold"]
-    if wealth < threshold:
-        claim = f"that the student is less than {seen['margin']:g} worse"
-        waiting.append(f"evidence {claim}: {wealth:.2f} of {threshold:.2f} (natural logarithms)")
-    return waiting
+def _now(stores: Stores, task_id: str) -> tuple[list[str], list[str]]:
+    """Say where the latest rollout stands, and what is between it and its next step."""
+    latest, task = next(reversed(stores.control.rollouts(task_id)), None), stores.control.task(task_id)
+    if latest is None or task is None or not latest.evidence:
+        return [], []
+    policy = convert.rollout_policy(stores.settings, task)
+    told = router.explain.explain((), latest, policy, now=time.time())
+    return list(told.stands), list(told.needed)
+
+
+def _before(task: dict[str, Any]) -> list[str]:
+    """Say what is missing for a first distillation."""
+    return [] if task["left_alone"] else [check["words"] for check in task["readiness"] if not check["ok"]]

@@ -19,7 +19,7 @@ from router.explain import explain
 from router.figures import bars, measure
 from router.pairs import Seen
 from router.policy import applied
-from router.settings import RolloutPolicy
+from router.settings import RolloutPolicy, profiled
 from router.streams import feedback, guardrails, outage, ratio
 from router.streams.hearing import Hearing
 from router.streams.listening import BLOCK_S, Block, Listening
@@ -283,7 +283,7 @@ def test_what_users_say_is_counted_a_day_of_looking_later_over_restarts():
         if hour % 13 == 12:  # control begins anew, with what was written
             hearing = Hearing(log, lambda _: ("f",))
         for half in (0, 1):
-            at = hearing.listen(at, 3600.0 * hour + 1800.0 * half)
+            at = hearing.listen(at, 86_400.0, 3600.0 * hour + 1800.0 * half)
             while new := hearing.observations(at, policy):
                 found += new[:3]  # a decision cut the rest off: it is found again
                 hours.append(hour)
@@ -293,6 +293,20 @@ def test_what_users_say_is_counted_a_day_of_looking_later_over_restarts():
     assert set(seqs) == {seq for seq in range(seqs[0], seqs[-1] + 1) if seq % 4 == 0}, "and none left out"
     assert min(hours) >= 25
     assert hearing.speaks(at, 0.0)
+
+
+def test_played_traffic_is_listened_to_in_seconds():
+    """No hour passes while a file is played: with the standard's blocks its last gate would wait for users for ever."""
+    log, policy = Users(), profiled(RolloutPolicy(), "replay")
+    at, hearing, found = rollout(State.CANARY_50), Hearing(log, lambda _: ("f",)), []
+    for second in range(30):
+        log.seq += 4
+        at = hearing.listen(at, policy.feedback_window_s, float(second))
+        while new := hearing.observations(at, policy):
+            found += new
+            at = replace(at, counted_seq={Stream.FEEDBACK: new[-1].seq})
+    assert len(found) >= 15
+    assert found[-1].seq <= log.seq - 4 * policy.feedback_window_s
 
 
 # -- assignments

@@ -1,23 +1,40 @@
 """How the rooms are joined: what the router refuses, the distiller and the operator are told."""
 
+import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from distiller.settings import DistillerSettings
+from router.evidence import Evidence, update
 from router.settings import RolloutPolicy
 from stillhouse import house
+from stillhouse.cli import draw
 from stillhouse.desk import ControlDesk
 from stillhouse.errors import Refused
 from stillhouse.grants import Grants
 from stillhouse.prices import PriceBook
 from stillhouse.settings import convert
 from stillhouse.settings.tree import Settings
+from stillhouse.views import explain
 from stillhouse.views.stores import Stores
 from store.control import Control
 from store.log import Log
 from store.paths import DataFolder
-from store.vocabulary import Evaluation, JobState, Rollout, State, Student, Task, TaskVersion, Verdict
+from store.vocabulary import (
+    Evaluation,
+    JobState,
+    Observation,
+    ObservationKind,
+    Rollout,
+    State,
+    Student,
+    Task,
+    TaskVersion,
+    Verdict,
+    Who,
+)
 
 
 @pytest.fixture
@@ -105,3 +122,29 @@ def test_one_setting_says_how_much_is_shadowed_all_the_way(tmp_path, given, shad
 def test_what_an_unknown_price_counts_can_be_said(tmp_path):
     settings = Settings(data=tmp_path, policy={"unknown_usd_per_call": 0})
     assert convert.rollout_policy(settings).unknown_usd_per_call == 0.0
+
+
+def test_a_story_says_where_a_rollout_stands_and_all_that_its_gate_waits_for(stores):
+    control = stores.control
+    epoch = control.take_epoch("test")
+    rolled_out(control, epoch, State.CANARY_50)
+    rollout = control.rollout("r1")
+    pairs = [
+        Observation(
+            rollout_id="r1", seq=seq, call_id=f"c{seq}", kind=ObservationKind.PAIRED, d=0.0, ts=float(seq),
+            step=State.CANARY_50, served_by=Who.STUDENT if seq % 2 else Who.TEACHER, propensity=1.0,
+        )
+        for seq in range(1, 2001)
+    ]  # fmt: skip
+    evidence = update(Evidence(delta=rollout.delta), pairs)
+    control.observe(replace(rollout, evidence=evidence.to_json()), [], epoch)
+    told = explain.explain(stores, "t")
+    assert any("2000 pairs compared (1000 served by the student" in said for said in told["stands"])
+    assert any(
+        "conversations at 25% and 50%, each 24 h after its hour (there are 0)" in said
+        for said in told["waiting_for"]
+    )
+    terminal = Console(file=io.StringIO(), width=200)
+    draw.story(terminal, told)
+    assert "2000 pairs compared" in terminal.file.getvalue()
+    assert "or the order `waive`" in terminal.file.getvalue()
