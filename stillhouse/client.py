@@ -29,7 +29,10 @@ class AdminClient:
         self.url = url.rstrip("/")
         self.token = token or ""
         headers = {"authorization": f"Bearer {self.token}"}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=60.0, trust_env=False)
+        tls = httpx.URL(self.url).scheme == "https"  # without it, no authorities need to be read
+        self._http = httpx.Client(
+            base_url=self.url, headers=headers, timeout=60.0, trust_env=False, verify=tls
+        )
 
     def __enter__(self) -> Self:
         """Give the client."""

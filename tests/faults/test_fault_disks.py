@@ -5,11 +5,10 @@ import resource
 import subprocess
 from contextlib import contextmanager, nullcontext, suppress
 
-import httpx
 import pytest
 from faultapps import Apps
 from faultbooks import Books
-from housekit import until
+from housekit import get, until
 
 from store.paths import DataFolder
 
@@ -143,7 +142,7 @@ def check_balance(house, upstream, *, asked):
 
 def journal(house):
     url = f"http://127.0.0.1:{house.gateway_port}/readyz"
-    return httpx.get(url, trust_env=False, timeout=10).json()["journal"]
+    return get(url, timeout=10).json()["journal"]
 
 
 def refused(apps, cases, count):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import openai
+import pytest
 from upstream import TLS, House, house, route
 
 from gateway.reach import Reach
@@ -21,10 +23,16 @@ def app(place: House) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(api_key="sk-x", base_url=place.v1, max_retries=0, http_client=http)
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def closed() -> Iterator[socket.socket]:
+    """A port that nobody else is given; it refuses who connects, until somebody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound
+
+
+def at(bound: socket.socket) -> str:
+    return f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
 
 
 def test_a_student_rests_after_a_loss_and_no_longer():
@@ -38,10 +46,10 @@ def test_a_student_rests_after_a_loss_and_no_longer():
     assert not reach.away("http://a/v1")
 
 
-async def test_one_refused_connection_rests_the_student_and_draws_no_pair():
+async def test_one_refused_connection_rests_the_student_and_draws_no_pair(closed: socket.socket):
     async with house() as place, app(place) as client:
         await client.chat.completions.create(**ASK)
-        place.chooser.published = route(f"http://127.0.0.1:{closed_port()}/v1")
+        place.chooser.published = route(at(closed))
         place.journal.records.clear()
         for _ in range(5):
             await client.chat.completions.create(**ASK)
@@ -50,8 +58,8 @@ async def test_one_refused_connection_rests_the_student_and_draws_no_pair():
         assert [(a.role, a.outcome, a.served) for a in failed] == [(Role.SERVE, Outcome.ERROR, False)]
 
 
-async def test_a_shadow_waits_for_a_server_that_starts_again():
-    port, asked = closed_port(), []
+async def test_a_shadow_waits_for_a_server_that_starts_again(closed: socket.socket):
+    asked = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -70,12 +78,12 @@ async def test_a_shadow_waits_for_a_server_that_starts_again():
 
     async with house() as place, app(place) as client:
         await client.chat.completions.create(**ASK)  # the teacher accepts the key
-        place.chooser.published = route(f"http://127.0.0.1:{port}/v1")
+        place.chooser.published = route(at(closed))
         place.chooser.pairing = Pairing.SHADOW
         place.chooser.who = Who.TEACHER
         await client.chat.completions.create(**ASK)
         await asyncio.sleep(0.3)
-        server = await asyncio.start_server(answer, "127.0.0.1", port)
+        server = await asyncio.start_server(answer, sock=closed)
         try:
             for _ in range(100):
                 shadows = [a for a in place.journal.attempts if a.role is Role.SHADOW]

@@ -274,7 +274,7 @@ SHORT = {
     "first_byte": (Timeouts(connect=1.0, first_byte=0.1), silent, 504),
     "idle before a byte": (Timeouts(connect=1.0, idle=0.1), only_a_head, 504),
     "idle": (Timeouts(connect=1.0, idle=0.1), half_a_stream, None),
-    "total": (Timeouts(connect=1.0, total=0.3), drips, None),
+    "total": (Timeouts(connect=1.0, total=1.0), drips, None),
     "total before a byte": (Timeouts(connect=1.0, total=0.1), silent, 504),
 }
 

@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle, islice
 from pathlib import Path
 
 import httpx
@@ -20,10 +22,27 @@ from stillhouse.cli.app import app
 PATIENCE_S = 40.0
 
 
+def _ports():
+    """Ports below those that the kernel gives to who asks for any; each worker of a parallel run has its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + worker % 4 * 5_000
+    return islice(cycle(range(first, first + 5_000)), os.getpid() % 5_000, None)
+
+
+PORTS = _ports()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free, and given to nobody else before a house takes it."""
+    return next(filter(_free, PORTS))
+
+
+def _free(port):
+    with socket.socket() as probe, suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def until(condition, what, patience=PATIENCE_S):
@@ -140,11 +159,13 @@ class Up:
     @staticmethod
     def _well(port):
         try:
-            return (
-                httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2, trust_env=False).status_code == 200
-            )
+            return get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200
         except httpx.HTTPError:
             return False
+
+
+def get(url, **more):
+    return httpx.get(url, trust_env=False, verify=False, **more)  # TLS would read its authorities at each try
 
 
 def environ():

@@ -1,8 +1,7 @@
 """The accounts of a real house: through a worker's and control's kill -9, with answers that wait for the disk."""
 
-import httpx
 import openai
-from housekit import until
+from housekit import get, until
 
 from stillhouse.client import AdminClient
 
@@ -47,7 +46,7 @@ def test_what_was_forwarded_is_accounted_for_through_kills(house):
     assert ledger(house)["unaccounted"] == []
     with AdminClient(house.data) as client:
         names = {found["name"]: found["level"] for found in client.doctor()}
-        text = httpx.get(f"{client.url}/metrics").text
+        text = get(f"{client.url}/metrics").text
     assert names["accounts"] == "ok"
     assert "unaccounted" not in names
     assert 'stillhouse_records_loaded_total{kind="calls"} 15\n' in text

@@ -12,7 +12,7 @@ from contextlib import closing
 
 import httpx
 import openai
-from housekit import cli, until
+from housekit import cli, get, until
 
 from stillhouse.client import AdminClient
 from store.control import Control
@@ -216,7 +216,7 @@ def test_on_a_full_disk_the_teacher_answers_and_everything_is_said_in_sentences(
     try:
         until(lambda: house._well(house.gateway_port), "the worker")
         assert ask(house).choices[0].message.content == "billing"
-        ready = httpx.get(f"http://127.0.0.1:{house.gateway_port}/readyz", trust_env=False).json()
+        ready = get(f"http://127.0.0.1:{house.gateway_port}/readyz").json()
         assert (ready["ready"], ready["journal"]) == (True, "full")
         until(lambda: any("control ended" in line for line in said), "the end of control")
     finally:
