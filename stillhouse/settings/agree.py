@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from distiller.settings import REPLAY
+from router.slices.naming import dimensions
 from stillhouse.settings.convert import Unfit
 from stillhouse.settings.tree import Policy, Settings
+from store.vocabulary import LABEL, Release
 
 SERVICE, NAMES = "service", "names"
 _Path = tuple[str | int, ...]
@@ -17,6 +19,8 @@ def check(settings: Settings) -> None:
     """Raise Unfit at the first setting that another makes impossible, or idle."""
     policies = list(_policies(settings))
     for path, policy in policies:
+        if policy.release == Release.FIRST_TOKEN.value and LABEL in dimensions(policy.slices or ()):
+            raise Unfit(path, "release is first_token, but slices has label, which needs the whole answer")
         if SERVICE in (policy.ladder or ()) and settings.distiller.service is None:
             raise Unfit(path, "ladder has the rung service, but distiller.service names none")
         for name, model in _models(policy):

@@ -10,7 +10,7 @@ from distiller.settings import FinetuneSettings
 from gateway.settings import Timeouts
 from stillhouse.errors import ConfigError
 from stillhouse.settings import convert, load
-from store.vocabulary import State, Task, TaskMode
+from store.vocabulary import Release, State, Task, TaskMode
 
 
 def written(folder: Path, text: str) -> Path:
@@ -130,6 +130,16 @@ UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
         ("policy:\n  slices: [tools, 'language:']\n", 2, "'language:' names no value"),
         ("tasks:\n  triage:\n    slices: [label, label]\n", 3, "'label' is named twice"),
         ("policy:\n  delta_slice: 0\n", 2, "delta_slice"),
+        (
+            "policy:\n  slices: [tools, label]\n  release: first_token\n",
+            3,
+            "release is first_token, but slices has label",
+        ),
+        (
+            "policy:\n  release: first_token\ntasks:\n  a:\n    slices: ['label:urgent']\n",
+            5,
+            "which needs the whole answer",
+        ),
         ("tasks:\n  triage:\n    caps: {shadow: 5}\n", 3, "cap of shadow"),
         ("policy:\n  finetune:\n    teachr: big\n", 3, "unknown setting 'policy.finetune.teachr'"),
         ("tasks:\n  a:\n    finetune:\n      multitask: perhaps\n", 4, "tasks.a.finetune.multitask"),
@@ -290,6 +300,14 @@ def test_what_another_setting_makes_possible_is_taken(tmp_path):
     )
     settings = load(written(tmp_path, text), {})
     assert (settings.policy.ladder, settings.distiller.trainset.names_model) == (("service",), "en")
+
+
+def test_a_task_with_labels_may_wait_for_whole_answers_where_others_do_not(tmp_path):
+    text = "policy: {release: first_token}\ntasks:\n  a: {slices: [label], release: whole}\n"
+    settings = load(written(tmp_path, text), {})
+    assert convert.rollout_policy(settings).release is Release.FIRST_TOKEN
+    named = convert.rollout_policy(settings, Task(task_id="a", name="A", mode=TaskMode.AUTO))
+    assert (named.release, named.slices) == (Release.WHOLE, ("label",))
 
 
 def test_one_share_of_gold_is_drawn_and_corrects_the_judge(tmp_path):
