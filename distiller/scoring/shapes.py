@@ -12,14 +12,14 @@ from distiller.settings import Policies, TaskPolicy
 if TYPE_CHECKING:
     from store.control import Control
     from store.log import Log
-    from store.vocabulary import Task
+    from store.vocabulary import Exchange, Task
 
 
 class Shapes:
     """The shape and metric of each task.
 
     The shape is that of the oldest answers, so that it stays the same over restarts and a task's
-    score keeps its name; until SETTLED answers are in, it may still change.
+    score keeps its name; until SETTLED answers are in, whatever their outcome, it may still change.
     """
 
     def __init__(self, *, log: Log, control: Control, policies: Policies, judge_token: str = "") -> None:
@@ -32,9 +32,9 @@ class Shapes:
     def of(self, task_id: str) -> Shape | None:
         """Return the shape of a task's answers; None while there are none."""
         if task_id not in self._settled:
-            answers = self._answers(task_id)
-            shape = infer(answers)
-            if shape is None or len(answers) < SETTLED:
+            oldest = self._oldest(task_id)
+            shape = infer(_messages(oldest))
+            if shape is None or len(oldest) < SETTLED:
                 return shape
             self._settled[task_id] = shape
         return self._settled[task_id]
@@ -58,10 +58,11 @@ class Shapes:
         shape = self.of(task_id) if policy.metric == "auto" else None
         return choose(policy, shape or Shape.TEXT, self._judge_token)
 
-    def _answers(self, task_id: str) -> list[dict[str, object]]:
+    def _oldest(self, task_id: str) -> list[Exchange]:
         fingerprints = [f for version in self._control.versions(task_id) for f in version.fingerprints]
-        if not fingerprints:
-            return []
-        oldest = self._log.exchanges(fingerprints, limit=SETTLED, newest_first=False)
-        messages = (read.of_completion(e.answer) for e in oldest if e.outcome == "complete")
-        return [message for message in messages if message is not None]
+        return self._log.exchanges(fingerprints, limit=SETTLED, newest_first=False) if fingerprints else []
+
+
+def _messages(exchanges: list[Exchange]) -> list[dict[str, object]]:
+    messages = (read.of_completion(e.answer) for e in exchanges if e.outcome == "complete")
+    return [message for message in messages if message is not None]
