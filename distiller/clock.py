@@ -16,6 +16,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from distiller.cost.estimate import too_dear
 from distiller.due import FAILED_LIVE, Facts, held_for_drift, why_not
+from distiller.pipeline.companions import rows_beside
 from distiller.pipeline.foresee import foresee
 from distiller.pipeline.survey import RECENT, current, survey
 from distiller.readiness import check, missing
@@ -159,10 +160,18 @@ class Clock:
             return "no calls"
         fingerprints = [f for v in self._control.versions(task.task_id) for f in v.fingerprints]
         unmet = missing(check(self._log.counts(fingerprints), policy, self._settings, seen.tally))
+        if unmet:
+            return unmet
         students = self._control.students(task.task_id)
-        return (
-            unmet or too_dear(foresee(seen, policy, self._settings, students), self._settings.max_usd) or ""
+        beside = rows_beside(
+            task,
+            log=self._log,
+            control=self._control,
+            policies=self._policies,
+            settings=self._settings,
         )
+        told = foresee(seen, policy, self._settings, students, beside)
+        return too_dear(told, self._settings.max_usd) or ""
 
     def _queue(self, task: Task) -> Job | None:
         now = self._now()

@@ -100,7 +100,8 @@ class FinetuneSettings:
     """The parameters of DSPy's BootstrapFinetune, for one task (docs/ladder.md)."""
 
     metric: str = ""  # "python:package.module:function", in place of whether the logged answer passed
-    multitask: bool = True
+    multitask: bool = True  # one training for the task and those of `train_with`
+    train_with: tuple[str, ...] = ()  # names of tasks of the same tenant
     exclude_demos: bool = False
     num_threads: int = 1  # rows that are bootstrapped at a time
     adapter: str = VERBATIM  # that, or "python:package.module:Class"
@@ -121,12 +122,21 @@ class FinetuneSettings:
             raise SettingsError(
                 f"finetune.num_threads is {self.num_threads}; it must lie between 1 and {MOST_THREADS}."
             )
+        if self.train_with and (self.metric or self.live):
+            raise SettingsError(
+                "finetune.train_with goes with what the log says of each task: it has no metric and no teacher beside it."
+            )
         if not self.teacher:
             raise SettingsError(f"finetune.teacher is empty; choose {REPLAY} or the name of a model.")
         known = {each.name for each in fields(TrainingSettings)}
         if unknown := sorted(set(self.train_kwargs) - known):
             raise SettingsError(f"finetune.train_kwargs has an unknown key, {unknown[0]!r}.")
         TrainingSettings(**self.train_kwargs)
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Names of the tasks whose rows are trained on, too."""
+        return self.train_with if self.multitask else ()
 
     @property
     def live(self) -> bool:

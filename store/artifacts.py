@@ -26,6 +26,10 @@ class Artifacts:
                 raise StoreError(f"{part!r} cannot name an artifact.")
         return self._root / kind / id
 
+    def at(self, path: str) -> Path:
+        """Return where an artifact lies that a row of the control state names by its path, `<kind>/<id>`."""
+        return self.folder(*path.split("/", 1))
+
     def publish(self, kind: str, id: str, filled: Path) -> Path:  # noqa: A002
         """Move a filled folder to its place at once and make it read-only; return the place.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from distiller.serving.engines import WEIGHTS
 from distiller.trainset import read_rows
+from distiller.trainset.apart import shared
 from store.program import rewrite
 from store.vocabulary import Engine, Program, Student
 
@@ -19,10 +20,10 @@ _DSPY = Path(__file__).with_name("dspy_program.py")
 Row = dict[str, Any]
 
 
-def export_student(student: Student, weights: Path, trainset: Path, target: Path) -> list[str]:
+def export_student(student: Student, weights: Path, trainsets: Sequence[Path], target: Path) -> list[str]:
     """Fill the empty or absent folder `target`; returns the names of what was written, below it.
 
-    `weights` is the student's folder, `trainset` its trainset's. Raises FileExistsError where `target` holds
+    `weights` is the student's folder, `trainsets` are those of what it learnt from. Raises FileExistsError where `target` holds
     anything, OSError where it cannot be written.
     """
     target.mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,7 @@ def export_student(student: Student, weights: Path, trainset: Path, target: Path
     for name in dict.fromkeys((WEIGHTS[student.engine], *_PORTABLE)):
         if (weights / name).exists():
             _copy(weights / name, target / name)
-    _rows(trainset / "train.jsonl", student.program, target)
+    _rows(list(_learnt(trainsets, student.program)), target)
     (target / "dspy").mkdir()
     shutil.copyfile(_DSPY, target / "dspy" / "program.py")
     told = {"model": student.model, "student_id": student.student_id, "program": asdict(student.program)}
@@ -74,18 +75,19 @@ _FORMS: dict[str, Callable[[Row, Row], Row]] = {"train.openai.jsonl": openai_row
 _TEMPLATE = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
 
 
-def _rows(source: Path, program: Program, target: Path) -> None:
+def _rows(learnt: Sequence[tuple[Row, Row]], target: Path) -> None:
     for name, form in _FORMS.items():
         with (target / name).open("w", encoding="utf-8") as lines:
-            for row, request in _learnt(source, program):
+            for row, request in learnt:
                 lines.write(json.dumps(form(row, request), ensure_ascii=False) + "\n")
 
 
-def _learnt(source: Path, program: Program) -> Iterator[tuple[Row, Row]]:
+def _learnt(trainsets: Sequence[Path], program: Program) -> Iterator[tuple[Row, Row]]:
     """Yield the rows that were trained on, each with its request as the student sees it."""
-    for row in read_rows(source):
+    apart = shared(trainsets)
+    for row in (row for trainset in trainsets for row in read_rows(trainset / "train.jsonl")):
         request = rewrite(row["request"], program) if row["passed"] else None
-        if request is not None:
+        if request is not None and row["call_id"] not in apart:
             yield row, request
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from pathlib import Path
+from typing import Any
 
 from distiller.pipeline.errors import HopelessError
 from distiller.pipeline.keeper import Keeper
@@ -23,15 +25,27 @@ REACH = 3  # times the rows that are trained on, among which rare kinds are look
 
 
 async def collect(parts: Parts, keeper: Keeper) -> None:
-    """Freeze and publish a trainset; leaves `trainset_id`, `task_version`, `examples`."""
-    seen = await asyncio.to_thread(look, parts, keeper.job.task_id)
+    """Freeze and publish the job's trainset; leaves what `learnable` gives, and what the clock counts."""
+    task_id = keeper.job.task_id
+    found = await learnable(parts, task_id, parts.jobs / keeper.job.job_id / "trainset")
+    keeper.made(
+        **found, complete=keeper.result("complete") or await asyncio.to_thread(complete, parts, task_id)
+    )
+
+
+async def learnable(parts: Parts, task_id: str, folder: Path) -> dict[str, Any]:
+    """Freeze what a task has to learn and publish it; give `trainset_id`, `task_version`, `examples`.
+
+    `folder` is made anew on the way. Raises HopelessError where there is too little, and what `freeze` raises.
+    """
+    seen = await asyncio.to_thread(look, parts, task_id)
     if seen is None:
-        raise HopelessError(f"the task {keeper.job.task_id} has no calls to learn from")
-    frozen = await asyncio.to_thread(_freeze, parts, keeper, seen)
-    made = {one.trainset_id: one.created for one in parts.control.trainsets(keeper.job.task_id)}
+        raise HopelessError(f"the task {task_id} has no calls to learn from")
+    frozen = await asyncio.to_thread(_freeze, parts, task_id, folder, seen)
+    made = {one.trainset_id: one.created for one in parts.control.trainsets(task_id)}
     trainset = Trainset(
         trainset_id=frozen.trainset_id,
-        task_id=keeper.job.task_id,
+        task_id=task_id,
         task_version=seen.version.version,
         created=made.get(frozen.trainset_id, parts.now()),  # the same rows again are the same trainset
         train=frozen.train,
@@ -40,12 +54,11 @@ async def collect(parts: Parts, keeper: Keeper) -> None:
         card=frozen.card,
     )
     parts.control.save_trainset(trainset, parts.epoch)
-    keeper.made(
-        trainset_id=frozen.trainset_id,
-        task_version=seen.version.version,
-        examples=seen.tally.examples,
-        complete=keeper.result("complete") or await asyncio.to_thread(_complete, parts, keeper.job.task_id),
-    )
+    return {
+        "trainset_id": frozen.trainset_id,
+        "task_version": seen.version.version,
+        "examples": seen.tally.examples,
+    }
 
 
 def look(parts: Parts, task_id: str) -> Survey | None:
@@ -61,14 +74,14 @@ def look(parts: Parts, task_id: str) -> Survey | None:
     )
 
 
-def _complete(parts: Parts, task_id: str) -> int:
+def complete(parts: Parts, task_id: str) -> int:
     """Return what the clock counts: a job that an operator ordered says it too."""
     fingerprints = [f for version in parts.control.versions(task_id) for f in version.fingerprints]
     return parts.log.counts(fingerprints).complete
 
 
-def _freeze(parts: Parts, keeper: Keeper, seen: Survey) -> Frozen:
-    policy = parts.policy(keeper.job.task_id)
+def _freeze(parts: Parts, task_id: str, folder: Path, seen: Survey) -> Frozen:
+    policy = parts.policy(task_id)
     level = Level(policy.redact)
     arranged = arrange(
         seen.screened.rows, parts.settings.of(policy), level=level, people=_people(parts, level)
@@ -79,9 +92,8 @@ def _freeze(parts: Parts, keeper: Keeper, seen: Survey) -> Frozen:
             f"{learnt} passing train rows and {heldout} held-out rows: "
             f"at least {LEAST_TRAIN} and 1 are needed"
         )
-    folder = parts.jobs / keeper.job.job_id / "trainset"
     shutil.rmtree(folder, ignore_errors=True)
-    frozen = freeze(arranged.parts, folder, _card(keeper.job.task_id, seen, arranged))
+    frozen = freeze(arranged.parts, folder, _card(task_id, seen, arranged))
     parts.artifacts.publish(KIND, frozen.trainset_id, folder)
     return frozen
 

@@ -17,9 +17,16 @@ _SAMPLED = 100
 
 
 def foresee(
-    seen: Survey, policy: TaskPolicy, settings: DistillerSettings, students: Sequence[Student] = ()
+    seen: Survey,
+    policy: TaskPolicy,
+    settings: DistillerSettings,
+    students: Sequence[Student] = (),
+    beside: int = 0,
 ) -> Estimate:
-    """Return the estimate; `students`: earlier ones, whose training says how fast this machine is."""
+    """Return the estimate; `students`: earlier ones, whose training says how fast this machine is.
+
+    `beside`: rows of the tasks that are trained with it.
+    """
     rows = seen.screened.rows[-_SAMPLED:]
     characters = (
         fmean(len(json.dumps(row.request["messages"])) + len(json.dumps(row.completion)) for row in rows)
@@ -29,7 +36,7 @@ def foresee(
     passed = passing(seen.screened.rows)
     held = min(max(round(settings.heldout * passed), settings.heldout_min), settings.heldout_max, passed // 2)
     own = settings.of(policy).training
-    rows_learnt = min(passed - held, own.max_rows)
+    rows_learnt = min(passed - held, own.max_rows) + beside
     return estimate(
         policy.ladder,
         rows=rows_learnt,

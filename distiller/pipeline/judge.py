@@ -45,7 +45,7 @@ async def evaluate(parts: Parts, keeper: Keeper) -> None:
         min_units=parts.settings.screen_n,
         tell=_teller(keeper),
     )
-    outputs = parts.artifacts.folder("students", student.student_id) / "heldout_outputs.jsonl"
+    outputs = parts.artifacts.at(str(student.weights)) / "heldout_outputs.jsonl"
     try:
         with _way(parts, keeper, student) as (asked, headers):
             found = await evaluator.run(asked, heldout, outputs, headers)

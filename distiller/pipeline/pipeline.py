@@ -11,7 +11,7 @@ from distiller.pipeline.errors import FailedError, HopelessError
 from distiller.pipeline.judge import announce, evaluate, leave
 from distiller.pipeline.keeper import Keeper
 from distiller.pipeline.parts import Parts
-from distiller.pipeline.rungs import climbed, record
+from distiller.pipeline.rungs import climbed, ladder, record
 from distiller.pipeline.serve import serve, stop_serving
 from distiller.pipeline.train import train
 from distiller.recipes.climb import Rung, best
@@ -121,4 +121,4 @@ class Pipeline:
 def _higher(parts: Parts, keeper: Keeper) -> bool:
     """Tell whether a rung of the ladder is still to be tried; one that does not suit the task is skipped later."""
     done = {rung.recipe for rung in climbed(keeper)} | {keeper.result("recipe")}
-    return any(name not in done for name in parts.policy(keeper.job.task_id).ladder)
+    return any(name not in done for name in ladder(parts, keeper))

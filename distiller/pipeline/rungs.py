@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from distiller.pipeline.keeper import Keeper
+from distiller.pipeline.parts import Parts
 from distiller.recipes.climb import Rung
 
 _CURRENT = ("recipe", "student_id", "weights_sha256", "evaluation_id", "verdict", "checkpoint")
@@ -11,6 +12,11 @@ _CURRENT = ("recipe", "student_id", "weights_sha256", "evaluation_id", "verdict"
 def climbed(keeper: Keeper) -> tuple[Rung, ...]:
     """Return the rungs that were tried or skipped, in their order."""
     return tuple(Rung.from_json(rung) for rung in keeper.result("rungs") or ())
+
+
+def ladder(parts: Parts, keeper: Keeper) -> tuple[str, ...]:
+    """Return the rungs that the job may try: its task's, or the one whose student another task's job has handed to it."""
+    return tuple(keeper.result("ladder") or parts.policy(keeper.job.task_id).ladder)
 
 
 def record(keeper: Keeper, rung: Rung) -> None:

@@ -105,7 +105,7 @@ def _server(parts: Parts, student: Student) -> Server:
     return Server(
         student_id=student.student_id,
         port=port,
-        weights=str(parts.artifacts.folder("students", student.student_id) / WEIGHTS[student.engine]),
+        weights=str(parts.artifacts.at(str(student.weights)) / WEIGHTS[student.engine]),
         engine=student.engine,
         url=vllm.url if vllm else "",
         parallel=own.parallel,

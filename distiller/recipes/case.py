@@ -39,6 +39,7 @@ class Case:
     policy: TaskPolicy
     settings: DistillerSettings
     trainset: Path  # folder with train.jsonl, heldout.jsonl, card.json
+    beside: tuple[Path, ...] = ()  # the same of its companions, where it is trained with them
     base: Path  # folder of the prepared base model, made when first needed
     folder: Path  # the rung's own, inside the job's
     program: Program = field(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from distiller.programs.spec import PromptSpec, Way
 from distiller.recipes.case import Case
 from distiller.recipes.recipe import Recipe
-from distiller.recipes.weights import spec_of
+from distiller.recipes.weights import alone, spec_of
 from distiller.scoring.shape import Shape
 from distiller.settings import VERBATIM
 from store.vocabulary import Engine, Program
@@ -60,7 +60,7 @@ def _neither(case: Case) -> str | None:
         return "it learns from the log alone, and policy.finetune.teacher is a model"
     if own.adapter != VERBATIM:
         return "its rows carry a prompt of its own, and policy.finetune.adapter is not verbatim"
-    return _few(case) or (_no_examples(case) and _no_rewriting(case))
+    return alone(case) or _few(case) or (_no_examples(case) and _no_rewriting(case))
 
 
 FEWSHOT = Recipe(

@@ -36,3 +36,4 @@ class Recipe:
     engine: Engine
     unfit: Unfit
     write: Write
+    together: bool = False  # whether tasks that are trained together make one student of it

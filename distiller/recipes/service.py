@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distiller.recipes.case import Case
 from distiller.recipes.recipe import Recipe
-from distiller.recipes.weights import teaching
+from distiller.recipes.weights import alone, teaching
 from distiller.service.spec import ServiceSpec
 from store.vocabulary import Engine, Program
 
@@ -14,7 +14,7 @@ def _unfit(case: Case) -> str | None:
         return "no training service is configured (distiller.service)"
     if not case.background:
         return "no upstream has a key of its own for work that no app asked for"
-    return None
+    return alone(case)
 
 
 def _write(case: Case) -> None:

@@ -20,6 +20,7 @@ def spec_of(case: Case, program: Program, *, tuned: bool) -> TrainSpec:
     student, training = case.settings.student, case.settings.training
     return TrainSpec(
         trainset=case.trainset,
+        beside=case.beside,
         base=case.base,
         out=case.folder / "out",
         base_name=student.base,
@@ -75,6 +76,13 @@ def untaught(case: Case) -> str | None:
     return None
 
 
+def alone(case: Case) -> str | None:
+    """Return why a rung that trains one task by itself does not suit, None where no others are trained with it."""
+    if case.policy.finetune.companions:
+        return "it trains one task by itself, and policy.finetune.train_with names others"
+    return None
+
+
 def _fits(case: Case) -> str | None:  # noqa: ARG001 - any task may be tried
     return not_here()
 
@@ -84,7 +92,7 @@ def _taught(case: Case) -> str | None:
 
 
 def _silenced(case: Case) -> str | None:
-    if (why := _taught(case)) is not None:
+    if (why := _taught(case) or alone(case)) is not None:
         return why
     return "the instructions are not the same in all calls" if case.constant_head is None else None
 
@@ -109,4 +117,5 @@ FINETUNE = Recipe(
     engine=Engine.LLAMA,
     unfit=_taught,
     write=lambda case: spec_of(case, Program(), tuned=True).save(case.folder),
+    together=True,
 )

@@ -7,12 +7,13 @@ applied here, by the reader, never baked into the file.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distiller.training.errors import TrainingError
+from distiller.trainset.apart import shared
 from store.program import rewrite
 from store.vocabulary import Program
 
@@ -30,10 +31,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowFile:
-    """What a row file held: `rows` for this student, and how many requests were not for it."""
+    """What row files held: `rows` for this student, and how many others there were."""
 
     rows: list[Row]
-    foreign: int
+    foreign: int  # requests that are not for it
+    shared: int = 0  # that share something with what a task trained with it has held out
 
 
 def read_rows(path: Path, program: Program) -> RowFile:
@@ -57,6 +59,20 @@ def read_rows(path: Path, program: Program) -> RowFile:
         except (KeyError, TypeError, ValueError) as error:
             raise TrainingError(f"{path}, line {number}: not a row ({error!r})") from error
     return RowFile(rows=rows, foreign=foreign)
+
+
+def read_train(trainsets: Sequence[Path], program: Program) -> RowFile:
+    """Return the train rows of one trainset, or of several tasks' that train together. Raises TrainingError.
+
+    Of several, rows that share something with what another task has held out are left out and counted.
+    """
+    files = [read_rows(folder / "train.jsonl", program) for folder in trainsets]
+    apart = shared(trainsets)
+    return RowFile(
+        rows=[row for file in files for row in file.rows if row.call_id not in apart],
+        foreign=sum(file.foreign for file in files),
+        shared=len(apart),
+    )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

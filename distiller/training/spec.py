@@ -33,6 +33,7 @@ class TrainSpec:
 
     trainset: Path  # folder with train.jsonl, heldout.jsonl, card.json
     base: Path  # folder of the prepared base model; made from `base_name` when it is not there yet
+    beside: tuple[Path, ...] = ()  # the same of tasks that are trained together with it
     out: Path  # folder to fill: adapter/, student.gguf, heldout_outputs.jsonl
     base_name: str = DEFAULT_BASE  # the default, a local Hugging Face folder, or a hub id
     program: Program = field(default_factory=Program)
@@ -81,7 +82,7 @@ class TrainSpec:
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; `from_json` gives an equal value back."""
-        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return {k: _plain(v) for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrainSpec:
@@ -119,6 +120,12 @@ def _need(holds: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion wi
         raise SpecError(sentence)
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
 def _read(name: str, kind: Any, value: Any) -> Any:
     if kind is Program:
         return _program(value)
@@ -126,6 +133,8 @@ def _read(name: str, kind: Any, value: Any) -> Any:
         return _teaching(value)
     if kind is Path and isinstance(value, str):
         return Path(value)
+    if name == "beside" and isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(Path(each) for each in value)
     kinds = get_args(kind) or (kind,)
     if float in kinds and type(value) is int:
         return float(value)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ from distiller.programs.bootstrap import counted
 from distiller.programs.taught import taught
 from distiller.training.base import prepare
 from distiller.training.baseline import STUDENT, base_weights, link
-from distiller.training.encode import Encoded, encode, tokens
+from distiller.training.encode import Encoded, Ids, encode, tokens
 from distiller.training.errors import Stopped, TooFewRows
 from distiller.training.export import export
 from distiller.training.files import PROGRAM, write
 from distiller.training.generate import generate
 from distiller.training.model import Loaded, load, merged, pick_device
 from distiller.training.report import Report, peak_mb
-from distiller.training.rows import Row, RowFile, read_rows
+from distiller.training.rows import Row, RowFile, read_rows, read_train
 from distiller.training.spec import TrainSpec
 from distiller.training.template import read_answer, render
 from distiller.training.trainer import Trained, Trainer
@@ -49,6 +50,7 @@ class Work:
         self._trained: Trained | None = None
         self._encoded: Encoded | None = None
         self._checked = 0
+        self._trainsets = (spec.trainset, *spec.beside)
 
     def run(self) -> None:
         """Do it all, and write result.json last. Raises TrainingError; Stopped when asked to stop."""
@@ -96,11 +98,15 @@ class Work:
         return base
 
     def _rows(self) -> RowFile:
-        rows = read_rows(self._spec.trainset / "train.jsonl", self._spec.program)
+        rows = read_train(self._trainsets, self._spec.program)
         good = sum(row.passed for row in rows.rows)
         _log.info("%d rows, %d passing, %d not for this student", len(rows.rows), good, rows.foreign)
         have = len(rows.rows) if self._spec.teaching.finetune.metric else good
-        self._enough(have, f"{len(rows.rows)} rows, {rows.foreign} more were not for this student")
+        self._enough(
+            have,
+            f"{len(rows.rows)} rows, {rows.foreign} more were not for this student, "
+            f"{rows.shared} share something with what another task has held out",
+        )
         return rows
 
     def _enough(self, have: int, why: str) -> None:
@@ -160,11 +166,9 @@ class Work:
         )
 
     def _answer(self, loaded: Loaded) -> int:
-        """Write the trainer's own greedy answers on held-out prompts; returns how many."""
+        """Write the trainer's own greedy answers on held-out prompts of each task; returns how many."""
         spec = self._spec
-        held = read_rows(spec.trainset / "heldout.jsonl", spec.program).rows
-        prompts = [(row, tokens(loaded.tokenizer, _prompt(loaded.tokenizer, row))) for row in held]
-        fitting = [(row, p) for row, p in prompts if len(p) <= spec.max_length][: spec.parity_rows]
+        fitting = [pair for folder in self._trainsets for pair in self._held(loaded, folder)]
 
         def tell(step: int, of: int) -> None:
             self._check()
@@ -185,6 +189,13 @@ class Work:
         write(spec.out / "heldout_outputs.jsonl", "".join(line + "\n" for line in lines))
         return len(lines)
 
+    def _held(self, loaded: Loaded, trainset: Path) -> list[tuple[Row, Ids]]:
+        """Return the first held-out rows that are not too long, each with its prompt."""
+        spec = self._spec
+        rows = read_rows(trainset / "heldout.jsonl", spec.program).rows
+        prompts = ((row, tokens(loaded.tokenizer, _prompt(loaded.tokenizer, row))) for row in rows)
+        return list(islice((pair for pair in prompts if len(pair[1]) <= spec.max_length), spec.parity_rows))
+
     def _result(self, student: str, rows: RowFile, answered: int, seconds: float) -> None:
         if self._trained is None or self._encoded is None:
             raise TooFewRows("DSPy started no training: no row passed its metric")
@@ -195,6 +206,7 @@ class Work:
             "trained_rows": len(self._encoded.examples),
             "validation_rows": self._checked,
             "foreign_rows": rows.foreign,
+            "shared_rows": rows.shared,
             "too_long_rows": self._encoded.too_long,
             "heldout_outputs": answered,
             **asdict(self._trained),

@@ -73,7 +73,8 @@ def _settle(draft: DataFolder) -> None:
 def _move_in(control: Control, epoch: int, place: DataFolder) -> None:
     """Let the control state name this folder's files, and no process of the house that was copied."""
     for server in control.servers():
-        weights = place.artifacts / "students" / server.student_id / Path(server.weights).name
+        there = Path(server.weights)
+        weights = place.artifacts / "students" / there.parent.name / there.name
         control.save_server(replace(server, weights=str(weights)), epoch)
         control.seen_pid(server.student_id, None)
 

@@ -108,17 +108,17 @@ def _told(
             "heldout": max(before["heldout"], left.heldout),
         }
     learnt = {trainset_id for trainset_id, counts in rows.items() if counts["train"]}
-    students = {student.student_id: student.trainset_id for student in scene.control.students()}
+    students = scene.control.students()
     jobs = {
         job.job_id
         for job in scene.control.jobs()
         if job.state in _OPEN
-        and job.result.get("trainset_id") in learnt
+        and not learnt.isdisjoint(job.trainsets)
         and any((scene.folder.jobs / job.job_id).glob("*/result.json"))
     }
     ended = {*programs.repeating(scene, calls), *earlier.get("students_ended", ())}
-    trained = ended | {s for s, trainset in students.items() if trainset in learnt}
-    tested = {s for s, trainset in students.items() if trainset in rows} - trained
+    trained = ended | {one.student_id for one in students if not learnt.isdisjoint(one.trainsets)}
+    tested = {one.student_id for one in students if one.trainset_id in rows} - trained
     return {
         "trainsets": rows,
         "students_trained": sorted(trained),

@@ -264,6 +264,7 @@ class Finetune(Branch):
 
     metric: Name | None = None
     multitask: bool | None = None
+    train_with: tuple[Name, ...] | None = None
     exclude_demos: bool | None = None
     num_threads: Positive | None = None
     adapter: Name | None = None

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from distiller.cost import Served, savings
+from distiller.pipeline.companions import rows_beside
 from distiller.pipeline.foresee import foresee
 from distiller.pipeline.survey import survey
 from distiller.scoring.shapes import Shapes
@@ -55,7 +56,8 @@ def _estimate(stores: Stores, task: Task) -> dict[str, Any] | None:
     )
     if seen is None:
         return None
-    told = foresee(seen, policy, limits, stores.control.students(task.task_id))
+    beside = rows_beside(task, log=stores.log, control=stores.control, policies=policies, settings=limits)
+    told = foresee(seen, policy, limits, stores.control.students(task.task_id), beside)
     return {**plain(told), "max_usd": limits.max_usd}
 
 
@@ -69,7 +71,8 @@ def _served(stores: Stores, task: Task, now: float) -> Served:
             _kept_s(control, rollout.rollout_id, rollout.created, now)
             for rollout in control.rollouts(task.task_id)
         ),
-        training_s=sum(float(s.training.get("wall_s") or 0.0) for s in students),
+        # Tasks that were trained together share what it took.
+        training_s=sum(float(s.training.get("wall_s") or 0.0) / len(s.trainsets) for s in students),
         training_usd=sum(float(s.training.get("usd") or 0.0) for s in students)
         + sum(internal.get(job.job_id, 0.0) for job in jobs),
         # The judge's calls do not say for which task they were made: the tasks that have one share them.

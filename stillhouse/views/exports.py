@@ -45,7 +45,7 @@ def export_student(stores: Stores, student_id: str, folder: Path) -> dict[str, o
         files = write_student(
             student,
             stores.folder.artifacts / student.weights,
-            artifacts.folder("trainsets", student.trainset_id),
+            [artifacts.folder("trainsets", trainset_id) for trainset_id in student.trainsets],
             folder,
         )
     except FileExistsError as error:

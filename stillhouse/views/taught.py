@@ -20,6 +20,9 @@ def taught(stores: Stores, call_id: str, asked: float) -> list[dict[str, Any]]:
             continue
         part = part_with(artifacts.folder("trainsets", trainset.trainset_id), call_id)
         if part is not None:
-            made = [s.student_id for s in students if s.trainset_id == trainset.trainset_id]
+            saw = (
+                None if part == "train" else 1
+            )  # held-out rows are shown to the students of their own task alone
+            made = [s.student_id for s in students if trainset.trainset_id in s.trainsets[:saw]]
             found.append({"trainset_id": trainset.trainset_id, "part": part, "students": made})
     return found

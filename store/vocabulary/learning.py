@@ -178,6 +178,11 @@ class Student:
     calibration: Calibration | None = None  # of its confidence; None: not measured, or nothing to measure
     erased: float | None = None  # when somebody whose rows it learnt from asked to be forgotten
 
+    @property
+    def trainsets(self) -> tuple[str, ...]:
+        """Ids of the trainsets that it learnt from: its own, then those of the tasks that were trained with it."""
+        return (self.trainset_id, *self.training.get("beside", ()))
+
 
 class Verdict(StrEnum):
     """Of an evaluation. Inconclusive and error never count as pass."""
@@ -260,6 +265,12 @@ class Job:
     error: str | None = None
     created: float = 0.0
     updated: float = 0.0
+
+    @property
+    def trainsets(self) -> tuple[str, ...]:
+        """Ids of the trainsets that it learns from, as far as they are frozen: its own, then its companions'."""
+        frozen = (self.result, *(self.result.get("beside") or {}).values())
+        return tuple(one["trainset_id"] for one in frozen if one.get("trainset_id"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,7 +41,8 @@ def main():
     examples = [{"role": "user", "content": "thing 0"}, {"role": "assistant", "content": "red"}]
     program = {**spec["program"], "demos": examples} if prompts else spec["program"]
     (out / "program.json").write_text(json.dumps(program))
-    rows = [json.loads(line) for line in (Path(spec["trainset"]) / "heldout.jsonl").open()]
+    trainsets = [Path(folder) for folder in (spec["trainset"], *spec.get("beside", ()))]
+    rows = [json.loads(line) for folder in trainsets for line in (folder / "heldout.jsonl").open()]
     wrong = behaviour == "other outputs"
     with (out / "heldout_outputs.jsonl").open("w") as lines:
         for row in rows if spec["tuned"] else ():

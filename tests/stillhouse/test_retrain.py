@@ -84,6 +84,29 @@ def test_what_a_call_has_taught_is_told_until_it_is_erased(planted):
         assert taught(stores, call_id, 0.0) == []
 
 
+def test_a_student_of_another_task_that_was_trained_on_the_rows_is_marked_too(planted):
+    folder = planted.folder
+    with closing(Control.open(folder.control)) as control:
+        epoch = control.take_epoch("test")
+        control.save_task(Task(task_id="u", name="u"), epoch)
+        other = replace(student("u", "student-2"), training={"beside": [planted.trainset_id]})
+        control.save_student(other, epoch)
+    with closing(Log.open(folder.log)) as log, closing(Control.open(folder.control)) as control:
+        stores = Stores(log=log, control=control, folder=folder, settings=Settings())
+        parts = {
+            part: next(
+                iter(read_rows(folder.artifacts / "trainsets" / planted.trainset_id / f"{part}.jsonl"))
+            )
+            for part in ("train", "heldout")
+        }
+        learnt, held = (taught(stores, row["call_id"], 0.0)[0]["students"] for row in parts.values())
+    assert (learnt, held) == (["student-1", "student-2"], ["student-1"])
+    erasure = ask(planted)
+    ended = carry_out(folder, erasure.erasure_id)
+    assert ended.report["artifacts"]["retrained"] == ["t", "u"]
+    assert state(planted) == (dict.fromkeys(("student-1", "student-2"), erasure.asked), ["t", "u"])
+
+
 TASK = Task(task_id="t", name="t")
 
 
@@ -109,3 +132,8 @@ def test_which_tasks_want_another_try(tasks, jobs, wanted):
 def test_a_job_that_has_trained_already_is_followed_by_another():
     trained = job(trainset_id="x")
     assert wanting({"t": TASK}, [], [trained], [trained]) == ["t"]
+
+
+def test_a_job_learns_from_its_companions_trainsets_too():
+    assert job(trainset_id="x", beside={"u": {"trainset_id": "y"}}).trainsets == ("x", "y")
+    assert job().trainsets == ()

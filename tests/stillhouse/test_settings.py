@@ -149,6 +149,11 @@ UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
             4,
             "finetune.adapter is 'chat'",
         ),
+        (
+            "policy:\n  finetune:\n    metric: python:a:b\n    train_with: [b]\n",
+            4,
+            "finetune.train_with goes with",
+        ),
         ("tasks:\n  a:\n    finetune:\n      num_threads: 99\n", 4, "finetune.num_threads is 99"),
         ("policy:\n  finetune:\n    train_kwargs:\n      lr: 2\n", 4, "policy.finetune.train_kwargs.lr = 2"),
         ("policy:\n  finetune:\n    train_kwargs: {epoch: 1}\n", 3, "policy.finetune.train_kwargs.epoch"),

@@ -47,7 +47,7 @@ def exported(tmp_path):
         student_id="s", task_id="t", task_version=1, recipe="finetune", base="b", trainset_id="x", created=1.0,
         program=Program(head=(HEAD,), demos=DEMO),
     )  # fmt: skip
-    files = export_student(student, weights, trainset, tmp_path / "out")
+    files = export_student(student, weights, [trainset], tmp_path / "out")
     return tmp_path / "out", files
 
 
@@ -106,5 +106,5 @@ def test_a_folder_that_holds_something_is_left_as_it_is(exported, tmp_path):
         engine=Engine.CLASSIFIER,
     )  # fmt: skip
     with pytest.raises(FileExistsError):
-        export_student(student, tmp_path / "weights", tmp_path / "trainset", out)
+        export_student(student, tmp_path / "weights", [tmp_path / "trainset"], out)
     assert len([path for path in out.rglob("*") if path.is_file()]) == len(files)

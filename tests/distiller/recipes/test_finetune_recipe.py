@@ -94,6 +94,11 @@ def test_each_rung_that_trains_is_told_and_no_token_is_written(tmp_path, rung):
         ("both", {"teacher": "big"}, "the log alone"),
         ("both", {"adapter": "python:a:B"}, "is not verbatim"),
         ("both", {"metric": "python:a:b"}, None),
+        ("finetune", {"train_with": ("b",)}, None),
+        ("internalised", {"train_with": ("b",)}, "trains one task by itself"),
+        ("both", {"train_with": ("b",)}, "trains one task by itself"),
+        ("service", {"train_with": ("b",)}, "trains one task by itself"),
+        ("internalised", {"train_with": ("b",), "multitask": False}, None),
     ],
 )
 def test_a_rung_says_why_it_does_not_suit(tmp_path, rung, given, clause):
@@ -109,6 +114,8 @@ def test_a_rung_says_why_it_does_not_suit(tmp_path, rung, given, clause):
         ({"num_threads": 0}, "between 1 and 32"),
         ({"num_threads": 33}, "between 1 and 32"),
         ({"teacher": ""}, "finetune.teacher is empty"),
+        ({"train_with": ("b",), "teacher": "big"}, "finetune.train_with goes with what the log says"),
+        ({"train_with": ("b",), "metric": "python:a:b"}, "finetune.train_with goes with what the log says"),
         ({"train_kwargs": {"epoch": 1}}, "unknown key, 'epoch'"),
         ({"train_kwargs": {"lr": 2.0}}, "training.lr is 2.0"),
     ],
