@@ -88,7 +88,17 @@ def gate(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars) -> s
         said += f", and {wealth(float(figures.fresh[0]))} from the {fresh.paired} pairs at 25% and 50% alone"
         served = wealth(float(figures.fresh_served[0]))
         said += f" ({served} of {wealth(bar.served)} needed from those that the student served)"
-    return f"{said}."
+    return f"{said}.{_published(rollout, evidence)}"
+
+
+def _published(rollout: Rollout, evidence: Evidence) -> str:
+    """Say which answers go out from now on, in a partial rollout."""
+    at = evidence.threshold
+    if at is None:
+        return ""
+    kept = evidence.candidates[at].kept
+    before = " as before" if at == rollout.threshold else f" instead of from {rollout.threshold:.3f} on"
+    return f" Answers go out from a confidence of {at:.3f} on ({kept.share:.0%} of {kept.calls} compared calls){before}."
 
 
 def cap(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars, policy: RolloutPolicy) -> str:

@@ -1,4 +1,4 @@
-"""A partial cutover in plain words: what is published, what each candidate would bring. Decides nothing."""
+"""A partial cutover in plain words: what is published, what each candidate would bring, what is given up. Decides nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from router.evidence import Evidence
 from router.figures import bars, measure
 from router.partial.order import proven
 from router.settings import RolloutPolicy
-from store.vocabulary import Rollout
+from store.vocabulary import Deferred, Rollout
 
 
 def partly(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> tuple[str, ...]:
@@ -32,6 +32,22 @@ def partly(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> tuple
             f"{words.wealth(wealth)} of {words.wealth(bars(rollout, policy).promote)} needed."
         )
     return tuple(said)
+
+
+def given_up(deferred: Deferred) -> str | None:
+    """Say what apps waited and what was paid for answers that were not sure enough, or None where none was."""
+    if not deferred.calls:
+        return None
+    waited = f"{_ms(deferred.vain_ms)} for an answer of the student that did not go out and {_ms(deferred.whole_ms)} in all"
+    known = f"; of {deferred.unpriced} the price is not known" if deferred.unpriced else ""
+    return (
+        f"Deferred: {deferred.calls} calls waited {waited} (medians); where the teacher is asked at once it is "
+        f"{_ms(deferred.direct_ms)}. The answers that did not go out cost ${deferred.usd:,.4f}{known}."
+    )
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "an unknown time" if milliseconds is None else f"{milliseconds:,.0f} ms"
 
 
 def _mean(evidence: Evidence) -> str:

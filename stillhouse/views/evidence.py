@@ -1,4 +1,4 @@
-"""How far a rollout's evidence is from its next gate, for people. Decides nothing; `router.policy` does."""
+"""How far a rollout's evidence is from its next gate, and what its deferred calls take, for people. Decides nothing; `router.policy` does."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import Any
 
 from router import figures, steps
 from router.evidence import Evidence
+from router.partial.telling import given_up
 from router.settings import RolloutPolicy
-from store.vocabulary import Rollout, State
+from router.slices.naming import dimensions
+from stillhouse.views.plain import plain
+from store.log import Log
+from store.vocabulary import LABEL, Rollout, State
 
 
 def evidence(rollout: Rollout, policy: RolloutPolicy) -> dict[str, Any] | None:
@@ -36,6 +40,15 @@ def evidence(rollout: Rollout, policy: RolloutPolicy) -> dict[str, Any] | None:
         "harm": _finite(float(now.harm[0])),
         "part": 1.0 if step is State.FULL else min(1.0, max(0.0, min(parts))),
     }
+
+
+def deferred(log: Log, rollout: Rollout) -> dict[str, Any] | None:
+    """Give what the calls that the student gave up took and cost in this trial, with `words`; None where none was."""
+    if not rollout.partial and LABEL not in dimensions(rollout.slicers):
+        return None
+    found = log.deferred(rollout.rollout_id, rollout.since_seq)
+    said = given_up(found)
+    return {**plain(found), "words": said} if said else None
 
 
 def _finite(value: float) -> float | None:

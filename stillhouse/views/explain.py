@@ -9,16 +9,19 @@ from typing import Any
 import router.explain
 from stillhouse.settings import convert
 from stillhouse.views import lineage
+from stillhouse.views.evidence import deferred
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from stillhouse.views.tasks import task as whole_task
-from store.vocabulary import Verdict
+from store.vocabulary import Rollout, Verdict
 
 
 def explain(stores: Stores, task_id: str) -> dict[str, Any]:
     """Give what happened, oldest first, and what is waited for. Raises Missing."""
     whole = whole_task(stores, task_id)
-    stands, needed = _now(stores, task_id)
+    latest = next(reversed(stores.control.rollouts(task_id)), None)
+    given_up = deferred(stores.log, latest) if latest else None
+    stands, needed = _now(stores, task_id, latest)
     story = [
         *_ordered(stores, task_id),
         *_reworded(stores, task_id),
@@ -32,9 +35,10 @@ def explain(stores: Stores, task_id: str) -> dict[str, Any]:
         "name": whole["name"],
         "state": whole["state"],
         "share": whole["share"],
-        "stands": stands,
+        "stands": [*stands, *([given_up["words"]] if given_up else [])],
         "waiting_for": needed if whole["rollout_id"] else _before(whole),
         "evidence": whole["evidence"],
+        "deferred": given_up,
         "story": story,
     }
 
@@ -93,9 +97,9 @@ def _line(ts: float, kind: str, sentence: str, row: Any) -> dict[str, Any]:
     return {"ts": ts, "kind": kind, "sentence": sentence, "row": plain(row)}
 
 
-def _now(stores: Stores, task_id: str) -> tuple[list[str], list[str]]:
+def _now(stores: Stores, task_id: str, latest: Rollout | None) -> tuple[list[str], list[str]]:
     """Say where the latest rollout stands, and what is between it and its next step."""
-    latest, task = next(reversed(stores.control.rollouts(task_id)), None), stores.control.task(task_id)
+    task = stores.control.task(task_id)
     if latest is None or task is None or not latest.evidence:
         return [], []
     policy = convert.rollout_policy(stores.settings, task)

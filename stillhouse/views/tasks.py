@@ -14,7 +14,7 @@ from stillhouse.errors import Missing
 from stillhouse.settings import convert
 from stillhouse.views import audit, lineage
 from stillhouse.views.calls import fingerprints_of
-from stillhouse.views.evidence import evidence
+from stillhouse.views.evidence import deferred, evidence
 from stillhouse.views.plain import plain
 from stillhouse.views.stores import Stores
 from store.vocabulary import Job, JobState, Rollout, Route, Task
@@ -58,6 +58,7 @@ def summary(stores: Stores, task: Task) -> dict[str, Any]:
         "rollout_id": live.rollout_id if live else None,
         "student_id": live.student_id if live else None,
         "evidence": evidence(live, convert.rollout_policy(stores.settings, task)) if live else None,
+        "deferred": deferred(stores.log, live) if live else None,
         "readiness": found,
         "why": rollout.reason if rollout else None,
     }

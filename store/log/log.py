@@ -41,7 +41,18 @@ from store.log.views import (
     Totals,
 )
 from store.trace import ChatOnly, Trace
-from store.vocabulary import Drawn, Exchange, Exposure, Heard, Input, Reply, Score, ScoreSource, Tally
+from store.vocabulary import (
+    Deferred,
+    Drawn,
+    Exchange,
+    Exposure,
+    Heard,
+    Input,
+    Reply,
+    Score,
+    ScoreSource,
+    Tally,
+)
 
 
 class Log:
@@ -260,6 +271,11 @@ class Log:
                 0
             ]
         )
+
+    def deferred(self, rollout_id: str, after_seq: int) -> Deferred:
+        """Return what the calls that a rollout's student gave up took and cost, after a sequence number."""
+        rows = self._database.read("cutover.deferred", rollout_id=rollout_id, after_seq=after_seq)
+        return Deferred(**rows[0])
 
     def latest(self, fingerprints: Iterable[str]) -> float:
         """Return when the latest call of these kinds came (Unix seconds), 0 for none."""

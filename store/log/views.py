@@ -224,8 +224,6 @@ class TaskTraffic:
     failed: int  # served outcomes other than complete, length and refused
     fallbacks: int  # of students that failed
     deferred: int  # student answers that were not sure enough, and that the teacher gave instead
-    deferred_p50_ms: float | None  # what the app waited for such an answer in vain
-    deferred_usd: float  # what they cost
     pairs: int  # shadow and reverse shadow attempts
     cost_usd: float
     student_p50_ms: float | None

@@ -61,6 +61,27 @@ LIMIT $limit;
 SELECT count(*) AS calls, coalesce(max(seq), $after_seq::BIGINT) AS seq FROM calls
 WHERE rollout_id = $rollout_id AND seq > $after_seq AND chosen = 'student' AND step = $step;
 
+-- What apps waited for, and what was paid, where a student's answer was given up for the teacher's.
+-- name: deferred
+WITH asked AS MATERIALIZED (
+    SELECT call_id, chosen FROM calls WHERE rollout_id = $rollout_id AND seq > $after_seq
+),
+made AS (
+    SELECT
+        any_value(c.chosen) AS chosen,
+        coalesce(bool_or(a.outcome = 'deferred'), false) AS deferred,
+        max(a.duration_ms) FILTER (WHERE a.outcome = 'deferred') AS vain_ms,
+        max(a.cost_usd) FILTER (WHERE a.outcome = 'deferred') AS vain_usd,
+        max(a.duration_ms) FILTER (WHERE a.served AND a.who = 'teacher' AND a.outcome = 'complete') AS teacher_ms
+    FROM asked AS c JOIN attempts AS a ON a.call_id = c.call_id
+    GROUP BY a.call_id
+)
+SELECT
+    count(*) FILTER (WHERE deferred) AS calls, median(vain_ms) AS vain_ms,
+    median(vain_ms + teacher_ms) AS whole_ms, median(teacher_ms) FILTER (WHERE chosen = 'teacher') AS direct_ms,
+    coalesce(sum(vain_usd), 0) AS usd, count(*) FILTER (WHERE deferred AND vain_usd IS NULL) AS unpriced
+FROM made;
+
 -- name: latest
 SELECT coalesce(max(ts), 0) AS ts FROM calls
 WHERE origin = 'app' AND fingerprint IN (SELECT unnest($fingerprints::VARCHAR[]));

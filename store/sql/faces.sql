@@ -180,8 +180,6 @@ made AS (
         count(*) FILTER (WHERE a.served AND a.outcome NOT IN ('complete', 'length', 'refused')) AS failed,
         count(*) FILTER (WHERE a.role = 'fallback') - count(*) FILTER (WHERE a.outcome = 'deferred') AS fallbacks,
         count(*) FILTER (WHERE a.outcome = 'deferred') AS deferred,
-        median(a.duration_ms) FILTER (WHERE a.outcome = 'deferred') AS deferred_p50_ms,
-        sum(a.cost_usd) FILTER (WHERE a.outcome = 'deferred') AS deferred_usd,
         count(*) FILTER (WHERE a.role IN ('shadow', 'reverse_shadow')) AS pairs,
         sum(a.cost_usd) AS cost_usd,
         median(a.duration_ms) FILTER (WHERE a.served AND a.outcome = 'complete' AND a.who = 'student') AS student_p50_ms,
@@ -191,7 +189,7 @@ made AS (
 )
 SELECT
     c.*, coalesce(m.student_served, 0) AS student_served, coalesce(m.failed, 0) AS failed,
-    coalesce(m.fallbacks, 0) AS fallbacks, coalesce(m.deferred, 0) AS deferred, m.deferred_p50_ms, coalesce(m.deferred_usd, 0) AS deferred_usd, coalesce(m.pairs, 0) AS pairs, coalesce(m.cost_usd, 0) AS cost_usd,
+    coalesce(m.fallbacks, 0) AS fallbacks, coalesce(m.deferred, 0) AS deferred, coalesce(m.pairs, 0) AS pairs, coalesce(m.cost_usd, 0) AS cost_usd,
     m.student_p50_ms, m.teacher_p50_ms
 FROM asking AS c LEFT JOIN made AS m ON m.fingerprint = c.fingerprint
 ORDER BY c.calls DESC, c.fingerprint;

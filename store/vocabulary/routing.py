@@ -183,6 +183,18 @@ class Exposure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Deferred:
+    """Calls whose answer by a student was given up for the teacher's. Milliseconds are medians, None of none."""
+
+    calls: int
+    vain_ms: float | None  # until the answer that did not go out was there
+    whole_ms: float | None  # that, and the teacher's answer after it
+    direct_ms: float | None  # of the teacher's answers where he was asked at once
+    usd: float  # what the student's answers cost, of those whose price is known
+    unpriced: int  # those whose price is not
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
     """A call that fell to student or teacher by the draw, with what users said of the answer. Ordered by `seq`."""
 

@@ -2,9 +2,14 @@
 
 import itertools
 from dataclasses import replace
+from statistics import median
 
+import pytest
 from street import BRIEF, lively
 
+from stillhouse.settings import Settings
+from stillhouse.views.explain import explain
+from stillhouse.views.stores import Stores
 from store.vocabulary import Attempt, Calibration, Outcome, State, Verdict, Who
 
 SURE = {"sure": 0.95, "fair": 0.7, "doubt": 0.3}
@@ -68,3 +73,18 @@ async def test_what_a_refused_student_is_sure_of_becomes_its_own_and_all_that_ap
         assert deferred
         assert all(r.confidence < 0.9 and not r.served for r in deferred)
         assert street.replayed() == []
+        told = explain(
+            Stores(log=street.log, control=street.control, folder=street.folder, settings=Settings()), "t"
+        )
+        causes = [line["row"]["cause"] for line in told["story"] if line["kind"] == "decision"]
+        assert (causes[:2], set(causes[2:])) == (["created", "partial"], {"gate_passed"})
+        changes = [line["sentence"] for line in told["story"] if "instead of from 0.900" in line["sentence"]]
+        assert len(changes) == 1, "the one at which the looser threshold was published says so"
+        assert "Answers go out from a confidence of 0.600 on" in changes[0]
+        assert any("go out from a confidence of 0.600 on" in said for said in told["stands"])
+        assert told["stands"][-1].startswith(f"Deferred: {len(deferred)} calls waited ")
+        waits = told["deferred"]
+        assert waits["calls"] == len(deferred)
+        assert waits["vain_ms"] == pytest.approx(median(r.duration_ms for r in deferred))
+        assert waits["whole_ms"] > waits["vain_ms"]
+        assert waits["direct_ms"] > 0.0

@@ -16,6 +16,7 @@ from store.log.database import Database
 from store.log.load import Batch
 from store.log.running import Running
 from store.vocabulary import (
+    Deferred,
     Exposure,
     Feedback,
     Origin,
@@ -296,6 +297,27 @@ def test_what_the_breaker_and_the_cap_ask(house):
     assert house.log.spend(0.0, [Role.SHADOW]) == 0.0
     assert house.log.spend(300.0, [Role.SERVE]) == 0.0
     assert house.log.spend(0.0, []) == 0.0
+
+
+def test_what_deferred_calls_waited_and_cost_is_read(house):
+    for vain, after in ((10.0, 100.0), (30.0, 140.0), (20.0, 110.0)):
+        made = call(str(vain), choice=drawn_choice(Who.STUDENT, Pairing.NONE))
+        unsure = attempt(made, who=Who.STUDENT, served=False, outcome=Outcome.DEFERRED, duration_ms=vain)
+        house.add(made, unsure, attempt(made, role=Role.FALLBACK, duration_ms=after))
+    kept = call("kept", choice=drawn_choice(Who.STUDENT, Pairing.NONE))
+    failed = call("failed", choice=drawn_choice(Who.STUDENT, Pairing.NONE))
+    straight = call("straight", choice=drawn_choice(Who.TEACHER, Pairing.NONE))
+    elsewhere = call("elsewhere", choice=drawn_choice(Who.TEACHER, Pairing.NONE, rollout_id="r2"))
+    house.add(kept, attempt(kept, who=Who.STUDENT, duration_ms=5.0))
+    lost = attempt(failed, who=Who.STUDENT, served=False, outcome=Outcome.ERROR, duration_ms=900.0)
+    house.add(failed, lost, attempt(failed, role=Role.FALLBACK, duration_ms=900.0))
+    house.add(straight, attempt(straight, duration_ms=80.0), elsewhere, attempt(elsewhere, duration_ms=7.0))
+    found = house.log.deferred("r1", 0)
+    assert (found.calls, found.vain_ms, found.whole_ms, found.direct_ms) == (3, 20.0, 130.0, 80.0)
+    assert (found.usd, found.unpriced) == (0.0, 0)
+    assert house.log.deferred("r1", house.log.newest_seq()) == Deferred(
+        calls=0, vain_ms=None, whole_ms=None, direct_ms=None, usd=0.0, unpriced=0
+    )
 
 
 def test_what_bounds_a_rollout_is_read(house):

@@ -92,6 +92,7 @@
       const bound = e.lower == null ? "" : `, difference at least ${(100 * e.lower).toFixed(1)} points`;
       card.append(meter(`evidence to the next gate: ${whole(e.pairs)} of at least ${whole(e.minimum)} pairs${bound}`, percent(e.part), e.part));
     }
+    if (t.deferred) card.append(make("p", "quiet", t.deferred.words));
     if (!t.rollout_id && t.readiness && t.readiness.length) {
       const list = make("ul", "checks");
       for (const check of t.readiness) list.append(make("li", check.ok ? "done" : "", check.words));
