@@ -212,7 +212,7 @@ def _stands(
         (
             f"Wealth against 'worse than the margin': {words.wealth(float(figures.promote[0]))}, needed "
             f"{words.wealth(threshold)}; the last gate's own, from {evidence.over(FRESH).paired} pairs at 25% "
-            f"and 50%: {words.wealth(float(figures.fresh[0]))}."
+            f"and more: {words.wealth(float(figures.fresh[0]))}."
         ),
     ]
     said += notes(rollout.terms)

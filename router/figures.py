@@ -26,8 +26,8 @@ from store.vocabulary import Observation, ObservationKind, Rollout, State, Strea
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-FRESH = (State.CANARY_25, State.CANARY_50)
-"""The steps whose pairs the last gate's own test is made from."""
+FRESH = (State.CANARY_25, State.CANARY_50, State.FULL)
+"""The steps whose pairs the last gate's own test is made from, and at FULL that of a looser threshold."""
 
 SHARED = math.log(2.0 / SHARES[Stream.SCORE])
 """What it costs each of the two detectors of scores, in log R, to share the part that scores have."""
@@ -53,7 +53,7 @@ class Figures:
     served: Ints  # of them, served by the student
     missing: Ints  # drawn in the current step, never scored
     promote: Floats  # log wealth against "D <= -delta", over the whole rollout
-    fresh: Floats  # the same, over pairs at 25% and 50% only
+    fresh: Floats  # the same, over pairs from 25% on only
     fresh_served: Floats  # and of them, over those that the student served
     harm: Floats  # greatest excess of a step's log wealth against "D >= -delta" over its bar
     late: Floats  # greater of the two detectors' log R, less what sharing the false alarms costs

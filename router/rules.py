@@ -68,6 +68,14 @@ def proven(figures: Figures, step: State, bar: Bars, slack: float = 0.0) -> Flag
     return np.asarray(passed)
 
 
+def publishable(figures: Figures, step: State, bar: Bars, slack: float = 0.0) -> Flags:
+    """Say whether a threshold's wealth lets it be published at a step: at FULL, with all that the last gate asks for."""
+    passed = figures.promote >= bar.promote - slack
+    if step == State.FULL:
+        passed &= (figures.fresh >= bar.promote - slack) & (figures.fresh_served >= bar.served - slack)
+    return np.asarray(passed)
+
+
 def convincing(figures: Figures, step: State, policy: RolloutPolicy, bar: Bars, slack: float = 0.0) -> Flags:
     """Say whether the evidence for a gate is there; what may still be missing comes with time alone."""
     return np.asarray(

@@ -28,11 +28,12 @@ _SLACK = 1e-9
 
 
 def proven(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> list[float]:
-    """Give the candidates that are proven now, strictest first: a beginning of the order."""
-    bar = bars(rollout, policy).promote
+    """Give the candidates that are proven now, strictest first: a beginning of the order. At FULL each by fresh pairs, too."""
+    bar = bars(rollout, policy)
     found: list[float] = []
     for threshold in evidence.candidates:
-        if measure(evidence.under(threshold), rollout, policy).promote[0] < bar:
+        figures = measure(evidence.under(threshold), rollout, policy)
+        if not rules.publishable(figures, rollout.state, bar)[0]:
             break
         found.append(threshold)
     return found
@@ -71,7 +72,7 @@ def eventful(
     believed = np.ones(len(stretch) + 1, dtype=np.bool_)
     for view in _views(evidence):
         figures = trace(view, stretch, rollout, policy)
-        believed = believed & (figures.promote >= bar.promote - _SLACK)
+        believed = believed & rules.publishable(figures, rollout.state, bar, _SLACK)
         if serving and looser(view.threshold, rollout.threshold):
             found |= believed
         if gate:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from router import words
 from router.evidence import Evidence
-from router.figures import bars, measure
+from router.figures import Bars, Figures, bars, measure
 from router.partial.order import proven
 from router.settings import RolloutPolicy
-from store.vocabulary import Deferred, Rollout
+from store.vocabulary import Deferred, Rollout, State
 
 
 def partly(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> tuple[str, ...]:
@@ -26,10 +26,11 @@ def partly(rollout: Rollout, evidence: Evidence, policy: RolloutPolicy) -> tuple
     following = next((one for one in evidence.candidates if one not in believed), None)
     if following is not None:
         view, share = evidence.under(following), evidence.candidates[following].kept.share
-        wealth = float(measure(view, rollout, policy).promote[0])
+        figures, bar = measure(view, rollout, policy), bars(rollout, policy)
         said.append(
             f"Next {following:.3f}, {share:.0%}: the app would receive {_mean(view)} to the teacher, wealth "
-            f"{words.wealth(wealth)} of {words.wealth(bars(rollout, policy).promote)} needed."
+            f"{words.wealth(float(figures.promote[0]))} of {words.wealth(bar.promote)} needed"
+            f"{_fresh(figures, bar) if rollout.state == State.FULL else ''}."
         )
     return tuple(said)
 
@@ -48,6 +49,14 @@ def given_up(deferred: Deferred) -> str | None:
 
 def _ms(milliseconds: float | None) -> str:
     return "an unknown time" if milliseconds is None else f"{milliseconds:,.0f} ms"
+
+
+def _fresh(figures: Figures, bar: Bars) -> str:
+    fresh, served = words.wealth(float(figures.fresh[0])), words.wealth(float(figures.fresh_served[0]))
+    return (
+        f", {fresh} of as much from the pairs at 25% and more alone, {served} of {words.wealth(bar.served)} from those of "
+        "them that the student served"
+    )
 
 
 def _mean(evidence: Evidence) -> str:

@@ -176,7 +176,10 @@ def test_a_rollout_without_candidates_ends_as_it_did() -> None:
 
 def test_at_full_a_looser_threshold_is_published_once_it_is_proven_one_after_the_other() -> None:
     rollout, evidence = replace(PARTIAL, state=State.FULL), EMPTY.under(GRID[0])
-    drawn = [replace(o, step=State.FULL) for o in pairs(3, 4000, right=0.2)]
+    drawn = [
+        replace(o, step=State.FULL, served_by=(Who.STUDENT, Who.TEACHER)[o.seq % 2])
+        for o in pairs(3, 4000, right=0.2)
+    ]
     published = [GRID[0]]
     while (
         found := first_decision(rollout, evidence, drawn, facts=Facts(), policy=POLICY, now=0.0)
@@ -190,6 +193,24 @@ def test_at_full_a_looser_threshold_is_published_once_it_is_proven_one_after_the
     assert published == sorted(published, reverse=True)
     assert evidence.threshold == published[-1]
     assert evidence.cells == evidence.candidates[published[-1]].cells
+
+
+@pytest.mark.parametrize("served_by", [Who.STUDENT, Who.TEACHER])
+def test_at_full_a_threshold_that_only_old_pairs_prove_is_not_published(served_by: Who) -> None:
+    """Nor one that fresh pairs prove, none of which the student served: as at the last gate."""
+    rollout, old = replace(PARTIAL, state=State.FULL), update(EMPTY, pairs(3, 4000, right=0.2)).under(GRID[0])
+    bar = order.bars(rollout, POLICY).promote
+    assert all(order.measure(old.under(t), rollout, POLICY).promote[0] > bar for t in GRID[:2])
+    assert order.proven(rollout, old, POLICY) == []
+    assert order.proven(replace(rollout, state=State.CANARY_5), old, POLICY)
+    fresh = [replace(o, step=State.FULL, served_by=served_by) for o in pairs(5, 2000, right=0.2)]
+    found = first_decision(rollout, old, fresh, facts=Facts(), policy=POLICY, now=0.0)
+    if served_by == Who.TEACHER:
+        assert found.decision is None
+        return
+    assert found.decision is not None
+    assert (found.decision.cause, found.decision.target) == ("loosened", State.FULL)
+    assert found.taken > 0, "not before there are fresh pairs"
 
 
 def test_harm_among_the_answers_that_went_out_rolls_a_partial_cutover_back() -> None:
