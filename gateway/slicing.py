@@ -15,10 +15,9 @@ from gateway import canonical
 from gateway.keys import Caller
 from gateway.tongue import tongue
 from gateway.wire import Asked
-from store.vocabulary import METADATA
+from store.vocabulary import LONGEST, METADATA
 
 NONE = "none"
-_LONGEST = 64  # characters of a value
 _LENGTHS = ((1_000, "short"), (4_000, "medium"), (16_000, "long"))  # characters, less than
 _HUGE = "huge"
 
@@ -39,7 +38,7 @@ def label(completion: Mapping[str, Any]) -> str | None:
     message = completion["choices"][0]["message"]
     said = message.get("content")
     clean = _clean(said) if isinstance(said, str) and not message.get("tool_calls") else ""
-    return clean if 0 < len(clean) <= _LONGEST else None
+    return clean if 0 < len(clean) <= LONGEST else None
 
 
 def _tools(asked: Asked, _: Caller) -> str:
@@ -102,7 +101,7 @@ def _texts(message: dict[str, Any]) -> Iterator[str]:
 def _short(value: str) -> str:
     """Give a value as it is stored: a long one by its beginning and a hash of it all."""
     clean = _clean(value)
-    if len(clean) <= _LONGEST:
+    if len(clean) <= LONGEST:
         return clean
     return f"{clean[:40]}~{hashlib.sha256(clean.encode()).hexdigest()[:16]}"
 

@@ -12,6 +12,7 @@ from distiller.scoring.audit import value_of
 from distiller.scoring.rank import GOLD, GOLD_VERSION
 from router import steps
 from router.opening import refusal
+from router.slices.naming import unfit
 from router.verbs import VERBS
 from stillhouse import backup
 from stillhouse.erasure import Erasing, Wish
@@ -71,6 +72,8 @@ class ControlDesk:
             raise Refused(f"There is no order {verb!r}; there are {', '.join(VERBS)}.")
         if verb in {"force", "waive", "exclude", "include"} and not reason.strip():
             raise Refused(f"The order {verb!r} needs a reason.")
+        if (name := about.strip()) and (why := unfit((name,))) is not None:
+            raise Refused(f"The slice cannot be meant: {why}.")
         rollout = self._rollout(target)
         order = Order(
             order_id=new_id(),
@@ -79,7 +82,7 @@ class ControlDesk:
             actor="operator",
             reason=reason.strip(),
             ts=time.time(),
-            slice=about.strip(),
+            slice=name,
         )
         self._control.order(order)
         shown: dict[str, Any] = plain(order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from store.vocabulary import DIMENSIONS, LABEL, METADATA
+from store.vocabulary import DIMENSIONS, LABEL, LONGEST, METADATA, VALUES
 
 _BETWEEN = ":"
 
@@ -35,6 +35,19 @@ def is_slice(name: str) -> bool:
     return bool(before and between and value)
 
 
+def _impossible(of: str, value: str) -> str | None:
+    """Say why the gateways never give a dimension this value, or None."""
+    if of in VALUES and value not in VALUES[of]:
+        return f"{of} is one of {', '.join(VALUES[of])}"
+    if len(value) > LONGEST:
+        return f"a value has at most {LONGEST} characters; `stillhouse explain` shows what a longer one is called"
+    if value != " ".join(value.split()):
+        return "a value has no blanks around it, and one at a time within"
+    if of == "tools" and (ordered := "+".join(sorted(set(value.split("+"))))) != value:
+        return f"tools are named once, in order of the alphabet: {ordered!r}"
+    return None
+
+
 def unfit(slicers: Iterable[str]) -> str | None:
     """Say in a sentence's middle which of the names cannot be meant, or None."""
     seen: set[str] = set()
@@ -44,6 +57,8 @@ def unfit(slicers: Iterable[str]) -> str | None:
             return f"{of!r} is no dimension: there are {', '.join(DIMENSIONS)}, {LABEL} and {METADATA}NAME"
         if _BETWEEN in name and not is_slice(name):
             return f"{name!r} names no value; a slice is `dimension:value`"
+        if is_slice(name) and (why := _impossible(of, name.partition(_BETWEEN)[2])) is not None:
+            return f"no call can be of {name!r}: {why}"
         if name in seen:
             return f"{name!r} is named twice"
         seen.add(name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from router.decision import Decision
 from router.errors import RolloutRefused
 from router.slices.course import HARM, staying
-from router.slices.naming import dimension, dimensions, is_slice
+from router.slices.naming import dimension, dimensions, is_slice, unfit
 from router.wish import Wish
 from store.vocabulary import Rollout
 
@@ -47,6 +47,8 @@ def _named(rollout: Rollout, wish: Wish, verb: str) -> str:
     known = dimensions(rollout.slicers)
     if not is_slice(wish.slice):
         raise RolloutRefused(f"A slice is named `dimension:value`, not {wish.slice!r}.")
+    if (why := unfit((wish.slice,))) is not None:
+        raise RolloutRefused(f"The slice cannot be meant: {why}.")
     if dimension(wish.slice) not in known:
         apart = f"tells calls apart by {', '.join(known)}" if known else "tells no calls apart"
         raise RolloutRefused(f"The rollout {apart}, so no call is known to be of {wish.slice}.")

@@ -38,7 +38,9 @@ from store.vocabulary.learning import (
 from store.vocabulary.routing import (
     DIMENSIONS,
     LABEL,
+    LONGEST,
     METADATA,
+    VALUES,
     Calibration,
     Capabilities,
     Deferred,
@@ -65,7 +67,9 @@ from store.vocabulary.routing import (
 __all__ = [
     "DIMENSIONS",
     "LABEL",
+    "LONGEST",
     "METADATA",
+    "VALUES",
     "Answer",
     "Attempt",
     "Calibration",

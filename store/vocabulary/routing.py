@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 
@@ -99,6 +101,20 @@ METADATA = "metadata."
 
 LABEL = "label"
 """The one dimension of what a student answers, not of what is asked: known only when it has answered."""
+
+VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "length": ("short", "medium", "long", "huge"),
+        "language": (
+            *("en", "de", "fr", "es", "it", "pt", "nl", "ja", "zh", "ko"),
+            *("cyrillic", "arabic", "hebrew", "greek", "thai", "devanagari", "other", "none"),
+        ),
+    }
+)
+"""All values of the dimensions that have a fixed list of them."""
+
+LONGEST = 64
+"""Characters of a slice's value; what a request says beyond stands there as a hash."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import slicing, surfaces
+from gateway import tongue as tongues
 from gateway.errors import Refusal
 from gateway.keys import Caller
 from gateway.tongue import OTHER, tongue
-from store.vocabulary import DIMENSIONS
+from store.vocabulary import DIMENSIONS, VALUES
 
 ALL = (*DIMENSIONS, "metadata.plan")
 ME = Caller(tenant="", key_id="00ff", identity=b"")
@@ -133,3 +134,9 @@ def test_whatever_is_asked_has_short_storable_slices(request_):
         assert 0 < len(value) <= 64
         assert value == value.strip()
         name.encode()
+
+
+def test_dimensions_with_a_fixed_list_of_values_give_those_and_no_others():
+    lengths = [name for _, name in slicing._LENGTHS]
+    assert [*lengths, slicing._HUGE] == list(VALUES["length"])
+    assert {*tongues._SMALL, *tongues._SCRIPTS.groupindex, OTHER, slicing.NONE} == set(VALUES["language"])

@@ -28,6 +28,10 @@ def test_a_slice_is_excluded_and_taken_back_in_by_orders_with_reasons(house):
     with TestClient(app, "http://localhost", headers={"authorization": "Bearer t"}) as client:
         mute = client.post("/api/rollouts/t/exclude", json={"slice": "length:long"})
         assert (mute.status_code, "needs a reason" in mute.text) == (409, True)
+        for typed, said in (("language:gr", "language is one of en, de"), ("langauge:de", "is no dimension")):
+            wrong = client.post("/api/rollouts/t/exclude", json={"slice": typed, "reason": "It is too much."})
+            assert (wrong.status_code, said in wrong.text) == (409, True)
+        assert house.control.orders() == []
         for verb, kept in (("exclude", ("length:long",)), ("exclude", ("length:long",)), ("include", ())):
             wish = {"slice": " length:long ", "reason": "It is too much."}
             made = client.post(f"/api/rollouts/t/{verb}", json=wish)

@@ -128,6 +128,15 @@ UPSTREAM = "upstreams:\n  - name: a\n    base_url: http://h/v1\n"
         ("policy:\n  slices: [tools, langauge]\n", 2, "'langauge' is no dimension: there are tools,"),
         ("policy:\n  slices: [metadata.]\n", 2, "'metadata.' is no dimension"),
         ("policy:\n  slices: [tools, 'language:']\n", 2, "'language:' names no value"),
+        (
+            "policy:\n  slices: ['language:gr']\n",
+            2,
+            "no call can be of 'language:gr': language is one of en, de,",
+        ),
+        ("policy:\n  slices: ['length:tiny']\n", 2, "length is one of short, medium, long, huge"),
+        ("policy:\n  slices: ['tools:search+book']\n", 2, "in order of the alphabet: 'book+search'"),
+        ("tasks:\n  a:\n    slices: ['label:two  blanks']\n", 3, "one at a time within"),
+        ("policy:\n  slices: ['metadata.team:" + 70 * "x" + "']\n", 2, "at most 64 characters"),
         ("tasks:\n  triage:\n    slices: [label, label]\n", 3, "'label' is named twice"),
         ("policy:\n  delta_slice: 0\n", 2, "delta_slice"),
         (

@@ -134,6 +134,8 @@ def test_what_an_operator_excludes_comes_back_with_its_counts(house):
         ("include", "tools:none", "", "needs a reason"),
         ("exclude", "tools", "because", "named `dimension:value`"),
         ("exclude", "key:anna", "because", "tells calls apart by tools, length, language"),
+        ("exclude", "length:tiny", "because", "length is one of short, medium, long, huge"),
+        ("exclude", "tools:b+a", "because", "in order of the alphabet"),
         ("exclude", "length:long", "because", "keeps length:long already"),
         ("include", "length:short", "because", "nothing to take back"),
     ],
