@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway import codings, echo
 from gateway import headers as head
@@ -18,8 +19,7 @@ from store.vocabulary import Attempt, Call, Outcome, Role, Who
 _OF_THE_BYTES = (b"content-encoding", b"content-length")
 
 
-@dataclass(kw_only=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, kw_only=True):
     """What is known so far. `take` sees every piece; at most `limit` bytes of them are kept."""
 
     call: Call
@@ -33,9 +33,9 @@ class Exchange:
         None  # what is not understood: more than so many bytes are kept of JSON only, as an excerpt
     )
     surface: str = "chat"  # of the answer's bytes
-    secrets: tuple[bytes, ...] = field(default=(), repr=False)  # what the upstream was shown, kept nowhere
-    attempt_id: str = field(default_factory=new_id)
-    started: float = field(default_factory=time.time)
+    secrets: tuple[bytes, ...] = ()  # what the upstream was shown, kept nowhere
+    attempt_id: str = msgspec.field(default_factory=new_id)
+    started: float = msgspec.field(default_factory=time.time)
     confidence: float | None = None  # of a student's answer, calibrated
     label: str | None = None  # what it says, where its route tells answers apart by it
     recorded: Outcome | None = None  # set once, when the attempt was journalled
@@ -49,15 +49,23 @@ class Exchange:
     first_byte_ms: float | None = None
     truncated: bool = False
     released: bool = False  # bytes of a student's answer went to the app: no other can replace it
-    _began: float = field(default_factory=time.perf_counter)
-    _parts: list[bytes] = field(default_factory=list)
+    _began: float = msgspec.field(default_factory=time.perf_counter)
+    _parts: list[bytes] = msgspec.field(default_factory=list)
     _room: int = 0  # bytes that are still kept
     _length: int | None = None  # that the head says
+    _coded: bool = False  # the answer is content-encoded
     _ending: Ending | None = None
 
     def __post_init__(self) -> None:
         """Make room."""
-        self._said(self.headers)
+        if self.headers:
+            self._said(self.headers)
+        else:
+            self._room = self.limit if self.brief is None else self.brief
+
+    def __repr__(self) -> str:
+        """Name it only: it holds credentials."""
+        return f"Exchange({self.attempt_id!r})"
 
     def heard(self, status: int, headers: Headers) -> None:
         """Note the response head."""
@@ -92,9 +100,11 @@ class Exchange:
 
     def _said(self, headers: Headers) -> None:
         self.headers = headers
-        self.content_type = head.value(headers, b"content-type") or ""
+        said = dict(headers)  # of the last, where there are several
+        self.content_type = said.get(b"content-type", b"").decode("latin-1")
         self.streamed = is_stream(self.content_type)
-        self._length = head.number(headers, b"content-length")
+        self._length = head.whole(said.get(b"content-length", b"").decode("latin-1"))
+        self._coded = b"content-encoding" in said
         brief = self.brief is not None and not is_json(self.content_type)
         self._room = self.brief if brief and self.brief is not None else self.limit
 
@@ -119,9 +129,9 @@ class Exchange:
         return body if self.brief is None else excerpt(body, self.brief)
 
     def _decoded(self, raw: bytes) -> bytes:
-        coding = head.listed(self.headers, b"content-encoding")
-        if not coding or not raw:
+        if not (self._coded and raw):
             return raw
+        coding = head.listed(self.headers, b"content-encoding")
         try:
             return codings.decode(raw, coding, self.limit)
         except codings.TooLong:

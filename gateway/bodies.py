@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from gateway import canonical, codings, surgery
@@ -15,12 +13,11 @@ class _Model(msgspec.Struct):
     model: object = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True, kw_only=True):
     """What goes on is `sent`, under the request's own headers, unless something must be edited into `plain`."""
 
-    sent: bytes = field(repr=False)
-    plain: bytes = field(repr=False)  # decoded, and with the model where only the path named one
+    sent: bytes
+    plain: bytes  # decoded, and with the model where only the path named one
     model: str = ""
     by_path: bool = False  # `plain` has the model of an Azure path, which no other API reads there
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+import msgspec
+
 from gateway import canonical, fit, keys, surfaces
 from gateway import headers as head
 from gateway.bodies import Body
@@ -31,13 +33,12 @@ _ENCRYPTED = b'"encrypted_content"'  # a provider's reasoning, said back to it
 _MOST_RETRIES = 1000  # recorded of what an app claims
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A call with all that answering it needs."""
 
     call: Call
     asked: Asked
-    caller: Caller = field(repr=False)
+    caller: Caller
     tries: tuple[Try, ...]  # at the teacher, in their order, at least one
     route: Route | None = None
 

@@ -7,11 +7,15 @@ from typing import Any
 
 import msgspec
 
+_READ = msgspec.json.Decoder().decode
+_SORTED = msgspec.json.Encoder(order="sorted").encode
+_WRITE = msgspec.json.Encoder().encode
+
 
 def loads(data: bytes | msgspec.Raw) -> Any:
     """Read JSON; lone surrogates, which only Python's reader takes, do not fail. Raises ValueError."""
     try:
-        return msgspec.json.decode(data)
+        return _READ(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return json.loads(bytes(data))
 
@@ -19,7 +23,7 @@ def loads(data: bytes | msgspec.Raw) -> Any:
 def dumps(value: Any) -> bytes:
     """Write JSON with sorted keys and without whitespace: equal values, equal bytes."""
     try:
-        return msgspec.json.encode(value, order="sorted")
+        return _SORTED(value)
     except (UnicodeEncodeError, ValueError):
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
@@ -27,7 +31,7 @@ def dumps(value: Any) -> bytes:
 def written(value: Any) -> bytes:
     """Write JSON without whitespace, members in their order."""
     try:
-        return msgspec.json.encode(value)
+        return _WRITE(value)
     except (ValueError, OverflowError):  # a lone surrogate, which JSON can only escape; a very long int
         return json.dumps(value, separators=(",", ":")).encode()
 

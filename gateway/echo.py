@@ -31,6 +31,13 @@ def _shown(headers: Headers, url: str) -> tuple[bytes, ...]:
 def without(body: bytes, hidden: tuple[bytes, ...]) -> bytes:
     """Give `body` without these, also where it ends (was cut) in the midst of one."""
     for secret in hidden:
+        if secret[:LEAST] in body:
+            return _without(body, hidden)
+    return body
+
+
+def _without(body: bytes, hidden: tuple[bytes, ...]) -> bytes:
+    for secret in hidden:
         if secret in body:
             body = body.replace(secret, _INSTEAD)
     for secret in hidden:

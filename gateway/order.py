@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from gateway.errors import Refusal
 from gateway.trace import CHAT
@@ -15,8 +16,7 @@ from gateway.upstream.spec import Kind, UpstreamSpec
 _DRAWS = 2.0**64
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What of a call decides where it may go."""
 
     model: str  # "": not known

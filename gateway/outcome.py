@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.capture.reading import Reading, is_stream, read
 from gateway.upstream.port import UpstreamCut, UpstreamError, UpstreamTimeout
@@ -14,8 +15,7 @@ _OK = range(200, 300)
 _TURN_ENDS = ("end_turn", "stop_sequence", "tool_use")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """An answer with its outcome."""
 
     answer: Answer

@@ -10,6 +10,8 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
+from msgspec import structs
+
 from gateway import echo, failing, surgery
 from gateway.attempt import Exchange
 from gateway.background import Background
@@ -134,4 +136,4 @@ def _unstreamed(job: Job, one: Try, seconds: float) -> Outgoing:
     headers = tuple((name, text) for name, text in one.request.headers if name not in _NOT_TWICE)
     body = surgery.edit(job.asked.body, drop=("stream", "stream_options"))
     timeouts = replace(one.request.timeouts, total=seconds)
-    return replace(one.request, headers=headers, body=body, timeouts=timeouts)
+    return structs.replace(one.request, headers=headers, body=body, timeouts=timeouts)

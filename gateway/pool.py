@@ -14,12 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.order import Wanted, order, speaking
+from gateway.order import Wanted, eligible, order, speaking
 from gateway.upstream.spec import UpstreamSpec
 
 log = logging.getLogger(__name__)
 
 _MOST_HOMES = 10_000
+_MOST_KINDS = 1024  # of calls, of which is remembered that one upstream alone serves them
 
 
 @dataclass(slots=True)
@@ -55,11 +56,20 @@ class Pool:
         self._contested = {
             anthropic: len(speaking(upstreams, anthropic=anthropic)) > 1 for anthropic in (False, True)
         }
+        self._alone: dict[tuple[str, str, bool], tuple[UpstreamSpec]] = {}  # who alone serves such calls
         self._homes: OrderedDict[str, str] = OrderedDict()  # unit -> who answered in place of the first
         self._waiting: list[_Waiter] = []  # none of them wants an upstream that has a place free
 
     def candidates(self, wanted: Wanted) -> tuple[UpstreamSpec, ...]:
         """Give the upstreams to try, best first, at least one. Raises `Refusal` (404)."""
+        kind = (wanted.model, wanted.surface, wanted.anthropic)
+        if (alone := self._alone.get(kind)) is not None:
+            return alone
+        serving = eligible(self._upstreams, wanted)
+        if len(serving) == 1:
+            if len(self._alone) >= _MOST_KINDS:
+                self._alone.clear()
+            return self._alone.setdefault(kind, (serving[0],))
         now = self._clock()
         resting = {name for name, live in self._live.items() if live.rests_until > now}
         return order(

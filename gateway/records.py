@@ -136,8 +136,8 @@ class Records:
 
     def _measure(self, exchange: Exchange, attempt: Attempt) -> None:
         labels = (exchange.surface, exchange.upstream, exchange.call.model)
-        failure = "" if attempt.outcome is Outcome.COMPLETE else str(attempt.outcome)
-        self.metrics.attempts.add(str(attempt.role), str(attempt.who), str(attempt.outcome))
+        failure = "" if attempt.outcome is Outcome.COMPLETE else attempt.outcome
+        self.metrics.attempts.add(attempt.role, attempt.who, attempt.outcome)
         self.metrics.operation.observe(attempt.duration_ms / 1000, *labels, failure)
         if attempt.first_byte_ms is not None:
             self.metrics.first_token.observe(attempt.first_byte_ms / 1000, *labels)

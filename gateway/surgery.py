@@ -16,6 +16,8 @@ _TOKEN = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _TEXT = re.compile(_STRING, re.DOTALL)
 _SCALAR = re.compile(rb"[^,\]}\s]+")
 _SPACE = re.compile(rb"[ \t\n\r]*")
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,19 @@ class Span:
     end: int
 
 
-def depth(data: bytes) -> int:
-    """Give the greatest nesting of `data` in brackets and braces."""
-    deepest = level = 0
-    for token in _TOKEN.finditer(data):
-        first = data[token.start()]
-        if first in b"{[":
-            level += 1
-            deepest = max(deepest, level)
-        elif first in b"}]":
-            level -= 1
-    return deepest
+def deeper(data: bytes, most: int) -> bool:
+    """Tell whether `data` nests brackets and braces in more than `most` levels.
+
+    What is no JSON is never said to be shallower than it is.
+    """
+    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
+    nest = b"".join(plain.split(b'"')[::2]).translate(_ONE_KIND, _NO_BRACKETS)
+    for level in range(most + 1):
+        outer = nest.replace(b"[]", b"")  # one level less: what it leaves is not looked at again
+        if len(outer) == len(nest):
+            return level + nest.count(b"[") > most
+        nest = outer
+    return True
 
 
 def members(data: bytes, start: int = 0) -> list[Span]:

@@ -6,8 +6,10 @@ The app's bytes go on untouched, but for what an upstream's own settings ask for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway import headers as head
 from gateway import keys, paths, usage
@@ -20,15 +22,18 @@ from gateway.upstream.spec import Kind, UpstreamSpec
 _OF_DEPLOYMENTS = ("/chat/completions", "/completions", "/embeddings", "/audio/", "/images/")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Try:
+class Try(msgspec.Struct, frozen=True, kw_only=True):
     """One upstream and what it would be sent."""
 
     upstream: UpstreamSpec
-    request: Outgoing = field(repr=False)
+    request: Outgoing
     own: bool  # the caller's own credential goes along: what the upstream says of it is not its health
     strip_usage: bool = False  # usage was asked for that the app did not want
     keepalive_s: float | None = None
+
+    def __repr__(self) -> str:
+        """Name the upstream only: the request holds credentials."""
+        return f"Try({self.upstream.name!r})"
 
 
 def tries(
@@ -103,7 +108,7 @@ def outgoing(
 
 def _url(upstream: UpstreamSpec, request: Inbound, path: str, model: str, *, secrets: bool) -> str:
     azure = upstream.kind is Kind.AZURE
-    query = paths.query_for(request.target, azure=azure)
+    query = paths.query_for(request.target, azure=azure) if "?" in request.target else ""
     if not secrets:
         query = "&".join(part for part in query.split("&") if not head.secret(_name(part)))
     if azure:

@@ -51,7 +51,7 @@ class Turns:
             asked = surface.parse(body.plain, max_depth=self.settings.max_depth)
         job = self.decider.decide(request, caller, asked, body)
         self.records.intent(job.call)
-        self.records.metrics.calls.add(surface.name, str(job.call.choice.who), job.call.choice.reason)
+        self.records.metrics.calls.add(surface.name, job.call.choice.who, job.call.choice.reason)
         return job
 
     async def answer(self, job: Job, send: Send, gone: asyncio.Event) -> None:
@@ -75,7 +75,7 @@ class Turns:
     def concluded(self, job: Job, answering: Answering, began: float) -> None:
         """Do what is due when a call was answered: its pair, its time. `began` is of `perf_counter`."""
         self.pairs.after(job, answered=answering.by, outcome=answering.outcome)
-        failure = "" if answering.outcome is Outcome.COMPLETE else str(answering.outcome)
+        failure = "" if answering.outcome is Outcome.COMPLETE else answering.outcome
         self.records.metrics.duration.observe(
             time.perf_counter() - began, job.call.surface, answering.upstream, job.call.model, failure
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -34,26 +33,34 @@ class _Body(msgspec.Struct):
     safety_identifier: Any = None
 
 
-@dataclass(frozen=True)
-class Asked:
+_BODY = msgspec.json.Decoder(_Body)
+_MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a request asks for, whatever its surface. `body` is exact, after content-decoding."""
 
-    body: bytes = field(repr=False)
-    chat: bytes = field(repr=False)  # the canonical chat request; on the surface `chat` the body itself
+    body: bytes
+    chat: bytes  # the canonical chat request; on the surface `chat` the body itself
     model: str
     stream: bool
     task_name: str | None
     conversation: str | None
     user: str | None
-    head: dict[str, Any] = field(repr=False)  # constant part: model, leading messages, tools, formats
+    head: dict[str, Any]  # constant part: model, leading messages, tools, formats
     head_messages: int  # how many messages the head has
     opening: str  # hash of the messages up to and including the first user message
-    beginning: dict[str, Any] = field(repr=False)  # the head with all of those messages
+    opened: list[Any]  # those messages
     surface: str = trace.CHAT
-    metadata: dict[str, Any] = field(default_factory=dict, repr=False)  # the request's own, on any surface
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)  # the request's own, on any surface
     barred: str | None = None  # why no student can be asked, in one word
     constant: bytes = b""  # digest of the bytes of the head; b"": not known
     understood: bool = True  # False: nothing is known of it but what stands here; head and chat are empty
+
+    @property
+    def beginning(self) -> dict[str, Any]:
+        """The head with all messages up to and including the first user message."""
+        return {**self.head, "messages": self.opened}
 
     @cached_property
     def request(self) -> dict[str, Any]:
@@ -92,7 +99,7 @@ def parse(body: bytes, *, max_depth: int) -> Asked:
         head=head,
         head_messages=count,
         opening=hashlib.sha256(canonical.dumps(opening)).hexdigest(),
-        beginning={**head, "messages": opening},
+        opened=opening,
         metadata=metadata,
         constant=_constant(wire, raw[:count]),
     )
@@ -126,7 +133,7 @@ def members(value: Any) -> dict[str, Any]:
 
 
 def _check_depth(body: bytes, max_depth: int) -> None:
-    if body.count(b"{") + body.count(b"[") > max_depth and surgery.depth(body) > max_depth:
+    if body.count(b"{") + body.count(b"[") > max_depth and surgery.deeper(body, max_depth):
         raise Refusal(
             400, f"The request's JSON is nested deeper than {max_depth} levels.", code="json_too_deep"
         )
@@ -137,7 +144,7 @@ def _decode(body: bytes, max_depth: int) -> _Body:
     try:
         if not body.isascii():
             body.decode()
-        return msgspec.json.decode(body, type=_Body)
+        return _BODY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         lenient = _lenient(body)
         if lenient is None:
@@ -179,7 +186,7 @@ def _value(raw: msgspec.Raw) -> Any:
 def _opening(raw: msgspec.Raw) -> tuple[list[msgspec.Raw], list[Any], int]:
     """Give the messages as they were sent, those up to the first user message, and how many of them are the head."""
     try:
-        messages = msgspec.json.decode(raw, type=list[msgspec.Raw])
+        messages = _MESSAGES.decode(raw)
     except msgspec.DecodeError:
         given = canonical.loads(raw)
         if not isinstance(given, list):

@@ -69,8 +69,9 @@ class LateJournal:
 
     def append(self, record: Record) -> bool:
         """Write a record before returning; False when it is lost. Raises JournalFull with `on_full: refuse`."""
+        writer = self._writer or self._open()
         try:
-            kept = self._append(record)
+            kept = writer.append(record) if writer is not None else self._unwritten(record)
         except StoreError:
             self._note(record, kept=False, asked=not isinstance(record, Call))
             raise
@@ -109,10 +110,7 @@ class LateJournal:
             if asked:
                 self.asked.add(record)
 
-    def _append(self, record: Record) -> bool:
-        writer = self._writer or self._open()
-        if writer is not None:
-            return writer.append(record)
+    def _unwritten(self, record: Record) -> bool:
         if not (self._refuses and isinstance(record, Call)):
             with self._lock:
                 self._lost.add(record)

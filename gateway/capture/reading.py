@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -91,6 +91,7 @@ def _answer(surface: str, completion: Object | None) -> Answer:
     )
 
 
+@lru_cache(maxsize=256)
 def is_stream(content_type: str) -> bool:
     """Tell whether a content type is that of server-sent events."""
     return content_type.partition(";")[0].strip().lower() == EVENT_STREAM

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.engine import fields
@@ -17,8 +18,7 @@ _URL = re.compile(r"[^\x00-\x20\x7f#]*")  # what the library would pass over in 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})  # their length is said also where it is 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A server, as far as connections to it are interchangeable."""
 
     host: str
@@ -74,14 +74,15 @@ def framing(request: Outgoing) -> Framing | None:
     return Framing(length=int(said[0]))
 
 
-def head(request: Outgoing, at: Aim, *, frame: Framing | None) -> bytes:
+def head(request: Outgoing, *, frame: Framing | None) -> bytes:
     """Give the head, with host and framing. Raises `Malformed`."""
-    return _begun(request.method, request.url, request.headers, at) + _delimited(request, frame) + b"\r\n"
+    return _begun(request.method, request.url, request.headers) + _delimited(request, frame) + b"\r\n"
 
 
 @lru_cache(maxsize=256)
-def _begun(method: str, url: str, headers: Headers, at: Aim) -> bytes:
-    _, asked, query = url.partition("?")
+def _begun(method: str, url: str, headers: Headers) -> bytes:
+    base, asked, query = url.partition("?")
+    at = aim(base)
     target = at.path + b"?" + query.encode("latin-1", "replace") if asked else at.path
     if _URL.fullmatch(url) is None or _METHOD.fullmatch(method) is None:
         raise Malformed("The method or the target is malformed.")

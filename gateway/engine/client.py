@@ -114,7 +114,7 @@ class NativeTransport:
 def _written(request: Outgoing, frame: Framing | None) -> tuple[asking.Aim, bytes]:
     try:
         at = asking.aim(request.url.partition("?")[0])
-        return at, asking.head(request, at, frame=frame)
+        return at, asking.head(request, frame=frame)
     except Malformed:
         raise UpstreamCut(_UNSENDABLE) from None
 

@@ -224,8 +224,15 @@ class Connection(asyncio.Protocol):
         self._begin(head, data, end)
 
     def _begin(self, head: answered.Head, data: bytes, end: int) -> None:
-        parser = self._parser = httptools.HttpResponseParser(self)
         listener = self._listener
+        if (
+            head.length == len(data) - end and listener is not None
+        ):  # all is here: nothing is left to the parser
+            self._done = self._keeps = True
+            self._bodies = [data[end:]] if head.length else []
+            listener.answered(head.status, head.headers)
+            return
+        parser = self._parser = httptools.HttpResponseParser(self)
         parser.feed_data(data[:end])
         if head.bodiless and not self._done:
             self._complete()

@@ -37,7 +37,7 @@ class Reply:
         lines += [b"%b: %b\r\n" % pair for pair in (*self._every, *headers)]
         if not self.keep:
             lines.append(b"connection: close\r\n")
-        self._chunked = status not in _BODILESS and all(name != b"content-length" for name, _ in headers)
+        self._chunked = status not in _BODILESS and b"content-length" not in dict(headers)
         if self._chunked:
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")

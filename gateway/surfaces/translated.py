@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from gateway import canonical, trace, wire
 from gateway.capture.reading import EVENT_STREAM
@@ -86,7 +88,7 @@ class Translated:
             head={},
             head_messages=0,
             opening=hashlib.sha256(body).hexdigest(),
-            beginning={},
+            opened=[],
             metadata=said,
             surface=self.name,
             barred=barred,

@@ -13,13 +13,15 @@ Of websockets also `TurnedAway`, an answer to the handshake that is not yes, and
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from gateway.upstream.spec import Timeouts
 
 Headers = tuple[tuple[bytes, bytes], ...]  # lower-case names, in order of arrival
+_USUAL = Timeouts()
 CUT = 1006  # the close code of a websocket that nobody closed
 
 
@@ -58,15 +60,14 @@ class SocketClosed(Exception):  # noqa: N818
         self.reason = reason
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """One request, ready to be sent as it is. `headers` hold everything but host and framing."""
 
     method: str
     url: str
     headers: Headers = ()
     body: bytes | AsyncIterator[bytes] = b""
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = _USUAL
 
 
 class Incoming(Protocol):

@@ -9,6 +9,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 _LEVELS = 200  # what is nested deeper is left out: the server's own writer gives up at 255
 
 
@@ -34,8 +36,11 @@ def _ours(value: Any, levels: int) -> Any:
         return _sayable(value)
     if isinstance(value, bytes):
         return _body(value, levels)
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name), levels - 1) for field in fields(value)}
+    if is_dataclass(value) or isinstance(value, msgspec.Struct):
+        names = (
+            value.__struct_fields__ if isinstance(value, msgspec.Struct) else [f.name for f in fields(value)]
+        )
+        return {name: plain(getattr(value, name), levels - 1) for name in names}
     return str(value)
 
 

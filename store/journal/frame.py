@@ -30,6 +30,7 @@ _MAGIC = b"SHJ1"
 _HEADER = struct.Struct("<4sH6xI")
 _FRAME = struct.Struct("<IIB16s")
 _BEGUN = struct.Struct("<IIB")  # the same up to the id
+_CHECKED = struct.Struct("<IB16s")  # the same without the checksum
 HEADER_BYTES = _HEADER.size
 FRAME_BYTES = _FRAME.size
 _CRC_FROM = 8  # the checksum starts after itself
@@ -108,9 +109,8 @@ def encode(record: Record | Tally) -> bytes:
         raise StoreError(f"A record cannot be written to the journal: {error}.") from error
     if len(payload) > MAX_PAYLOAD:
         raise StoreError(f"A record of {len(payload)} bytes is too long for the journal.")
-    length, rest = len(payload).to_bytes(4, "little"), kind.to_bytes() + name
-    crc = zlib.crc32(payload, zlib.crc32(length + rest))
-    return b"%b%b%b%b" % (length, crc.to_bytes(4, "little"), rest, payload)
+    crc = zlib.crc32(payload, zlib.crc32(_CHECKED.pack(len(payload), kind, name)))
+    return b"".join((_FRAME.pack(len(payload), crc, kind, name), payload))
 
 
 def scan(data: bytes, *, final: bool) -> Scan:

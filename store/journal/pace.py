@@ -20,10 +20,20 @@ class Pace:
         """Whether something was counted since the last tally."""
         return self._changed is not None
 
+    @property
+    def idle(self) -> bool:
+        """Whether one of its deadlines is not set: a record sets it."""
+        return self._begun is None or self._changed is None
+
     def framed(self, now: float) -> None:
         """Note that the open segment got a frame."""
         if self._begun is None:
             self._begun = now
+
+    def appended(self, now: float) -> None:
+        """Note that a record was kept in the open segment."""
+        self.framed(now)
+        self.counted(now)
 
     def counted(self, now: float) -> None:
         """Note that a record was kept or lost."""

@@ -138,7 +138,8 @@ class SegmentWriter:
             if reason is None:
                 self._end = self.stats.bytes
                 self.stats.kept.add(record)
-                self._pace.counted(self._clock())
+                if self._pace.idle:
+                    self._pace.appended(self._clock())
                 return True
             self._lose(record, told=self._on_full == "refuse")
         if self._on_full == "refuse":
@@ -183,7 +184,7 @@ class SegmentWriter:
 
     def _refusal(self, size: int, share: float) -> str | None:
         """Say why the record may not grow the journal, or None. The lock is held."""
-        if self.unsynced + size > self._max_unsynced * share:
+        if self.stats.bytes - self._synced + size > self._max_unsynced * share:
             return _SLOW
         if self._room.fits(size, share):
             return None
@@ -199,11 +200,10 @@ class SegmentWriter:
         except OSError as error:
             self._want_roll()
             return (error.strerror or str(error)).lower()
-        if not self.unsynced:
+        if self.stats.bytes == self._synced:
             self._work.notify()
         self.stats.bytes += len(data)
         self._room.took(len(data))
-        self._pace.framed(self._clock())
         return None
 
     def _want_roll(self) -> None:
@@ -277,6 +277,7 @@ class SegmentWriter:
         said = tally(new_id(), time.time(), self.instance, self.stats.kept, self.stats.lost)
         data = frame.encode(said)
         if self._room.fits(len(data), 1.0) and self._write(data) is None:
+            self._pace.framed(now)
             self._pace.tallied()
         else:
             self._pace.put_off_tally(now)

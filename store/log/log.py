@@ -439,7 +439,7 @@ class Log:
 
 
 def _account(row: dict[str, Any]) -> Account:
-    fields = {name: row[name] for name in Tally.__dataclass_fields__}
+    fields = {name: row[name] for name in Tally.__struct_fields__}
     tally = Tally(**fields) if row["tally_id"] else None
     rest = {name: row[name] for name in Account.__dataclass_fields__ if name != "tally"}
     return Account(tally=tally, **rest)

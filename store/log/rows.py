@@ -170,14 +170,14 @@ def call_detail(
 
 
 def _call(row: Mapping[str, Any]) -> Call:
-    fields = {name: row[name] for name in Call.__dataclass_fields__ if name in row}
+    fields = {name: row[name] for name in Call.__struct_fields__ if name in row}
     fields |= {"headers": json.loads(row["headers"]), "user": row["user_id"], "body": request_body(row)}
-    choice = {name: row[name] for name in Choice.__dataclass_fields__ if name in row} | {"who": row["chosen"]}
+    choice = {name: row[name] for name in Choice.__struct_fields__ if name in row} | {"who": row["chosen"]}
     return msgspec.convert(fields | {"choice": choice}, Call, builtin_types=(bytes,))
 
 
 def _attempt_detail(row: Row, scores: list[Score]) -> AttemptDetail:
-    fields = {name: row[name] for name in Attempt.__dataclass_fields__ if name in row}
+    fields = {name: row[name] for name in Attempt.__struct_fields__ if name in row}
     fields |= {"headers": json.loads(row["headers"]), "body": bytes(row["raw"] or b"")}
     attempt = msgspec.convert(fields, Attempt, builtin_types=(bytes,))
     return AttemptDetail(

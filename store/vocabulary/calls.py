@@ -1,14 +1,16 @@
 """What one request of an app leaves behind: the call, its attempts, its answer, its feedback.
 
 Times named `ts` or `started` are Unix seconds (wall clock, UTC); durations end in `_ms`.
-Ids are UUIDv7 in canonical text form, so their order is the order of their making.
+Ids are UUIDv7 in canonical text form, so their order is the order of their making. These are structs, not dataclasses as the
+rest: a gateway makes several of them a call, and a frozen dataclass takes ten times as long to make.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 
 class Who(StrEnum):
@@ -63,8 +65,7 @@ class Pairing(StrEnum):
     REVERSE_SHADOW = "reverse_shadow"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one request got, and why. Logged with the call's intent."""
 
     who: Who = Who.TEACHER
@@ -80,8 +81,7 @@ class Choice:
     slices: tuple[str, ...] = ()  # "dimension:value", of the dimensions that the route names
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One logged request of an app. Journalled (the intent) before it is forwarded."""
 
     call_id: str
@@ -101,13 +101,12 @@ class Call:
     conversation: str | None = None  # the explicit conversation id, if any
     user: str | None = None  # `user` or `safety_identifier` of the request
     retry_count: int = 0  # x-stainless-retry-count
-    headers: dict[str, str] = field(default_factory=dict)  # allow-listed, lower-case names
+    headers: dict[str, str] = msgspec.field(default_factory=dict)  # allow-listed, lower-case names
     body: bytes = b""  # exact, after content-decoding
-    choice: Choice = field(default_factory=Choice)
+    choice: Choice = msgspec.field(default_factory=Choice)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One exchange with one upstream on behalf of a call. Journalled once, at its end."""
 
     attempt_id: str
@@ -126,15 +125,14 @@ class Attempt:
     first_byte_ms: float | None = None
     duration_ms: float = 0.0
     content_type: str = ""
-    headers: dict[str, str] = field(default_factory=dict)  # allow-listed response headers
+    headers: dict[str, str] = msgspec.field(default_factory=dict)  # allow-listed response headers
     body: bytes = b""  # exact answer bytes after content-decoding (raw SSE for streams)
     error: str | None = None  # one sentence, ours
     confidence: float | None = None  # of a student's answer: calibrated chance that it is right, in [0, 1]
     label: str | None = None  # what a student's answer says, where its route tells answers apart by it
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Feedback:
+class Feedback(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an app or its user later said about a call."""
 
     feedback_id: str
@@ -149,8 +147,7 @@ class Feedback:
     correction: str | None = None  # the answer that would have been right, as text
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one writer of the journal has kept and lost since it was opened, by kind. The latest of a writer counts."""
 
     tally_id: str
@@ -164,8 +161,7 @@ class Tally:
     feedback_lost: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Token counts as the upstream reported them; None means not reported, 0 means zero."""
 
     prompt_tokens: int | None = None
@@ -175,14 +171,13 @@ class Usage:
     kept_1h_tokens: int | None = None  # of those, the ones written for an hour
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt's body, read: what a non-streamed answer with the same content would say."""
 
     completion: dict[str, Any] | None  # the surface's own whole object, reassembled if streamed
     completion_id: str | None = None
     finish_reason: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = msgspec.field(default_factory=Usage)
 
     @property
     def message(self) -> dict[str, Any] | None:

@@ -98,7 +98,25 @@ def test_depth_counts_nesting(obj):
         inner = v.values() if isinstance(v, dict) else v if isinstance(v, list) else None
         return 0 if inner is None else 1 + max(map(deep, inner), default=0)
 
-    assert surgery.depth(json.dumps(obj).encode()) == deep(obj)
+    sent, levels = json.dumps(obj).encode(), deep(obj)
+    assert not surgery.deeper(sent, levels)
+    assert not levels or surgery.deeper(sent, levels - 1)
+
+
+@pytest.mark.parametrize(
+    ("sent", "levels"), [(b'{"a":"[[[\\\\"}', 1), (b'["\\"[[", {"]": "}"}]', 2), (b'{"a":["\\\\\\"]"]}', 2)]
+)
+def test_brackets_in_a_text_are_no_depth(sent, levels):
+    json.loads(sent)
+    assert not surgery.deeper(sent, levels)
+    assert surgery.deeper(sent, levels - 1)
+
+
+@pytest.mark.parametrize(
+    ("sent", "levels"), [(b"[" * 9, 9), (b"[" * 5 + b"[]" * 3 + b"{" * 2, 7), (b"]" * 3 + b"[" * 4 + b"]", 4)]
+)
+def test_what_is_no_json_is_never_said_to_be_shallower_than_it_is(sent, levels):
+    assert surgery.deeper(sent, levels - 1)
 
 
 def shuffled(v, rnd):

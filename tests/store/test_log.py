@@ -3,10 +3,10 @@ import random
 import threading
 import time
 import tracemalloc
-from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 from storebuild import House, attempt, body, call, drawn_choice, paired
 
 from store.errors import NotFound, SchemaTooNew, StoreError

@@ -1,9 +1,9 @@
 """Pages of calls: what each wish lets through, page after page, and how far a search for a text looked."""
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from storebuild import attempt, body, call, drawn_choice, paired
 
 from store.log import CallFilter

@@ -1,8 +1,7 @@
 """What the router reads of the log beside drawn pairs: who was drawn, what users said, how fast the teacher is."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from storebuild import attempt, call, drawn_choice
 
 from router.streams.ratio import Assigned

@@ -3,12 +3,12 @@
 import stat
 import threading
 from contextlib import suppress
-from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from storebuild import attempt, call
 
 from store.errors import Conflict, StoreError
