@@ -58,7 +58,7 @@ def test_figures_equal_the_formulas(observations):
     figures, bar = measure(evidence, at, POLICY), bars(at, POLICY)
     hopeful = [(-1.0 if o.d is None else o.d, o) for o in observations]
     doubtful = [(0.0 if o.d is None else o.d, o) for o in observations]
-    fresh = [d for d, o in hopeful if o.step in {State.CANARY_25, State.CANARY_50}]
+    fresh = [d for d, o in hopeful if o.step in {State.CANARY_25, State.CANARY_50, State.FULL}]
     assert figures.promote[0] == pytest.approx(brute([d for d, _ in hopeful], -0.03), abs=1e-9)
     assert figures.fresh[0] == pytest.approx(brute(fresh, -0.03), abs=1e-9)
     tests = [brute([-d for d, o in doubtful if o.step == State.SHADOW], 0.03) - bar.harm_shadow]
