@@ -258,6 +258,7 @@ class SegmentWriter:
         except OSError as error:
             _log.warning("the journal cannot roll its segment: %s", error)
             with self._lock:
+                self._roll_wanted = False  # by a record that came meanwhile
                 self._roll_from = self._clock() + _REST_S
                 self._pace.put_off_roll(self._clock())
             return

@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from distiller.scoring.about import HEADER
 from distiller.trainset import Row, freeze, split
 from gateway.capture import read_answer
@@ -204,7 +206,7 @@ def load_internal(folder, log, about, text):
     """Let the house ask something about calls, as its loopback journals it; return the id of that call."""
     call, attempt, _ = _records(0, OTHER, "judge")
     body = {"model": "judge-1", "messages": [{"role": "user", "content": text}]}
-    call = replace(
+    call = structs.replace(
         call, origin=Origin.INTERNAL, fingerprint="", user=None, conversation=None, unit="",
         headers={HEADER: ",".join(about)}, body=json.dumps(body).encode(),
     )  # fmt: skip
