@@ -102,11 +102,10 @@ class Work:
         good = sum(row.passed for row in rows.rows)
         _log.info("%d rows, %d passing, %d not for this student", len(rows.rows), good, rows.foreign)
         have = len(rows.rows) if self._spec.teaching.finetune.metric else good
-        self._enough(
-            have,
-            f"{len(rows.rows)} rows, {rows.foreign} more were not for this student, "
-            f"{rows.shared} share something with what another task has held out",
-        )
+        why = f"{len(rows.rows)} rows, {rows.foreign} more were not for this student"
+        if len(self._trainsets) > 1:
+            why += f", {rows.shared} share something with what another task has held out"
+        self._enough(have, why)
         return rows
 
     def _enough(self, have: int, why: str) -> None:

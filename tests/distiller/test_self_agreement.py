@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from slowpath import COLOURS, FP, InProcessScorer, served
 from standin import StandIn
 
@@ -116,7 +117,7 @@ async def test_only_whole_valid_answers_to_different_inputs_are_asked_again(benc
     b = bench(same)
     cut, made = served("thing 3", "red")
     [(whole, message)] = made
-    made = [(replace(whole, outcome=Outcome.LENGTH), message)]
+    made = [(structs.replace(whole, outcome=Outcome.LENGTH), message)]
     house.load(*(served("thing 0", "red") for _ in range(5)), (cut, made), served("thing 1", ""))
     house.colours(15)
     found = await b.measure()
