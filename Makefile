@@ -23,8 +23,10 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/stillhouse demo
 
+# Two processes: most tests wait more than they compute. Those of the faults fill a machine, and have it to themselves.
 test: $(READY)
-	$(BIN)/python -m pytest -m "not weights"
+	$(BIN)/python -m pytest -m "not weights" -n 2 --dist worksteal --ignore tests/faults
+	$(BIN)/python -m pytest -m "not weights" tests/faults
 
 test-weights: $(READY)
 	$(BIN)/python -m pytest -m weights
