@@ -23,13 +23,14 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/stillhouse demo
 
-# Two processes: most tests wait more than they compute. Those of the faults fill a machine, and have it to themselves.
+# Two processes: most tests wait more than they compute. Who is through takes over what the other still has to do.
 test: $(READY)
-	$(BIN)/python -m pytest -m "not weights" -n 2 --dist worksteal --ignore tests/faults
-	$(BIN)/python -m pytest -m "not weights" tests/faults
+	$(BIN)/python -m pytest -m "not weights" -n 2 --dist worksteal
 
+# What takes too long for every change: real weights, and all of the calls that end in every way there is.
 test-weights: $(READY)
 	$(BIN)/python -m pytest -m weights
+	FAULT_CALLS=10000 $(BIN)/python -m pytest tests/faults/test_fault_endings.py
 
 explore: $(READY)
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore
