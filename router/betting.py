@@ -2,7 +2,8 @@
 
 A bettor starts with 1 and, before each D, stakes a fixed fraction against the claim "E[D | past] <= m". If the
 claim holds, nobody can expect to win, so the wealth K is a supermartingale and P(K ever reaches 1/alpha) <=
-alpha, however often one looks (Ville's inequality). Sixteen bettors share the starting capital.
+alpha, however often one looks (Ville's inequality). Sixteen bettors share the starting capital; which stakes have
+how much of it changes how soon something is found, never what is promised (docs/decisions/0010).
 
 A difference that is a corrected one (`router.streams.gold`) may reach B > 1 in size: then D is that divided by
 B, kept to a thousandth of what it was, and `scale` is B.
@@ -26,9 +27,10 @@ BETS = 16
 
 Floats = NDArray[np.float64]
 
-_C: Floats = np.exp(np.linspace(math.log(0.01), math.log(0.97), BETS))
+_C: Floats = np.exp(np.linspace(math.log(0.05), math.log(0.97), BETS))
 _C.flags.writeable = False
-_LOG_BETS = math.log(BETS)
+_LOG_SHARES: Floats = np.log(_C**0.75 / (_C**0.75).sum())  # of the starting capital
+_LOG_SHARES.flags.writeable = False
 _SLACK = 1e-9  # a D that is a multiple of 1/1000 but for float noise counts as one
 
 
@@ -80,9 +82,10 @@ def factors(values: Floats, most: float) -> Floats:
 
 
 def wealth(sums: Floats) -> Floats:
-    """Give log K = logsumexp_j(L_j) - ln 16 over the last axis: the capital of the sixteen together."""
-    top: Floats = sums.max(axis=-1)
-    mixed: Floats = np.log(np.exp(sums - top[..., None]).sum(axis=-1)) + (top - _LOG_BETS)
+    """Give log K = logsumexp_j(ln w_j + L_j) over the last axis: the capital of the sixteen together."""
+    shares = sums + _LOG_SHARES
+    top: Floats = shares.max(axis=-1)
+    mixed: Floats = np.log(np.exp(shares - top[..., None]).sum(axis=-1)) + top
     return mixed
 
 

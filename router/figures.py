@@ -18,9 +18,9 @@ from router.betting import Floats
 from router.counts import Sparse, doubtful_bin, hopeful_bin
 from router.evidence import Evidence
 from router.partial.received import received
-from router.settings import STEPS, RolloutPolicy
+from router.settings import STEPS, RolloutPolicy, since
 from router.streams import alarms
-from router.streams.budget import SHARES
+from router.streams.budget import HARM, LATE
 from store.vocabulary import Observation, ObservationKind, Rollout, State, Stream, Who
 
 Flags = NDArray[np.bool_]
@@ -29,8 +29,8 @@ Ints = NDArray[np.int64]
 FRESH = (State.CANARY_25, State.CANARY_50, State.FULL)
 """The steps whose pairs the last gate's own test is made from, and at FULL that of a looser threshold."""
 
-SHARED = math.log(2.0 / SHARES[Stream.SCORE])
-"""What it costs each of the two detectors of scores, in log R, to share the part that scores have."""
+SHARED = math.log(2.0 / LATE[Stream.SCORE])
+"""What it costs the two detectors of scores, in log R, to have half each of the part that scores have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +39,8 @@ class Bars:
 
     promote: float  # ln(1 / alpha_k)
     served: float  # ln(1 / served_alpha), for the last gate's pairs that the student served
-    harm_shadow: float  # ln(1 / budget) of the one harm test of scores in SHADOW
-    harm_live: float  # and of each of the two of a canary step
+    harm_shadow: float  # ln(1 / budget) of the one harm test of scores from SHADOW on
+    harm_live: float  # and of each of the two from a canary step on
     beside: float  # share of a step's false alarms, before the streams beside the scores divide theirs
     late: float  # ln A
 
@@ -55,8 +55,8 @@ class Figures:
     promote: Floats  # log wealth against "D <= -delta", over the whole rollout
     fresh: Floats  # the same, over pairs from 25% on only
     fresh_served: Floats  # and of them, over those that the student served
-    harm: Floats  # greatest excess of a step's log wealth against "D >= -delta" over its bar
-    late: Floats  # greater of the two detectors' log R, less what sharing the false alarms costs
+    harm: Floats  # log of the wealth against "D >= -delta" of all harm tests, each times its alpha; an alarm from 0 on
+    late: Floats  # log of the two detectors' R together, less what sharing the false alarms costs
     beside: Floats  # greatest excess of a test of errors, formats, latency or feedback over its bar
     late_beside: Floats  # greatest log R of their detectors, less the same
 
@@ -76,7 +76,7 @@ def bars(rollout: Rollout, policy: RolloutPolicy) -> Bars:
     """Give the thresholds of a rollout: margin and alpha are its own, fixed when it began."""
     step_alpha = policy.harm_alpha / len(STEPS)  # Bonferroni over the five steps ...
     tried = len(rollout.thresholds) if rollout.partial else 1  # any of them may come to be published
-    scores = step_alpha * SHARES[Stream.SCORE] / tried  # ... over what is watched ...
+    scores = step_alpha * HARM[Stream.SCORE] / tried  # ... over what is watched ...
     late = policy.late_full if _step(rollout) == State.FULL else policy.late_ramp
     return Bars(
         promote=-math.log(spend(rollout.alpha, max(1, rollout.trial))),
@@ -109,7 +109,7 @@ def trace(
         fresh=walk.hope(evidence.over(FRESH).hopeful, walk.at(*FRESH)),
         fresh_served=walk.hope(evidence.over(FRESH, Who.STUDENT).hopeful, walk.at(*FRESH) & walk.served),
         harm=_harm(walk, bar),
-        late=np.maximum(walk.late(evidence.late, walk.scored), walk.late(evidence.late_served, walk.served))
+        late=np.logaddexp(walk.late(evidence.late, walk.scored), walk.late(evidence.late_served, walk.served))
         - SHARED,
         beside=alarms.excess(evidence, observations, bar.beside),
         late_beside=alarms.late(evidence, observations),
@@ -126,17 +126,20 @@ def _count(before: int, seen: Flags) -> Ints:
 
 
 def _harm(walk: _Walk, bar: Bars) -> Floats:
-    """Give the greatest excess over nine tests: five of a step's pairs, four of its student-served pairs."""
-    worst = np.full(walk.n + 1, -math.inf)
+    """Sum nine tests, each times its alpha: all pairs from a step on (five), those that the student served (four).
+
+    The sum is a supermartingale that begins at the sum of the alphas, so it finds what Bonferroni does, and sooner.
+    """
+    tests = []
     for step in STEPS:
-        at = walk.at(step)
-        if step == State.SHADOW:
-            worst = np.maximum(worst, walk.doubt(walk.evidence.cell(step).doubtful, at) - bar.harm_shadow)
-            continue
-        worst = np.maximum(worst, walk.doubt(walk.evidence.cell(step).doubtful, at) - bar.harm_live)
-        served = walk.evidence.cell(step, Who.STUDENT).doubtful
-        worst = np.maximum(worst, walk.doubt(served, at & walk.served) - bar.harm_live)
-    return worst
+        steps = since(step)
+        at, counts = walk.at(*steps), walk.evidence.over(steps).doubtful
+        tests.append(walk.doubt(counts, at) - (bar.harm_shadow if step == State.SHADOW else bar.harm_live))
+        if step != State.SHADOW:
+            served = walk.evidence.over(steps, Who.STUDENT).doubtful
+            tests.append(walk.doubt(served, at & walk.served) - bar.harm_live)
+    together: Floats = np.logaddexp.reduce(tests)
+    return together
 
 
 class _Walk:

@@ -23,6 +23,12 @@ STEPS: tuple[State, ...] = (
 )
 """The five steps that a gate ends, in order. FULL comes after them."""
 
+
+def since(step: State) -> tuple[State, ...]:
+    """Give a step that a gate ends and those after it."""
+    return STEPS[STEPS.index(step) :]
+
+
 PROFILES = ("standard", "replay")
 
 

@@ -14,7 +14,7 @@ from router.counts import Cell, mean
 from router.decision import Cause
 from router.evidence import Evidence
 from router.figures import FRESH, Bars, Figures
-from router.settings import STEPS, RolloutPolicy
+from router.settings import STEPS, RolloutPolicy, since
 from router.streams import alarms
 from store.vocabulary import Rollout, State, Stream, Who
 
@@ -112,11 +112,11 @@ def cap(rollout: Rollout, evidence: Evidence, figures: Figures, bar: Bars, polic
 
 
 def harm(rollout: Rollout, evidence: Evidence) -> str:
-    """Say which step's harm test found the most, and what."""
+    """Say which harm test found the most, and what."""
     step, cell, served = max(_suspects(evidence), key=lambda found: _against(evidence, found[1]))
     who = " that the student served" if served else ""
     return (
-        f"The student does harm: {_mean(evidence, cell)} over {cell.paired} pairs{who} of step {step}, worse than the "
+        f"The student does harm: {_mean(evidence, cell)} over {cell.paired} pairs{who} from step {step} on, worse than the "
         f"margin of {points(-rollout.delta)} (wealth against it {wealth(_against(evidence, cell))})."
     )
 
@@ -142,7 +142,7 @@ def beside(evidence: Evidence, figures: Figures, bar: Bars) -> str:
     who = " that the student served" if at.served and at.stream != Stream.FEEDBACK else ""
     return (
         f"The student does harm: {what} in {points(mean(at.cell.down) or 0.0)} of {at.cell.paired} {_units(at.stream)}{who} "
-        f"of step {at.step} compared with the teacher, and {margin} are allowed (wealth against it "
+        f"from step {at.step} on compared with the teacher, and {margin} are allowed (wealth against it "
         f"{wealth(at.excess + alarms.bar(at.stream, bar.beside, at.step))})."
     )
 
@@ -190,8 +190,8 @@ def _mean(evidence: Evidence, cell: Cell) -> str:
 
 def _suspects(evidence: Evidence) -> list[tuple[State, Cell, bool]]:
     return [
-        *((step, evidence.cell(step), False) for step in STEPS),
-        *((step, evidence.cell(step, Who.STUDENT), True) for step in STEPS[1:]),
+        *((step, evidence.over(since(step)), False) for step in STEPS),
+        *((step, evidence.over(since(step), Who.STUDENT), True) for step in STEPS[1:]),
     ]
 
 

@@ -16,7 +16,7 @@ from router.betting import Floats
 from router.counts import Cell, Place, Sparse
 from router.evidence import Evidence
 from router.figures import SHARED, bars
-from router.settings import RolloutPolicy
+from router.settings import STEPS, RolloutPolicy
 from store.vocabulary import Rollout, State, Stream, Who
 
 _SLACK = 1e-6  # in log wealth: the sums here add in another order
@@ -31,7 +31,8 @@ def quiet(rollout: Rollout, policy: RolloutPolicy, d: Floats, first: int) -> tup
     bins = np.rint(d * betting.SCALE).astype(np.int64) + betting.SCALE
     hope, doubt = betting.gains(-rollout.delta)[bins], betting.losses(rollout.delta)[bins]
     late = betting.detect(np.full(betting.BETS, -math.inf), doubt)
-    loud = betting.wealth(np.cumsum(doubt, axis=0)) >= bar.harm_shadow - _SLACK
+    unseen = 2 * len(STEPS[1:]) * math.exp(-bar.harm_live)  # added by the other tests, at a wealth of 1
+    loud = betting.wealth(np.cumsum(doubt, axis=0)) >= bar.harm_shadow + math.log1p(-unseen) - _SLACK
     loud |= betting.wealth(late) - SHARED >= bar.late - _SLACK
     seen = np.arange(1, n + 1)
     loud |= (betting.wealth(np.cumsum(hope, axis=0)) >= bar.promote - _SLACK) & (

@@ -1,7 +1,7 @@
 """Harm tests and detectors of the streams beside the scores, now or after each of several observations.
 
 Each stream says how much worse the student is, D in [-1, 1]; the claim "by no more than the margin" is bet
-against as that of scores is (`router.betting`), for each step over all its pairs and over those that the student
+against as that of scores is (`router.betting`), from each step on over all pairs and over those that the student
 served. Knows no decision.
 """
 
@@ -18,8 +18,8 @@ from router import betting
 from router.betting import Floats
 from router.counts import EMPTY, Cell, Sparse, worse_bin
 from router.evidence import UNSEEN, Evidence
-from router.settings import STEPS
-from router.streams.budget import SHARES
+from router.settings import STEPS, since
+from router.streams.budget import HARM, LATE
 from store.vocabulary import Observation, State, Stream, Who
 
 Flags = NDArray[np.bool_]
@@ -30,7 +30,7 @@ class Suspect:
     """One harm test of one stream, as it stands."""
 
     stream: str
-    step: State
+    step: State  # from it on
     served: bool  # only what the student served
     cell: Cell
     excess: float  # of log wealth over its bar; an alarm from 0 on
@@ -39,7 +39,7 @@ class Suspect:
 def bar(stream: str, step_alpha: float, step: State) -> float:
     """Give the log wealth at which a test alarms: a canary step has two of each stream, for pairs."""
     parts = 1 if step == State.SHADOW or stream == Stream.FEEDBACK else 2
-    return -math.log(step_alpha * SHARES[stream] / parts)
+    return -math.log(step_alpha * HARM[stream] / parts)
 
 
 def suspects(evidence: Evidence, step_alpha: float) -> list[Suspect]:
@@ -54,7 +54,7 @@ def suspects(evidence: Evidence, step_alpha: float) -> list[Suspect]:
         )
         for stream in evidence.margins
         for step, served in _tests(stream)
-        if (cell := evidence.cell(step, *served, stream=stream)) != EMPTY
+        if (cell := evidence.over(since(step), *served, stream=stream)) != EMPTY
     ]
     return sorted(found, key=lambda suspect: -suspect.excess)
 
@@ -66,10 +66,11 @@ def excess(evidence: Evidence, observations: Sequence[Observation], step_alpha: 
         own = _flags(o.stream == stream for o in observations)
         rows = _rows(betting.gains(margin), observations, own)
         for step, served in _tests(stream):
+            steps = since(step)
             here = own & _flags(
-                o.step == step and (not served or o.served_by in served) for o in observations
+                o.step in steps and (not served or o.served_by in served) for o in observations
             )
-            cell = evidence.cell(step, *served, stream=stream)
+            cell = evidence.over(steps, *served, stream=stream)
             if cell == EMPTY and not here.any():
                 continue
             before = betting.total(betting.gains(margin), cell.worse)
@@ -95,7 +96,7 @@ def late(evidence: Evidence, observations: Sequence[Observation]) -> Floats:
         seen = np.concatenate(
             [[0], np.cumsum(_flags(o.stream == stream and worse_bin(o) is not None for o in observations))]
         )
-        worst = np.maximum(worst, _log_r(states)[seen] + math.log(SHARES[stream]))
+        worst = np.maximum(worst, _log_r(states)[seen] + math.log(LATE[stream]))
     return worst
 
 

@@ -16,10 +16,11 @@ from router.figures import bars, measure, trace
 from router.policy import next_step
 from router.settings import RolloutPolicy
 from router.streams import alarms
-from router.streams.budget import SHARES, SLICES
+from router.streams.budget import HARM, LATE, SLICES
 from store.vocabulary import ObservationKind, State, Stream, TaskMode, Who
 
-C = [math.exp(math.log(0.01) + (math.log(0.97) - math.log(0.01)) * j / 15) for j in range(16)]
+C = [math.exp(math.log(0.05) + (math.log(0.97) - math.log(0.05)) * j / 15) for j in range(16)]
+W = [c**0.75 / sum(c**0.75 for c in C) for c in C]
 MARGINS = {Stream.ERROR: 0.02, Stream.LATENCY: 0.05}
 POLICY = RolloutPolicy(mode=TaskMode.AUTO)
 LIVE = [State.SHADOW, State.CANARY_1, State.CANARY_25, State.FULL]
@@ -40,18 +41,21 @@ rows = st.lists(
 
 
 def brute(values, m):
-    return math.log(sum(math.prod(1 + c * (d - m) / (1 + m) for d in values) for c in C) / 16)
+    return math.log(
+        sum(w * math.prod(1 + c * (d - m) / (1 + m) for d in values) for c, w in zip(C, W, strict=True))
+    )
 
 
 def brute_detector(values, m):
     states = [0.0] * 16
     for d in values:
         states = [(r + 1) * (1 + c * (d - m) / (1 + m)) for r, c in zip(states, C, strict=True)]
-    return math.log(sum(states) / 16) if values else -math.inf
+    return math.log(sum(map(math.prod, zip(states, W, strict=True)))) if values else -math.inf
 
 
 def test_the_shares_are_all_there_is():
-    assert sum(SHARES.values()) + SLICES == 1.0
+    assert sum(HARM.values()) + SLICES == 1.0
+    assert sum(LATE.values()) == 1.0
 
 
 @given(rows)
@@ -66,7 +70,11 @@ def test_alarms_equal_the_formulas_and_scores_do_not_hear_of_them(observations):
             for served in (False, True):
                 if step == State.SHADOW and served:
                     continue
-                here = [d for d, o in own if o.step == step and (not served or o.served_by == Who.STUDENT)]
+                here = [
+                    d
+                    for d, o in own
+                    if o.step in LIVE[LIVE.index(step) : 3] and (not served or o.served_by == Who.STUDENT)
+                ]
                 parts = 1 if step == State.SHADOW else 2
                 if here:
                     tests.append(brute(here, margin) + math.log(0.01 / 5 / 32 / parts))
@@ -117,7 +125,7 @@ def test_a_collapse_takes_the_student_off_and_says_why():
     decision = next_step(at, update(evidence, slow[:taken]), Facts(), POLICY, 0.0)
     assert (decision.target, decision.cause) == (State.ROLLING_BACK, "guardrail")
     assert "later than the latency objective in +100.0 points" in decision.why
-    assert "of step canary_5" in decision.why
+    assert "from step shadow on" in decision.why
 
 
 def test_at_full_share_a_detector_finds_what_no_step_tests():

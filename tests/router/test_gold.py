@@ -32,7 +32,7 @@ def test_the_scaled_test_is_the_test_of_psi_itself(rows):
     pi, delta = 0.2, 0.03
     b = gold.bound(pi)
     psi = [gold.rectified(j, h, drawn=g, pi=pi) for j, h, g in rows]
-    c = np.exp(np.linspace(np.log(0.01), np.log(0.97), 16))
+    c = np.exp(np.linspace(np.log(0.05), np.log(0.97), 16))
     exact = np.log1p(c[None, :] * ((np.asarray(psi) + delta) / (b - delta))[:, None])
     table = betting.gains(-delta / b, b)
     got = table[[betting.bin_down(one / b, b) for one in psi]]
