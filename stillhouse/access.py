@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from distiller.recipes import Access
 from stillhouse.grants import Grants
 from stillhouse.settings import Settings
-from stillhouse.settings.tree import LITELLM
+from stillhouse.settings.calls import LITELLM
 
 CALLS = 2_000  # of one opening
 

@@ -43,7 +43,7 @@ from stillhouse.processes.arguments import Told
 from stillhouse.processes.lock import FileLock
 from stillhouse.processes.served import Served
 from stillhouse.settings import Settings, convert
-from stillhouse.settings.tree import LOOPBACK
+from stillhouse.settings.calls import LOOPBACK
 from stillhouse.views import calls
 from stillhouse.views.stores import Stores
 from store.control import Control

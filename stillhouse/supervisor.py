@@ -29,7 +29,7 @@ from stillhouse.processes.served import BACKLOG
 from stillhouse.processes.variables import Environment, Keys
 from stillhouse.serving import StudentServers
 from stillhouse.settings import Settings, convert, snapshot
-from stillhouse.settings.tree import LITELLM, LOOPBACK
+from stillhouse.settings.calls import LITELLM, LOOPBACK
 from stillhouse.translator.door import Door
 from store.errors import StoreError
 from store.paths import DataFolder

@@ -16,7 +16,7 @@ from rich.console import Console
 from stillhouse.client import AdminClient
 from stillhouse.errors import NotRunning
 from stillhouse.settings import Settings, load
-from stillhouse.settings.tree import KINDS
+from stillhouse.settings.calls import KINDS
 from store.paths import DataFolder
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from stillhouse.errors import ConfigError
 from stillhouse.notices.mail import Mail, Server
 from stillhouse.notices.post import Channel, InLog
 from stillhouse.notices.webhook import Webhook
-from stillhouse.settings.tree import Notices
+from stillhouse.settings.upkeep import Notices
 
 
 def channels(settings: Notices) -> list[Channel]:

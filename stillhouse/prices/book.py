@@ -10,7 +10,9 @@ from pathlib import Path
 from stillhouse.prices import table
 from stillhouse.prices.dated import Copy, read
 from stillhouse.prices.rates import Entry, Rates
-from stillhouse.settings.tree import LITELLM, Price, Settings
+from stillhouse.settings.calls import LITELLM
+from stillhouse.settings.tree import Settings
+from stillhouse.settings.upkeep import Price
 from store.vocabulary import Usage
 
 _MILLION = 1_000_000

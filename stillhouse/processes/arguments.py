@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillhouse.settings import Settings, load
-from stillhouse.settings.tree import KINDS, LITELLM
+from stillhouse.settings.calls import KINDS, LITELLM
 from stillhouse.translator.door import Door
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stillhouse.settings import Settings
-from stillhouse.settings.tree import LITELLM
+from stillhouse.settings.calls import LITELLM
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from distiller.settings import REPLAY
 from router.slices.naming import dimensions
 from stillhouse.settings.convert import Unfit
-from stillhouse.settings.tree import Policy, Settings
+from stillhouse.settings.policy import Policy
+from stillhouse.settings.tree import Settings
 from store.vocabulary import LABEL, Release
 
 SERVICE, NAMES = "service", "names"

@@ -27,7 +27,9 @@ from distiller.settings import (
 from gateway.settings import ClientKey, GatewaySettings, Kind, Timeouts, UpstreamSpec
 from router.drift.settings import DriftPolicy
 from router.settings import RolloutPolicy, profiled
-from stillhouse.settings.tree import LITELLM, Policy, Settings, Upstream
+from stillhouse.settings.calls import LITELLM, Upstream
+from stillhouse.settings.policy import Policy
+from stillhouse.settings.tree import Settings
 from stillhouse.translator.door import Door
 from store.vocabulary import Release, State, Task, TaskMode, Unit
 

@@ -14,8 +14,9 @@ from pydantic_core import ErrorDetails
 
 from stillhouse.errors import ConfigError
 from stillhouse.settings import agree, convert, environment, marked
+from stillhouse.settings.calls import KINDS
 from stillhouse.settings.marked import Marked, Where
-from stillhouse.settings.tree import KINDS, Settings
+from stillhouse.settings.tree import Settings
 
 OPENAI_KIND = "openai"
 DEFAULT_FILE = "stillhouse.yaml"

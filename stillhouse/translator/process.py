@@ -15,7 +15,7 @@ from stillhouse.processes import arguments, logs, stdin
 from stillhouse.processes.arguments import Told
 from stillhouse.processes.served import Served
 from stillhouse.settings import Settings
-from stillhouse.settings.tree import LITELLM
+from stillhouse.settings.calls import LITELLM
 from stillhouse.translator.app import Complete, Translator
 from stillhouse.translator.target import Target, quiet, resolved
 

@@ -13,7 +13,7 @@ import time
 from stillhouse import auditor
 from stillhouse.processes.alive import lost
 from stillhouse.settings import Settings
-from stillhouse.settings.tree import LITELLM
+from stillhouse.settings.calls import LITELLM
 from stillhouse.views import audit
 from stillhouse.views.status import journal_bytes
 from stillhouse.views.stores import Stores

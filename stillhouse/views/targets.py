@@ -18,7 +18,7 @@ from distiller.classifier import packaged
 from distiller.settings import USER_METRIC
 from distiller.trainset import people
 from stillhouse.settings import Settings, convert
-from stillhouse.settings.tree import Upstream
+from stillhouse.settings.calls import Upstream
 
 Finding = dict[str, Any]
 PATIENCE_S = 3.0

@@ -14,7 +14,8 @@ from distiller.programs.child import TOKEN as READ
 from stillhouse import control
 from stillhouse.access import JobAccess, in_background
 from stillhouse.grants import Grants
-from stillhouse.settings.tree import Settings, Upstream
+from stillhouse.settings.calls import Upstream
+from stillhouse.settings.tree import Settings
 from stillhouse.translator.door import Door
 
 URL = "http://127.0.0.1:9/internal/v1"

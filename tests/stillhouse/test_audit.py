@@ -15,7 +15,7 @@ from stillhouse.cli.app import app as cli
 from stillhouse.desk import ControlDesk
 from stillhouse.errors import Missing, Refused
 from stillhouse.settings import Settings
-from stillhouse.settings.tree import Policy
+from stillhouse.settings.policy import Policy
 from stillhouse.views import doctor, tasks
 from stillhouse.views.audit import audit
 from stillhouse.views.stores import Stores

@@ -9,7 +9,8 @@ from distiller.settings import DistillerSettings, Policies
 from gateway.settings import GatewaySettings
 from router.settings import RolloutPolicy
 from stillhouse.settings import convert, load
-from stillhouse.settings.tree import Branch, Settings
+from stillhouse.settings.kinds import Branch
+from stillhouse.settings.tree import Settings
 from store.journal.writer import MAX_BYTES, SEGMENT_BYTES
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ import pytest
 from stillhouse.journal import LateJournal
 from stillhouse.processes import alive
 from stillhouse.processes.alive import Figures, Voice
-from stillhouse.settings.tree import Journal, Settings
+from stillhouse.settings.tree import Settings
+from stillhouse.settings.upkeep import Journal
 from stillhouse.views.doctor import examine
 from stillhouse.views.stores import Stores
 from stillhouse.worker import Health

@@ -18,7 +18,8 @@ from stillhouse.cli import draw
 from stillhouse.desk import ControlDesk
 from stillhouse.errors import Refused
 from stillhouse.lineage import Keeper
-from stillhouse.settings.tree import Policy, Settings
+from stillhouse.settings.policy import Policy
+from stillhouse.settings.tree import Settings
 from stillhouse.views import explain, status, tasks
 from store.control import Change, TaskOrder
 from store.errors import NotFound, StaleEpoch

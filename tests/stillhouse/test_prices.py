@@ -14,7 +14,7 @@ from stillhouse.errors import ConfigError
 from stillhouse.prices import PriceBook
 from stillhouse.prices.table import entry, find, installed, priced
 from stillhouse.settings import load
-from stillhouse.settings.tree import Price
+from stillhouse.settings.upkeep import Price
 from store.vocabulary import Usage
 
 MILLION = 1_000_000
