@@ -38,8 +38,8 @@ explore: $(READY)
 # Both engines. Installs clients into ~/.cache/stillhouse-conformance; OPENAI_PYTHON=FOLDER adds the suite of a checkout of openai-python.
 conformance: $(READY)
 	$(BIN)/python -m tests.conformance $(if $(OPENAI_PYTHON),--openai-python $(OPENAI_PYTHON))
-	ENGINE_UNDER_TEST=native $(BIN)/python -m tests.conformance $(if $(OPENAI_PYTHON),--openai-python $(OPENAI_PYTHON))
-	ENGINE_UNDER_TEST=native $(BIN)/python -m pytest tests/gateway tests/breakages tests/stillhouse/test_up.py tests/faults/test_fault_kills.py
+	ENGINE_UNDER_TEST=asgi $(BIN)/python -m tests.conformance $(if $(OPENAI_PYTHON),--openai-python $(OPENAI_PYTHON))
+	ENGINE_UNDER_TEST=asgi $(BIN)/python -m pytest tests/gateway tests/breakages tests/stillhouse/test_up.py tests/faults/test_fault_kills.py
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -89,7 +89,7 @@ class Gateway(Branch):
     workers: Annotated[Whole, Field(ge=1, le=256)] | None = None  # None: one per core
     models: tuple[str, ...] = ()
     administration: bool | None = None
-    engine: Literal["asgi", "native"] = "asgi"
+    engine: Literal["asgi", "native"] = "native"
     ca_file: Path | None = None
     max_body: Positive | None = None
     shadow_concurrency: Positive | None = None

@@ -1,4 +1,4 @@
-"""Which engine the tests of this folder, and those of breakages, run on: `ENGINE_UNDER_TEST`, `asgi` by default."""
+"""Which engine the tests of this folder, and those of breakages, run on: `ENGINE_UNDER_TEST`, `native` by default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.engine.client import NativeTransport
 from gateway.ports import Transport
 from gateway.upstream.httpx_engine import HttpxTransport
 
-ENGINE = os.environ.get("ENGINE_UNDER_TEST", "asgi")
+ENGINE = os.environ.get("ENGINE_UNDER_TEST", "native")
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # empty and quick to make: every test server speaks plain HTTP
 
 

@@ -170,7 +170,7 @@ def get(url, **more):
 
 def environ():
     """The environment of a house: ours without what would configure it, but for the engine that is under test."""
-    engine = {"STILLHOUSE_GATEWAY__ENGINE": os.environ.get("ENGINE_UNDER_TEST", "asgi")}
+    engine = {"STILLHOUSE_GATEWAY__ENGINE": os.environ.get("ENGINE_UNDER_TEST", "native")}
     return {k: v for k, v in os.environ.items() if not k.startswith(("STILLHOUSE_", "OPENAI_"))} | engine
 
 
