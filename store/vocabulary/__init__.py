@@ -3,6 +3,7 @@
 The glossary (`docs/glossary.md`) says what each word means; this package says what each holds.
 """
 
+from store.vocabulary.abilities import Calibration, Capabilities, Program
 from store.vocabulary.calls import (
     Answer,
     Attempt,
@@ -17,32 +18,7 @@ from store.vocabulary.calls import (
     Usage,
     Who,
 )
-from store.vocabulary.learning import (
-    Engine,
-    Evaluation,
-    Exchange,
-    Job,
-    JobKind,
-    JobState,
-    Score,
-    ScoreSource,
-    SelfAgreement,
-    Server,
-    Student,
-    Task,
-    TaskMode,
-    TaskVersion,
-    Trainset,
-    Verdict,
-)
-from store.vocabulary.routing import (
-    DIMENSIONS,
-    LABEL,
-    LONGEST,
-    METADATA,
-    VALUES,
-    Calibration,
-    Capabilities,
+from store.vocabulary.evidence import (
     Deferred,
     Drawn,
     Exposure,
@@ -50,19 +26,26 @@ from store.vocabulary.routing import (
     Input,
     Observation,
     ObservationKind,
-    Program,
-    Release,
     Reply,
-    Rollout,
-    Route,
-    State,
     Stream,
-    Terms,
-    Transition,
-    Unit,
-    Watch,
-    WatchKind,
 )
+from store.vocabulary.learning import (
+    Engine,
+    Evaluation,
+    Job,
+    JobKind,
+    JobState,
+    SelfAgreement,
+    Server,
+    Student,
+    Trainset,
+    Verdict,
+)
+from store.vocabulary.rollouts import Rollout, Terms, Transition, Watch, WatchKind
+from store.vocabulary.routing import Release, Route, State, Unit
+from store.vocabulary.scoring import Exchange, Score, ScoreSource
+from store.vocabulary.slices import DIMENSIONS, LABEL, LONGEST, METADATA, VALUES
+from store.vocabulary.tasks import Task, TaskMode, TaskVersion
 
 __all__ = [
     "DIMENSIONS",
