@@ -28,16 +28,25 @@ class Shapes:
         self._policies = policies
         self._judge_token = judge_token
         self._settled: dict[str, Shape] = {}
+        self._seen: dict[
+            str, tuple[object, Shape | None]
+        ] = {}  # at which edition and of which fingerprints, and what it was then
 
     def of(self, task_id: str) -> Shape | None:
         """Return the shape of a task's answers; None while there are none."""
-        if task_id not in self._settled:
-            oldest = self._oldest(task_id)
+        if task_id in self._settled:
+            return self._settled[task_id]
+        fingerprints = [f for version in self._control.versions(task_id) for f in version.fingerprints]
+        current = self._log.edition, fingerprints
+        of, shape = self._seen.get(task_id, (None, None))
+        if of != current:
+            oldest = self._oldest(fingerprints)
             shape = infer(_messages(oldest))
-            if shape is None or len(oldest) < SETTLED:
-                return shape
-            self._settled[task_id] = shape
-        return self._settled[task_id]
+            self._seen[task_id] = current, shape
+            if shape is not None and len(oldest) >= SETTLED:
+                self._settled[task_id] = shape
+                del self._seen[task_id]
+        return shape
 
     def policy(self, task_id: str) -> TaskPolicy:
         """Return the policy of a task."""
@@ -58,8 +67,7 @@ class Shapes:
         shape = self.of(task_id) if policy.metric == "auto" else None
         return choose(policy, shape or Shape.TEXT, self._judge_token)
 
-    def _oldest(self, task_id: str) -> list[Exchange]:
-        fingerprints = [f for version in self._control.versions(task_id) for f in version.fingerprints]
+    def _oldest(self, fingerprints: list[str]) -> list[Exchange]:
         return self._log.exchanges(fingerprints, limit=SETTLED, newest_first=False) if fingerprints else []
 
 

@@ -87,6 +87,7 @@ class Loader:
         self._next_seq = 0  # 0: not asked yet
         self._next_feedback = 0  # the same; feedback is numbered too
         self._prompts: set[str] = set()  # hashes of prompts that are in the hot file
+        self.loads = 0  # batches that brought calls or attempts
 
     def forget(self) -> None:
         """Forget what the hot file holds: another was put in its place."""
@@ -127,6 +128,8 @@ class Loader:
                     _close_lost(writing, batch.dead_writers)
                 _save_offsets(writing, batch.offsets)
             self._next_seq, self._next_feedback = loaded.next_seq, loaded.next_feedback
+            if batch.calls or batch.attempts or batch.dead_writers:
+                self.loads += 1
             self._prompts |= loaded.prompts
             if len(self._prompts) > _REMEMBERED:
                 self._prompts = loaded.prompts

@@ -88,6 +88,11 @@ class Log:
         )
         return cls(database, trace or ChatOnly())
 
+    @property
+    def edition(self) -> tuple[int, int]:
+        """Return another value whenever calls or attempts came or went since this process opened the log."""
+        return self.loader.loads, self._database.files
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
