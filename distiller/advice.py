@@ -39,6 +39,7 @@ class Case:
     passed: bool = False
     delta: float = 0.03
     missing: tuple[str, ...] = ()  # conditions that readiness names
+    failed_live: str = ""  # why the rollout of its newest student ended, where it was taken off
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +53,7 @@ class Advice:
 
 def advise(case: Case) -> list[Advice]:
     """Return what is worth saying, the likeliest cause first; one `ok` where nothing is."""
-    found = [*_before(case), *_data(case), *_training(case), *_serving(case)]
+    found = [*_before(case), *_live(case), *_data(case), *_training(case), *_serving(case)]
     if found:
         return found
     text = (
@@ -61,6 +62,16 @@ def advise(case: Case) -> list[Advice]:
         else "Nothing stands out; a first try is due when the task is ready."
     )
     return [Advice(name="task", level="ok", text=text)]
+
+
+def _live(case: Case) -> Iterator[Advice]:
+    if case.failed_live:
+        yield Advice(
+            name="rollout",
+            level="warning",
+            text=f"The last student passed its screen and was taken off in live traffic: {case.failed_live} `stillhouse explain` has all of it; the "
+            "next distillation learns from the newest calls.",
+        )
 
 
 def _before(case: Case) -> Iterator[Advice]:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from store import room
 from store.vocabulary import Capabilities, Program
 
-_BYTES_PER_TOKEN = 3  # on the safe side for English text and JSON
-_PER_MESSAGE = 8  # tokens that a chat template adds
-_ANSWER = 512  # tokens kept free for the answer, at most
 _STATEFUL = ("previous_response_id", "conversation")
 _TOOLS = ("tools", "functions", "tool_choice", "function_call", "web_search_options")
 _STUDENT_PARTS = frozenset({"text", "refusal"})
@@ -36,7 +34,7 @@ def misfit(
         or _parts(seen, can)
         or _format(request, can)
         or (None if can.multi_turn or not _turns(seen) else "multi_turn")
-        or (None if _tokens(request, [*added, *seen]) <= can.context else "context")
+        or (None if room.prompt([*added, *seen]) + room.answer(request) <= can.context else "context")
     )
 
 
@@ -94,19 +92,3 @@ def _format(request: dict[str, Any], can: Capabilities) -> str | None:
 
 def _turns(seen: list[dict[str, Any]]) -> bool:
     return any(message.get("role") == "assistant" for message in seen)
-
-
-def _tokens(request: dict[str, Any], seen: list[dict[str, Any]]) -> int:
-    """Estimate prompt and answer together, from above."""
-    size = sum(_size(message.get("content")) for message in seen)
-    room = request.get("max_completion_tokens") or request.get("max_tokens")
-    answer = min(room, _ANSWER) if isinstance(room, int) else _ANSWER // 4
-    return size // _BYTES_PER_TOKEN + _PER_MESSAGE * len(seen) + answer
-
-
-def _size(content: Any) -> int:
-    if isinstance(content, str):
-        return len(content.encode("utf-8", "replace"))
-    if isinstance(content, list):
-        return sum(_size(part.get("text")) for part in content if isinstance(part, dict))
-    return 0

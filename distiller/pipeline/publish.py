@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from distiller.scoring.shape import Shape
 from distiller.serving.capabilities import capabilities
 from distiller.serving.engines import WEIGHTS
 from distiller.trainset import read_rows
+from store import room
 from store.program import read as read_program
-from store.vocabulary import Capabilities, Engine, Student
+from store.program import rewrite
+from store.vocabulary import Capabilities, Engine, Program, Student
 
 KIND = "students"
 
@@ -67,6 +70,7 @@ def _student(parts: Parts, made: _Made, task_id: str) -> Student:
     trainset_id = str(made.frozen[task_id]["trainset_id"])
     beside = [one["trainset_id"] for other, one in made.frozen.items() if other != task_id]
     told = {"bytes": _bytes(folder / WEIGHTS[engine]), **({"beside": beside} if beside else {})}
+    program = read_program(json.loads((folder / "program.json").read_text("utf-8")))
     student = Student(
         student_id=student_id(task_id, made.sha256),
         task_id=task_id,
@@ -78,8 +82,8 @@ def _student(parts: Parts, made: _Made, task_id: str) -> Student:
         weights=made.weights,
         weights_sha256=made.sha256,
         engine=engine,
-        program=read_program(json.loads((folder / "program.json").read_text("utf-8"))),
-        capabilities=_capabilities(parts, parts.artifacts.folder(TRAINSETS, trainset_id), engine),
+        program=program,
+        capabilities=_capabilities(parts, parts.artifacts.folder(TRAINSETS, trainset_id), engine, program),
         training=made.result | told,
     )
     return _elsewhere(parts, folder, student)
@@ -106,15 +110,23 @@ def _bytes(weights: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _capabilities(parts: Parts, trainset: Path, engine: Engine) -> Capabilities:
+def _capabilities(parts: Parts, trainset: Path, engine: Engine, program: Program) -> Capabilities:
     """Return what the student was shown and can therefore do; anything else is the teacher's."""
     card = json.loads((trainset / "card.json").read_text("utf-8"))
     requests = [row["request"] for row in read_rows(trainset / "train.jsonl")]
+    longest = _longest(requests, program) if engine is Engine.CLASSIFIER else parts.settings.student.context
     return replace(
-        capabilities(engine, parts.settings.student.context),
+        capabilities(longest),
         tools=card["shape"] == Shape.TOOL_CALL,  # the evaluation, on the endpoint, is their check
         multi_turn=any(_turns(request) > 1 for request in requests),
     )
+
+
+def _longest(requests: Sequence[dict[str, Any]], program: Program) -> int:
+    """Return the tokens of a quarter more than the longest request: what a classifier read of others nobody has compared."""
+    shown = [asked for request in requests if (asked := rewrite(request, program)) is not None]
+    prompts = max((room.prompt(asked["messages"]) for asked in shown), default=0)
+    return prompts * 5 // 4 + max(map(room.answer, shown), default=0)
 
 
 def _turns(request: dict[str, Any]) -> int:

@@ -44,6 +44,7 @@ class _Place:
     corrected: dict[str, float] = field(
         default_factory=dict
     )  # calls to score again -> when they were corrected
+    quiet: object = None  # the log, as it had nothing left to score; None: it may have
     moved: frozenset[str] = frozenset()  # versions that came from another task, as they were called there
 
     def follow(self, moved: frozenset[str]) -> None:
@@ -135,7 +136,12 @@ class Scoring:
         spec = await asyncio.to_thread(self._shapes.metric, task_id)
         version = await self._scorer.version(spec)
         self._scorers[task_id] = (spec.name, version)  # before the first score of it is written
-        found = await asyncio.to_thread(self._find, fingerprints, spec, version, place)
+        looked = self._log.edition, fingerprints, spec.name, version
+        found: list[Exchange] = []
+        if place.quiet != looked:
+            found = await asyncio.to_thread(self._find, fingerprints, spec, version, place)
+            waits = found or spec.judge is not None  # a judge's pairs may wait for one another
+            place.quiet = None if waits else looked
         scores = await self._score(spec, version, found, place)
         every = [*scores, *await self._corrections(spec, version, place)]
         if every:

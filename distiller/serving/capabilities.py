@@ -5,21 +5,20 @@ Tried against xllamacpp 2026.10: see docs/student.md for what was seen.
 
 from __future__ import annotations
 
-from store.vocabulary import Capabilities, Engine
-
-_LONG = 1_000_000  # tokens; a classifier reads the newest of a request, however long it is
+from store.vocabulary import Capabilities
 
 
-def capabilities(engine: Engine, context: int) -> Capabilities:
+def capabilities(context: int) -> Capabilities:
     """Return the capabilities of a locally served student with `context` tokens for one request.
 
-    A classifier gives answers that the teacher gave, JSON and tool calls too, whatever the length of a request.
+    A classifier gives answers that the teacher gave, JSON and tool calls too. It reads the beginning of a long request only, so
+    `context` is of what it was shown (`distiller.pipeline.publish`).
     Of llama.cpp: no tools: `tool_choice: required` is not enforced, so calls with tools stay with the teacher. `n` is 1:
     several choices would take the slots of other requests. The shape of a `json_schema` answer holds only
     when the answer is not cut off by its token limit.
     """
     return Capabilities(
-        context=_LONG if engine is Engine.CLASSIFIER else context,
+        context=context,
         images=False,
         tools=False,
         logprobs=True,

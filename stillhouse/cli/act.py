@@ -20,6 +20,7 @@ ENDED = frozenset({"done", "failed", "cancelled"})
 POLL_S = 0.5
 SEEN_S = 2.0
 OBEYED_S = 5.0
+REFUSED = "refused: "
 
 
 class Verb(StrEnum):
@@ -86,7 +87,17 @@ def rollout(
     with own.client() as client:
         order = finished(client.order(target, verb.value, reason, about), client.orders)
     outcome = order["outcome"] or "waiting for the controller"
-    typer.echo(jsonlib.dumps(order, indent=1) if json else f"{verb.value} {target}: {outcome}")
+    if json:
+        typer.echo(jsonlib.dumps(order, indent=1))
+    refuse(outcome)
+    if not json:
+        typer.echo(f"{verb.value} {target}: {outcome}")
+
+
+def refuse(outcome: str) -> None:
+    """Raise Refused where control says that it does not carry an order out."""
+    if outcome.startswith(REFUSED):
+        raise Refused(outcome.removeprefix(REFUSED))
 
 
 def stop_students(

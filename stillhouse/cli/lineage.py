@@ -8,12 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhouse.cli.act import finished
+from stillhouse.cli.act import finished, refuse
 from stillhouse.cli.context import ConfigOption, DataOption, JsonOption, house
 from stillhouse.client import AdminClient
-from stillhouse.errors import Refused
 
-REFUSED = "refused: "
 task = typer.Typer(name="task", help="Rename, merge, split or ignore a task.", no_args_is_help=True)
 
 TaskArgument = Annotated[str, typer.Argument(metavar="ID", help="A task, by its id.")]
@@ -84,7 +82,6 @@ def _order(config: Any, data: Any, json: bool, ask: Callable[[AdminClient], dict
     outcome = order["outcome"] or "It waits for control to carry it out; `stillhouse explain` will tell."
     if json:
         typer.echo(jsonlib.dumps(order, indent=1))
-    if outcome.startswith(REFUSED):
-        raise Refused(outcome.removeprefix(REFUSED))
+    refuse(outcome)
     if not json:
         typer.echo(outcome)

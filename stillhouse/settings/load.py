@@ -155,7 +155,9 @@ def _unfit(error: convert.Unfit, values: dict[str, Any], sources: _Sources) -> C
 
 
 def _explain(problem: ErrorDetails, sources: _Sources) -> ConfigError:
-    path: Where = tuple(problem["loc"])
+    path: Where = tuple(
+        part for part in problem["loc"] if part != "[key]"
+    )  # pydantic's word for a mapping's key
     name = ".".join(str(part) for part in path)
     kind, given = problem["type"], problem["input"]
     if kind == "extra_forbidden":

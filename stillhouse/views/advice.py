@@ -17,7 +17,7 @@ from stillhouse.views.stores import Stores
 from stillhouse.views.targets import Finding, finding
 from stillhouse.views.tasks import checks
 from store.artifacts import Artifacts
-from store.vocabulary import Task, TaskMode, Trainset, Verdict
+from store.vocabulary import State, Task, TaskMode, Trainset, Verdict
 
 
 def advice(stores: Stores, task_id: str) -> list[Finding]:
@@ -44,8 +44,19 @@ def _case(stores: Stores, task: Task, complete: int) -> Case:
     }
     trainset = next(reversed(stores.control.trainsets(task.task_id)), None)
     return Case(
-        **told, **(_of_trainset(stores, trainset) if trainset else {}), **_of_climb(stores, task.task_id)
+        **told,
+        **(_of_trainset(stores, trainset) if trainset else {}),
+        **_of_climb(stores, task.task_id),
+        failed_live=_failed_live(stores, task.task_id),
     )
+
+
+def _failed_live(stores: Stores, task_id: str) -> str:
+    """Give why the newest rollout ended, where it began and its student was taken off."""
+    newest = next(reversed(stores.control.rollouts(task_id)), None)
+    if newest is None or newest.state not in {State.ROLLED_BACK, State.INCONCLUSIVE}:
+        return ""
+    return stores.control.transitions(rollout_id=newest.rollout_id)[-1].why
 
 
 def _of_trainset(stores: Stores, trainset: Trainset) -> dict[str, Any]:

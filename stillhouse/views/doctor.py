@@ -165,7 +165,7 @@ def _records(stores: Stores) -> list[Finding]:
         ("lost calls", not totals.lost_calls, "No call lost its answer's record.", f"{totals.lost_calls} calls have no outcome: their worker died, or the backup they are from was made, before the answer was recorded."),
         ("records lost", not unkept, "No record was lost on its way into the journal.", f"{unkept} records (calls, answers, feedback) are not in the log: the journal was full, too slow, could not be written, or a call was larger than it takes (journal.max_unsynced)."),
         ("records set aside", not aside, "Every record fitted the log.", f"{len(aside)} records do not fit the log and lie in {stores.folder.journal / rejected.FOLDER}."),
-        ("prices", not totals.unpriced, "The price of every answer is known.", f"The price of {totals.unpriced} answers is not known (models: {unpriced}): budgets count a guess for them, and what was spent leaves them out."),
+        ("prices", not totals.unpriced, "What every answer cost is known.", f"What {totals.unpriced} answers cost is not known (models: {unpriced}): the model has no price (`stillhouse prices MODEL`), or the answer brought no usage (of streams, `upstreams.inject_usage` asks for it). Budgets count a guess for them, and what was spent leaves them out."),
         ("damage", not totals.corrupt_frames, "The journal is undamaged.", f"{totals.corrupt_frames} records in the journal were damaged or did not fit the log."),
         ("feedback", not totals.unresolved_feedback, "All feedback found its call.", f"{totals.unresolved_feedback} pieces of feedback name no known call."),
     )  # fmt: skip

@@ -39,6 +39,8 @@ def export_student(stores: Stores, student_id: str, folder: Path) -> dict[str, o
         raise Missing(f"There is no student {student_id!r} with weights.")
     if stores.folder.owns(folder):
         raise Refused(f"{folder} is one of Stillhouse's own; name another folder.")
+    if folder.is_dir() and any(folder.iterdir()):  # before it is noted: what lies there is of another time
+        raise Refused(f"{folder} is not empty; name a new folder.")
     artifacts = Artifacts(stores.folder.artifacts)
     stores.control.add_copy(Copy(copy_id=new_id(), kind="export", path=str(folder), made=time.time()))
     try:

@@ -127,7 +127,9 @@ def translated() -> Iterator[None]:
         yield
     except duckdb.IOException as error:
         if _LOCKED.search(str(error)):
-            raise LogLocked("Another process has the log open: is `stillhouse up` running?") from error
+            raise LogLocked(
+                "Another process has the log open: control, where `stillhouse up` runs; while that starts, try again in a minute."
+            ) from error
         raise StoreError(f"The log cannot be read or written: {_first_line(error)}") from error
     except (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException) as error:
         raise LogRefused(f"The log refused a value: {_first_line(error)}") from error

@@ -22,6 +22,7 @@ def names(case):
 def test_each_trouble_has_its_words():
     failed = replace(SOUND, passed=False, student=0.8)
     assert names(SOUND) == ["task"]
+    assert names(replace(SOUND, failed_live="It was 20 points worse.")) == ["rollout"]
     assert names(failed) == ["overfitting"]
     assert names(replace(failed, loss=0.4)) == ["underfitting"]
     assert names(replace(failed, train=300)) == ["thin data", "overfitting"]

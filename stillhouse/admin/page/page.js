@@ -90,7 +90,8 @@
     if (t.evidence) {
       const e = t.evidence;
       const bound = e.lower == null ? "" : `, difference at least ${(100 * e.lower).toFixed(1)} points`;
-      card.append(meter(`evidence to the next gate: ${whole(e.pairs)} of at least ${whole(e.minimum)} pairs${bound}`, percent(e.part), e.part));
+      const gate = t.state === "full" ? `compared at full cutover: ${whole(e.pairs)} pairs${bound}` : `evidence to the next gate: ${whole(e.pairs)} of at least ${whole(e.minimum)} pairs${bound}`;
+      card.append(meter(gate, percent(e.part), e.part));
     }
     if (t.deferred) card.append(make("p", "quiet", t.deferred.words));
     if (!t.rollout_id && t.readiness && t.readiness.length) {

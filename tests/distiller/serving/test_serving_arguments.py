@@ -6,11 +6,10 @@ import pytest
 
 from distiller.serving.capabilities import capabilities
 from distiller.serving.process import Serving, ServingError, check, read_arguments
-from store.vocabulary import Engine
 
 
 def test_what_a_local_student_can_do() -> None:
-    found = capabilities(Engine.LLAMA, 2048)
+    found = capabilities(2048)
     assert (found.context, found.n, found.tools, found.images, found.json_schema) == (
         2048,
         1,
