@@ -63,6 +63,9 @@ class _Chooser:
         pass
 
 
+_ALL = "all of it"
+_HEADS = "and where each call has another head: reading it, judging its key"
+
 _SAME = object()
 """What it gave before, each time."""
 
@@ -146,17 +149,17 @@ async def _measured(*, stream: bool, rounds: int, calls: int) -> dict[str, float
     return found | {_HEADS: -found[_HEADS]}
 
 
-_ALL = "all of it"
-_HEADS = "and where each call has another head: reading it, judging its key"
-
-
 def _timed(line: callbacks.Line, requests: list[bytes], answer: list[bytes], calls: int) -> float:
     """Give the microseconds of a call. Half as many go before: the interpreter learns anew what is called where."""
-    for number in range(-calls // 2, calls):
-        if number == 0:
-            began = time.thread_time_ns()
-        line.call(requests[number % len(requests)], answer)
+    _play(line, requests, answer, calls // 2)
+    began = time.thread_time_ns()
+    _play(line, requests, answer, calls)
     return (time.thread_time_ns() - began) / calls / 1000
+
+
+def _play(line: callbacks.Line, requests: list[bytes], answer: list[bytes], calls: int) -> None:
+    for number in range(calls):
+        line.call(requests[number % len(requests)], answer)
 
 
 def _constants(swaps: Swaps, call: Callable[[], object]) -> Swaps:

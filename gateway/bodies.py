@@ -21,6 +21,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     by_path: bool = False  # `plain` has the model of an Azure path, which no other API reads there
 
+    def __repr__(self) -> str:
+        """Say how long it is only: it holds what an app said."""
+        return f"Body({len(self.sent)} bytes)"
+
 
 def is_json(content_type: str) -> bool:
     """Tell whether a content type is that of JSON."""

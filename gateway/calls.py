@@ -42,6 +42,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     tries: tuple[Try, ...]  # at the teacher, in their order, at least one
     route: Route | None = None
 
+    def __repr__(self) -> str:
+        """Name the call only: it holds what an app said, and by whose credential."""
+        return f"Job({self.call.call_id!r})"
+
     @property
     def account(self) -> tuple[bytes, str, str]:
         """Whose teacher answers, or would be the first to."""

@@ -57,6 +57,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     constant: bytes = b""  # digest of the bytes of the head; b"": not known
     understood: bool = True  # False: nothing is known of it but what stands here; head and chat are empty
 
+    def __repr__(self) -> str:
+        """Name the surface only: it holds what an app said."""
+        return f"Asked({self.surface!r})"
+
     @property
     def beginning(self) -> dict[str, Any]:
         """The head with all messages up to and including the first user message."""

@@ -28,9 +28,8 @@ class Shapes:
         self._policies = policies
         self._judge_token = judge_token
         self._settled: dict[str, Shape] = {}
-        self._seen: dict[
-            str, tuple[object, Shape | None]
-        ] = {}  # at which edition and of which fingerprints, and what it was then
+        # At which edition of the log and of which fingerprints, and what the shape was then.
+        self._seen: dict[str, tuple[object, Shape | None]] = {}
 
     def of(self, task_id: str) -> Shape | None:
         """Return the shape of a task's answers; None while there are none."""

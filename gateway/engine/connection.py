@@ -225,9 +225,8 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, head: answered.Head, data: bytes, end: int) -> None:
         listener = self._listener
-        if (
-            head.length == len(data) - end and listener is not None
-        ):  # all is here: nothing is left to the parser
+        # All is here: nothing is left to the parser.
+        if head.length == len(data) - end and listener is not None:
             self._done = self._keeps = True
             self._bodies = [data[end:]] if head.length else []
             listener.answered(head.status, head.headers)

@@ -69,6 +69,10 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | AsyncIterator[bytes] = b""
     timeouts: Timeouts = _USUAL
 
+    def __repr__(self) -> str:
+        """Say what is done only: headers and URL may hold credentials."""
+        return f"Outgoing({self.method!r})"
+
 
 class Incoming(Protocol):
     """One answer whose head has arrived."""
